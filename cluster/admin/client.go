@@ -1,0 +1,95 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+const maxReply = 16 << 20 // bytes
+
+// A Client asks the member whose admin API listens at Addr (host:port). It keeps no connection open between requests and
+// is safe for many goroutines. A context without a deadline gets RequestTimeout.
+type Client struct {
+	Addr string
+}
+
+// Status asks for the member's status. It fails with ErrUnreachable when nobody answers there, with ErrBadReply when
+// somebody else does, and with the context's error when that ends first.
+func (c Client) Status(ctx context.Context) (Status, error) {
+	body, err := c.do(ctx, http.MethodGet, "/v1/status", http.StatusOK)
+	if err != nil {
+		return Status{}, err
+	}
+	var s Status
+	if err := json.Unmarshal(body, &s); err != nil {
+		return Status{}, fmt.Errorf("%w: %s: %w", ErrBadReply, c.Addr, err)
+	}
+	return s, nil
+}
+
+// Switchover orders the group's standby to take over. A nil error means that the order is committed. A *Refusal means
+// that nothing was ordered, except one that matches ErrUncertain. ErrUncertain also stands for an answer that was lost.
+func (c Client) Switchover(ctx context.Context, group string) error {
+	if err := checkGroup(group); err != nil {
+		return err
+	}
+	_, err := c.do(ctx, http.MethodPost, "/v1/groups/"+url.PathEscape(group)+"/switchover", http.StatusAccepted)
+	return err
+}
+
+// do sends one request and returns the body of the wanted answer, or what it was refused with.
+func (c Client) do(ctx context.Context, method, path string, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("%w: address %q: %w", ErrBadRequest, c.Addr, rootCause(err))
+	}
+	// A transport of its own: no proxy from the environment can come between, and nothing outlives the request.
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport, CheckRedirect: noRedirect}).Do(req)
+	if err != nil {
+		return nil, c.lost(method, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to the end or given up
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	if err != nil {
+		return nil, c.lost(method, err)
+	}
+	if len(body) > maxReply {
+		return nil, fmt.Errorf("%w: %s: more than %d bytes", ErrBadReply, c.Addr, maxReply)
+	}
+	if resp.StatusCode == want {
+		return body, nil
+	}
+	return nil, c.refusal(resp, body)
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// lost tells a request that was never sent from one whose answer did not arrive.
+func (c Client) lost(method string, err error) error {
+	var op *net.OpError
+	var dns *net.DNSError
+	neverSent := errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
+	if !neverSent && method != http.MethodGet {
+		return fmt.Errorf("%w: %s: %w", ErrUncertain, c.Addr, rootCause(err))
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, c.Addr, rootCause(err))
+}
+
+func (c Client) refusal(resp *http.Response, body []byte) error {
+	r := Refusal{Status: resp.StatusCode}
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&r); err != nil || r.Code == "" || r.Text == "" {
+		return fmt.Errorf("%w: %s: HTTP status %s", ErrBadReply, c.Addr, resp.Status)
+	}
+	return &r
+}

@@ -1,0 +1,95 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// What an order or a question can be refused with. A Backend returns them, possibly wrapped; a Client returns errors
+// that match them with errors.Is.
+var (
+	// ErrUnknownGroup means that the spec has no group of that name.
+	ErrUnknownGroup = errors.New("admin: unknown group")
+	// ErrNoActive means that the group has no active member to hand over from.
+	ErrNoActive = errors.New("admin: the group has no active member")
+	// ErrNoStandby means that nobody stands by to take over.
+	ErrNoStandby = errors.New("admin: the group has no standby")
+	// ErrInTransition means that the group is on the move already; ask again when it has settled.
+	ErrInTransition = errors.New("admin: the group is in transition")
+	// ErrTargetNotReady means that the standby is not in a state to take over.
+	ErrTargetNotReady = errors.New("admin: the standby is not ready")
+	// ErrNoLeader means that nobody leads, so nothing was ordered; ask again later.
+	ErrNoLeader = errors.New("admin: no leader")
+	// ErrUncertain means that the order may or may not have been committed; Status tells.
+	ErrUncertain = errors.New("admin: the outcome is unknown")
+	// ErrStopping means that the member is shutting down and takes no orders.
+	ErrStopping = errors.New("admin: the member is stopping")
+	// ErrBadRequest means that the request was malformed.
+	ErrBadRequest = errors.New("admin: bad request")
+	// ErrNotFound means that the API has no such path: the other side is something else or of another version.
+	ErrNotFound = errors.New("admin: no such path")
+	// ErrMethod means that the path exists and does not take that method.
+	ErrMethod = errors.New("admin: method not allowed")
+	// ErrForbidden means that a browser sent the request on behalf of another site.
+	ErrForbidden = errors.New("admin: cross-origin request refused")
+	// ErrInternal means a bug in the member; its log says more.
+	ErrInternal = errors.New("admin: internal error")
+	// ErrUnreachable means that nobody answered at the address; nothing was ordered.
+	ErrUnreachable = errors.New("admin: unreachable")
+	// ErrBadReply means that whoever answered does not speak this API.
+	ErrBadReply = errors.New("admin: not an answer of this API")
+)
+
+// codes is the wire form of the sentinels, in the order in which they are looked for.
+var codes = []struct {
+	is     error
+	code   string
+	status int
+}{
+	{ErrUnknownGroup, "unknown_group", http.StatusNotFound},
+	{ErrNoActive, "no_active", http.StatusConflict},
+	{ErrNoStandby, "no_standby", http.StatusConflict},
+	{ErrInTransition, "in_transition", http.StatusConflict},
+	{ErrTargetNotReady, "target_not_ready", http.StatusConflict},
+	{ErrNoLeader, "no_leader", http.StatusServiceUnavailable},
+	{ErrUncertain, "uncertain", http.StatusGatewayTimeout},
+	{context.DeadlineExceeded, "uncertain", http.StatusGatewayTimeout},
+	{context.Canceled, "uncertain", http.StatusGatewayTimeout},
+	{ErrStopping, "stopping", http.StatusServiceUnavailable},
+	{ErrBadRequest, "bad_request", http.StatusBadRequest},
+	{ErrNotFound, "not_found", http.StatusNotFound},
+	{ErrMethod, "method_not_allowed", http.StatusMethodNotAllowed},
+	{ErrForbidden, "forbidden", http.StatusForbidden},
+	{ErrInternal, "internal", http.StatusInternalServerError},
+}
+
+// codeOf answers how an error crosses the wire. Errors that are not in the table are internal.
+func codeOf(err error) (code string, status int) {
+	for _, c := range codes {
+		if errors.Is(err, c.is) {
+			return c.code, c.status
+		}
+	}
+	return "internal", http.StatusInternalServerError
+}
+
+// A Refusal is what a member answered instead of doing what it was asked. It matches its sentinel with errors.Is.
+type Refusal struct {
+	Text   string `json:"error"` // one line for people
+	Code   string `json:"code"`  // one word for programs, from the table of sentinels
+	Status int    `json:"-"`     // HTTP status
+}
+
+// Error returns the member's own words.
+func (r *Refusal) Error() string { return r.Text }
+
+// Unwrap returns the sentinel of the code, or ErrBadReply for a code of a newer version.
+func (r *Refusal) Unwrap() error {
+	for _, c := range codes {
+		if c.code == r.Code {
+			return c.is
+		}
+	}
+	return ErrBadReply
+}

@@ -1,0 +1,82 @@
+package admin
+
+import "time"
+
+// A Status is what one member knows at one instant. Members, groups and instances are in a stable order: members and
+// instances by name, groups as the spec lists them. On a member that does not lead, instances of other members may be
+// missing or late.
+type Status struct {
+	Cluster     string `json:"cluster"`
+	Member      string `json:"member"`      // who answers
+	Incarnation uint64 `json:"incarnation"` // of the member that answers; every process start has its own
+
+	Leader string `json:"leader"` // empty while nobody leads
+	Term   uint64 `json:"term"`   // of the election; it never decreases
+	Role   string `json:"role"`   // of the member that answers, in the election: leader, follower, candidate
+	Lease  int64  `json:"lease_ms"`
+
+	Discovery Discovery  `json:"discovery"`
+	Members   []Member   `json:"members"`
+	Groups    []Group    `json:"groups"`
+	Instances []Instance `json:"instances"`
+	Alarms    []string   `json:"alarms"` // one line each; empty is well
+}
+
+// A Discovery says where the member's list of addresses comes from and whether it is up to date.
+type Discovery struct {
+	Kind   string `json:"kind"`   // static, consul, memory
+	Source string `json:"source"` // connected or unreachable; unreachable keeps the last list
+	Err    string `json:"err,omitempty"`
+}
+
+// A Member is one line of the society.
+type Member struct {
+	Name        string `json:"name"`
+	Addr        string `json:"addr"`
+	Incarnation uint64 `json:"incarnation"` // zero until first seen
+	State       string `json:"state"`       // up, suspect, dead, left
+	Voter       bool   `json:"voter"`
+	Witness     bool   `json:"witness"` // votes and runs nothing
+}
+
+// A Group is where one group of the spec is meant to run.
+type Group struct {
+	Name        string    `json:"name"`
+	Active      string    `json:"active"` // member; empty while nobody is meant to act
+	ActiveSince time.Time `json:"active_since,omitzero"`
+	Epoch       uint64    `json:"epoch"` // highest ever given; it only rises
+	Start       string    `json:"start"` // why the active started: normal, failover(a1), takeover(a1), restart
+	Standby     []string  `json:"standby"`
+	Phase       string    `json:"phase"`
+}
+
+// An Instance is one copy of an application on one member, as that member reported it.
+type Instance struct {
+	Name   string `json:"name"` // group/app
+	Member string `json:"member"`
+	Role   string `json:"role"`  // active, standby
+	Phase  string `json:"phase"` // idle, starting, running, quiescing, quiesced, stopping, failed
+	Epoch  uint64 `json:"epoch"`
+	Start  string `json:"start"`
+	Err    string `json:"err,omitempty"`
+}
+
+// Group finds a group by its name.
+func (s Status) Group(name string) (Group, bool) {
+	for _, g := range s.Groups {
+		if g.Name == name {
+			return g, true
+		}
+	}
+	return Group{}, false
+}
+
+// Instance finds the copy of an instance that a member reported.
+func (s Status) Instance(name, member string) (Instance, bool) {
+	for _, i := range s.Instances {
+		if i.Name == name && i.Member == member {
+			return i, true
+		}
+	}
+	return Instance{}, false
+}
