@@ -1,0 +1,205 @@
+package gdict
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/lease"
+)
+
+// DefaultTimeout is how long a write waits when its context has no deadline.
+const DefaultTimeout = 5 * time.Second
+
+// A Caller brings a request to the leader and its reply back; *genleader.Group is one.
+type Caller interface {
+	LeaderCall(ctx context.Context, req []byte) ([]byte, error)
+}
+
+// An Entry is a key and its value. Rev is the log index of the last change of this key. The bytes of Value belong to the
+// dictionary and must not be modified.
+type Entry struct {
+	Key   string
+	Value []byte
+	Rev   uint64
+}
+
+// Counter returns the value as UpdateCounter understands it: a decimal number of 64 bits, without leading zeros or plus
+// sign. It returns a *ValueError if the value is none.
+func (e Entry) Counter() (int64, error) {
+	n, err := strconv.ParseInt(string(e.Value), 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != string(e.Value) {
+		return 0, &ValueError{Key: e.Key, Problem: "its value is no counter"}
+	}
+	return n, nil
+}
+
+// A Dict is one member's copy of the dictionary and the way to change it. All methods may be called from any goroutine.
+type Dict struct {
+	limits limits
+	caller atomic.Pointer[Caller]
+	now    atomic.Pointer[state]
+
+	mu      sync.Mutex // orders new states and watches; never held while waiting
+	watches map[*Watch]struct{}
+	ended   error // why the group's instance ended; nil while it runs
+}
+
+// New makes an empty dictionary. It is filled once the group runs Behaviour, and can be written after Attach.
+func New(bounds ...Limit) *Dict {
+	d := &Dict{limits: limitsOf(bounds), watches: make(map[*Watch]struct{})}
+	s := emptyState()
+	d.now.Store(&s)
+	return d
+}
+
+// Attach tells the dictionary where to send its writes. Before it, writes fail with ErrNotAttached.
+func (d *Dict) Attach(caller Caller) { d.caller.Store(&caller) }
+
+// Store sets key to value and returns the revision of the change.
+//
+// The errors of Store, Erase, UpdateCounter and CompareAndStore: *LimitError before anything is sent or when the leader
+// refuses; ErrNotAttached; what the call to the leader returned, wrapped, such as genleader.ErrNoLeader (not done) and
+// genleader.ErrUncertain (unknown whether done). A context without a deadline gets one of DefaultTimeout.
+func (d *Dict) Store(ctx context.Context, key string, value []byte) (rev uint64, err error) {
+	done, err := d.write(ctx, store{key: []byte(key), value: value})
+	return done.rev, err
+}
+
+// Erase removes key and returns the revision from which on it has no entry. Erasing a missing key is no error and no
+// change.
+func (d *Dict) Erase(ctx context.Context, key string) (rev uint64, err error) {
+	done, err := d.write(ctx, erase{key: []byte(key)})
+	return done.rev, err
+}
+
+// UpdateCounter adds delta to the counter under key and returns its new value. A missing key counts from zero. It fails
+// with a *ValueError if the value is no counter (see Entry.Counter) or would not fit in 64 bits. It is not idempotent:
+// after genleader.ErrUncertain the addition may have been done.
+func (d *Dict) UpdateCounter(ctx context.Context, key string, delta int64) (int64, error) {
+	done, err := d.write(ctx, updateCounter{key: []byte(key), delta: delta})
+	return done.counter, err
+}
+
+// CompareAndStore sets key to value if its revision is still rev, and returns the new revision; rev zero demands that the
+// key does not exist. Otherwise it fails with a *ConflictError, which wraps ErrConflict. Repeating it after
+// genleader.ErrUncertain is safe: at most one of the attempts changes the key.
+func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, value []byte) (uint64, error) {
+	done, err := d.write(ctx, compareAndStore{key: []byte(key), rev: rev, value: value})
+	return done.rev, err
+}
+
+func (d *Dict) write(ctx context.Context, o op) (result, error) {
+	if err := d.limits.check(o); err != nil {
+		return result{}, err
+	}
+	caller := d.caller.Load()
+	if caller == nil {
+		return result{}, fmt.Errorf("gdict: %v: %w", o, ErrNotAttached)
+	}
+	if _, has := ctx.Deadline(); !has {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	answer, err := (*caller).LeaderCall(ctx, encodeOp(o))
+	if err != nil {
+		return result{}, fmt.Errorf("gdict: %v: %w", o, err)
+	}
+	done, err := decodeReply(answer)
+	if err != nil {
+		return result{}, fmt.Errorf("gdict: %v: %w (%w)", o, err, genleader.ErrUncertain)
+	}
+	if done.err != nil {
+		return result{}, done.err
+	}
+	return done, nil
+}
+
+// Find returns the local entry of key. It takes no lock and sends nothing.
+func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Get([]byte(key)) }
+
+// Fetch is Find with an error, wrapping ErrNotFound, that names the missing key.
+func (d *Dict) Fetch(key string) (Entry, error) {
+	entry, found := d.Find(key)
+	if !found {
+		return Entry{}, fmt.Errorf("%w: %s", ErrNotFound, quoted(key))
+	}
+	return entry, nil
+}
+
+// ToList returns the local entries whose keys begin with prefix, in ascending order, all as of revision rev: that of the
+// last operation applied here.
+func (d *Dict) ToList(prefix string) (entries []Entry, rev uint64) {
+	s := d.now.Load()
+	for entry := range scan(*s, prefix) {
+		entries = append(entries, entry)
+	}
+	return entries, s.rev
+}
+
+// scan goes through the entries whose keys begin with prefix, in ascending order.
+func scan(s state, prefix string) iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		it := s.tree.Root().Iterator()
+		it.SeekPrefix([]byte(prefix))
+		for _, entry, ok := it.Next(); ok && yield(entry); _, entry, ok = it.Next() {
+		}
+	}
+}
+
+// admit is the leader's part: it gives an operation its limits for the log, or refuses it with a reply.
+func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
+	o, err := decodeOp(req)
+	if err == nil {
+		err = d.limits.check(o)
+	}
+	if err != nil {
+		return nil, encodeReply(result{err: err})
+	}
+	return encodeCommand(req, d.limits), nil
+}
+
+// apply takes one entry of the log into the dictionary and tells the watches. term is the member's lease at this moment.
+func (d *Dict) apply(index uint64, term lease.Term, cmd []byte) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next, done, changed := apply(*d.now.Load(), index, decodeCommand(cmd))
+	d.now.Store(&next)
+	if !changed.none() {
+		d.tell(changed, term)
+	}
+	return encodeReply(done)
+}
+
+func (d *Dict) tell(c change, term lease.Term) {
+	for w := range d.watches {
+		w.push(c, term)
+	}
+}
+
+func (d *Dict) snapshot() ([]byte, error) { return encodeSnapshot(*d.now.Load()) }
+
+// restore replaces the dictionary; the watches see the difference. On an error nothing is changed.
+func (d *Dict) restore(snapshot []byte) error {
+	next, err := decodeSnapshot(snapshot)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	was := *d.now.Load()
+	d.now.Store(&next)
+	if len(d.watches) == 0 {
+		return nil
+	}
+	for _, c := range difference(was, next) {
+		d.tell(c, 0)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package gdict
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound says that a key has no entry in the local dictionary at the moment of reading.
+	ErrNotFound = errors.New("gdict: no such key")
+	// ErrConflict is what every *ConflictError wraps.
+	ErrConflict = errors.New("gdict: the key has changed")
+	// ErrNotAttached says that the dictionary has no group to write through: call Attach first. Nothing was sent.
+	ErrNotAttached = errors.New("gdict: not attached to a group; call Attach before writing")
+	// ErrBadReply says that the leader answered something that is no answer to the operation. The operation may have
+	// been done; the error also wraps genleader.ErrUncertain.
+	ErrBadReply = errors.New("gdict: the leader's reply cannot be understood")
+	// ErrEnded says that a watch ended because the group's local instance did.
+	ErrEnded = errors.New("gdict: the group's local instance has ended")
+)
+
+// A ConflictError says that a CompareAndStore found another revision than the caller wanted. Nothing was changed. Zero
+// means "no entry" in both fields. It wraps ErrConflict.
+type ConflictError struct {
+	Key        string
+	Want, Have uint64
+}
+
+func (e *ConflictError) Error() string {
+	switch {
+	case e.Want == 0:
+		return fmt.Sprintf("gdict: key %s exists already, at revision %d", quoted(e.Key), e.Have)
+	case e.Have == 0:
+		return fmt.Sprintf("gdict: key %s does not exist, wanted at revision %d", quoted(e.Key), e.Want)
+	default:
+		return fmt.Sprintf("gdict: key %s is at revision %d, wanted %d", quoted(e.Key), e.Have, e.Want)
+	}
+}
+
+// Unwrap returns ErrConflict.
+func (e *ConflictError) Unwrap() error { return ErrConflict }
+
+// A LimitError says that an operation would break a limit. Nothing was changed.
+type LimitError struct {
+	What  string // "key", "value" or "dictionary"
+	Key   string // at most the first 64 bytes of it when the key itself is too long
+	Size  uint64 // what the operation would have made it, in bytes
+	Limit uint64 // in bytes
+}
+
+func (e *LimitError) Error() string {
+	switch {
+	case e.What == whatKey && e.Size == 0:
+		return fmt.Sprintf("gdict: the key is empty; it must have 1 to %d bytes", e.Limit)
+	case e.What == whatKey:
+		return fmt.Sprintf("gdict: key %s... has %d bytes; it must have 1 to %d", quoted(e.Key), e.Size, e.Limit)
+	case e.What == whatValue:
+		return fmt.Sprintf("gdict: the value of key %s has %d bytes; the limit is %d", quoted(e.Key), e.Size, e.Limit)
+	default:
+		return fmt.Sprintf("gdict: key %s would make the %s %d bytes; the limit is %d: erase something first",
+			quoted(e.Key), e.What, e.Size, e.Limit)
+	}
+}
+
+// A ValueError says that the value of a key does not allow the operation. Nothing was changed.
+type ValueError struct {
+	Key     string
+	Problem string
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("gdict: key %s: %s", quoted(e.Key), e.Problem)
+}
+
+// A RefusedError says that an operation could not be understood: malformed bytes, or a kind or version that the leader
+// does not know. Nothing was changed.
+type RefusedError struct{ Problem string }
+
+func (e *RefusedError) Error() string { return "gdict: operation refused: " + e.Problem }
+
+const shownKey = 64
+
+// clipped keeps errors about a hostile key short, in memory and on the wire.
+func clipped(key string) string { return key[:min(len(key), shownKey)] }
+
+func quoted(key string) string { return fmt.Sprintf("%q", clipped(key)) }
