@@ -155,7 +155,11 @@ func count(s state, l limits, o updateCounter) (state, result, change) {
 		return s, result{err: &ValueError{Key: string(o.key), Problem: problem}}, change{}
 	}
 	n += o.delta
-	return put(s, l, o.key, strconv.AppendInt(nil, n, 10), n)
+	text := strconv.AppendInt(nil, n, 10)
+	if err := l.checkPair(o.key, text); err != nil {
+		return s, result{err: err}, change{}
+	}
+	return put(s, l, o.key, text, n)
 }
 
 // difference lists the changes that lead from one state to another: the new and changed entries by revision, then the

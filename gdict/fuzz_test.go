@@ -1,0 +1,137 @@
+package gdict
+
+import (
+	"bytes"
+	"testing"
+)
+
+func samples() []op {
+	return []op{
+		store{key: []byte("k"), value: []byte("v")},
+		store{key: []byte("\xff\x00"), value: nil},
+		erase{key: []byte("k")},
+		updateCounter{key: []byte("c"), delta: -7},
+		compareAndStore{key: []byte("k"), rev: 3, value: []byte("w")},
+	}
+}
+
+// FuzzDecodeOp: whatever comes, the leader and the log get either an operation that encodes to the same meaning, or a
+// refusal.
+func FuzzDecodeOp(f *testing.F) {
+	for _, o := range samples() {
+		f.Add(encodeOp(o))
+	}
+	f.Add([]byte{})
+	f.Add([]byte{8, 2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		o, err := decodeOp(b)
+		if err != nil {
+			if _, refused := err.(*RefusedError); !refused || o != nil {
+				t.Fatalf("%v with %v", err, o)
+			}
+			return
+		}
+		again, err := decodeOp(encodeOp(o))
+		if err != nil || again.String() != o.String() || !bytes.Equal(encodeOp(o), encodeOp(again)) {
+			t.Fatalf("%v came back as %v, %v", o, again, err)
+		}
+	})
+}
+
+// FuzzApply: two members that apply the same three commands, of any bytes, decide alike; a refusal changes nothing.
+func FuzzApply(f *testing.F) {
+	l := limitsOf([]Limit{MaxKey(4), MaxValue(4), MaxTotal(2 * (entryCost + 8))})
+	for _, o := range samples() {
+		b := encodeCommand(encodeOp(o), l)
+		f.Add(b, b, b)
+	}
+	f.Add([]byte{}, []byte{8, 1}, []byte{0xff})
+	f.Fuzz(func(t *testing.T, first, second, third []byte) {
+		a, b := New(), New(MaxKey(1), MaxValue(1), MaxTotal(1))
+		for i, cmd := range [][]byte{first, second, third} {
+			before := *a.now.Load()
+			reply := a.apply(uint64(i+1), 1, cmd)
+			if other := b.apply(uint64(i+1), 2, cmd); !bytes.Equal(reply, other) {
+				t.Fatalf("replies differ: %q and %q", reply, other)
+			}
+			done, err := decodeReply(reply)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := *a.now.Load()
+			if done.err != nil && (before.tree != after.tree || before.size != after.size) {
+				t.Fatalf("%v, yet something changed", done.err)
+			}
+		}
+		one, err := a.snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := b.snapshot()
+		if err != nil || !bytes.Equal(one, two) {
+			t.Fatalf("the dictionaries differ (%v)", err)
+		}
+	})
+}
+
+// FuzzDecodeReply: bytes are a success only with a revision, and what is read is what would be written.
+func FuzzDecodeReply(f *testing.F) {
+	for _, err := range []error{
+		nil, &ConflictError{"k", 1, 2}, &LimitError{whatKey, "k", 3, 2}, &ValueError{"k", "p"}, &RefusedError{"p"},
+	} {
+		f.Add(encodeReply(result{rev: 9, counter: -4, err: err}))
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := decodeReply(b)
+		if err != nil {
+			return
+		}
+		if r.err == nil && r.rev == 0 {
+			t.Fatal("a success without a revision")
+		}
+		again, err := decodeReply(encodeReply(r))
+		if err != nil || again.rev != r.rev || again.counter != r.counter || (again.err == nil) != (r.err == nil) {
+			t.Fatalf("%+v came back as %+v, %v", r, again, err)
+		}
+		if r.err != nil && r.err.Error() != again.err.Error() {
+			t.Fatalf("%v came back as %v", r.err, again.err)
+		}
+	})
+}
+
+// FuzzRestore: a snapshot is taken whole or refused without a trace; what is taken gives the same snapshot again.
+func FuzzRestore(f *testing.F) {
+	d := New()
+	for i, o := range samples() {
+		d.apply(uint64(i+1), 0, encodeCommand(encodeOp(o), d.limits))
+		image, err := d.snapshot()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(image)
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := New()
+		before := d.now.Load()
+		if err := d.restore(b); err != nil {
+			if d.now.Load() != before {
+				t.Fatalf("%v, yet something changed", err)
+			}
+			return
+		}
+		image, err := d.snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := New()
+		if err := other.restore(image); err != nil {
+			t.Fatal(err)
+		}
+		again, err := other.snapshot()
+		if err != nil || !bytes.Equal(image, again) || d.now.Load().size != other.now.Load().size {
+			t.Fatalf("%q came back as %q (%v)", image, again, err)
+		}
+	})
+}
