@@ -1,0 +1,25 @@
+// Package process gives protoactor actors what OTP processes have: reasons for ending, monitors that report them,
+// calls that never hang, timers that can really be cancelled, and one interpreter for pure cores.
+//
+//	            Lift              Step               Perform
+//	mailbox ----------> event ----------> effects ----------> sends, spawns, timers, Exit
+//	                                |
+//	                              State (fresh in every incarnation)
+//
+// An actor made with Props ends in one of three ways: Exit (its own reason), a stop from outside (ErrShutdown), or a
+// panic anywhere in its code (*PanicError). In each case Terminate runs once, taken calls are answered with *ExitError,
+// queued calls with an error that is ErrNoProc, and every monitor gets exactly one Down, in the user lane, after
+// everything the actor sent to that watcher before. A panic also reaches the parent's supervision as a *PanicError.
+//
+// Promised: no reply reaches a caller that has given up; no cancelled timer is handled; a Down of an earlier
+// incarnation of the watcher, or of a monitor that was taken back, is never handled.
+//
+// Not promised: an actor that never returns from Receive cannot be ended; a plain protoactor actor gives no reason
+// (ErrUnknown) and is not seen to restart; Call and Monitor do not cross members yet (ErrUnsupported).
+package process
+
+// EnvelopeVersion is the version of Envelope that this code writes. A receiver refuses a newer one and survives it.
+const EnvelopeVersion = 1
+
+//go:generate go build -o /tmp/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
+//go:generate protoc --plugin=protoc-gen-go=/tmp/protoc-gen-go --go_out=. --go_opt=paths=source_relative envelope.proto

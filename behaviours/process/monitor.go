@@ -1,0 +1,201 @@
+package process
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// A Down tells a watcher that the actor it monitors has ended.
+type Down struct {
+	Ref         Ref
+	Who         *actor.PID
+	Incarnation uint64 // of the system that Who ran in
+	Reason      error
+}
+
+// IgnoreDeadLetterLogging keeps protoactor quiet when the watcher is gone too.
+func (*Down) IgnoreDeadLetterLogging() {}
+
+// Monitor watches target. A *Down with the returned Ref arrives in the caller's user lane exactly once, when target's
+// incarnation ends (a restart by protoactor is an end), after everything target sent to the caller before. If there is
+// no target, a Down with ErrNoProc arrives at once; if it is on another member, one with ErrUnsupported (when monitors
+// cross members, a lost connection will be ErrNodeDown). Each call is a monitor of its own.
+//
+// Down of a plain actor has ErrUnknown for reason. If the caller is made with Props, its end takes its monitors back.
+func Monitor(ctx actor.Context, target *actor.PID) Ref {
+	p := planeOf(ctx.ActorSystem())
+	ref := p.newRef()
+	w := watcher{ref: ref, pid: ctx.Self()}
+	if l, ok := lifeOf(ctx); ok {
+		if l.phase > exiting {
+			return ref
+		}
+		w.proc = l.proc
+		l.watching[ref] = struct{}{}
+	} else {
+		w.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())
+	}
+	p.monitor(w, target)
+	return ref
+}
+
+// Demonitor takes a monitor back. After it returns no Down with this ref is handled by an actor made with Props; a
+// plain actor may still find one that was in its mailbox already. An unknown ref is ignored.
+func Demonitor(ctx actor.Context, ref Ref) {
+	if l, ok := lifeOf(ctx); ok {
+		delete(l.watching, ref)
+	}
+	planeOf(ctx.ActorSystem()).take(ref)
+}
+
+type watcher struct {
+	ref  Ref
+	pid  *actor.PID
+	proc actor.Process
+}
+
+func (w watcher) tell(who *actor.PID, incarnation uint64, reason error) {
+	w.proc.SendUserMessage(w.pid, &Down{Ref: w.ref, Who: who, Incarnation: incarnation, Reason: reason})
+}
+
+// A point stands for one monitored process. protoactor tells it once of the process's end, and it lives until then; an
+// actor of ours has fired it with the true reason by that time.
+type point struct {
+	plane    *plane
+	target   *actor.PID
+	proc     actor.Process
+	me       *actor.PID
+	watchers map[Ref]watcher
+}
+
+var _ actor.Process = (*point)(nil)
+
+func (p *plane) monitor(w watcher, target *actor.PID) {
+	if target != nil && !p.local(target) {
+		w.tell(target, 0, ErrUnsupported)
+		return
+	}
+	proc, ok := p.system.ProcessRegistry.Get(target)
+	if !ok {
+		w.tell(target, p.incarnation, ErrNoProc)
+		return
+	}
+	pt, isNew := p.add(w, target, proc)
+	if isNew {
+		proc.SendSystemMessage(target, &actor.Watch{Watcher: pt.me})
+	}
+	// An actor leaves the registry before it fires its monitors. If it is still there, ours was seen; if not, whoever
+	// takes the monitor tells the watcher.
+	if now, ok := p.system.ProcessRegistry.Get(target); (!ok || now != proc) && p.take(w.ref) {
+		w.tell(target, p.incarnation, ErrNoProc)
+	}
+}
+
+func (p *plane) add(w watcher, target *actor.PID, proc actor.Process) (*point, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pt, ok := p.points[proc]
+	if !ok {
+		pt = &point{plane: p, target: target, proc: proc, watchers: make(map[Ref]watcher)}
+		pt.me, _ = p.system.ProcessRegistry.Add(pt, processID("monitor", w.ref))
+		p.points[proc] = pt
+	}
+	pt.watchers[w.ref] = w
+	p.refs[w.ref] = pt
+	return pt, !ok
+}
+
+// take removes a monitor and says whether it was there. Whoever takes it is the only one to tell its watcher.
+func (p *plane) take(ref Ref) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pt, ok := p.refs[ref]
+	if ok {
+		delete(p.refs, ref)
+		delete(pt.watchers, ref)
+	}
+	return ok
+}
+
+func (p *plane) forget(refs map[Ref]struct{}) {
+	for ref := range refs {
+		p.take(ref)
+	}
+}
+
+// fire tells all who monitor proc that its incarnation has ended.
+func (p *plane) fire(proc actor.Process, reason error) {
+	p.mu.Lock()
+	pt, ok := p.points[proc]
+	if !ok {
+		p.mu.Unlock()
+		return
+	}
+	due := pt.takeAll()
+	p.mu.Unlock()
+	pt.tellAll(due, reason)
+}
+
+// takeAll empties the point, oldest monitor first. The plane is locked.
+func (pt *point) takeAll() []watcher {
+	due := make([]watcher, 0, len(pt.watchers))
+	for ref, w := range pt.watchers {
+		due = append(due, w)
+		delete(pt.plane.refs, ref)
+	}
+	clear(pt.watchers)
+	slices.SortFunc(due, func(a, b watcher) int { return cmp.Compare(a.ref.Seq, b.ref.Seq) })
+	return due
+}
+
+func (pt *point) tellAll(due []watcher, reason error) {
+	for _, w := range due {
+		w.tell(pt.target, pt.plane.incarnation, reason)
+	}
+}
+
+// SendUserMessage ignores what strays here.
+func (pt *point) SendUserMessage(*actor.PID, any) {}
+
+// SendSystemMessage takes protoactor's word that the process has ended.
+func (pt *point) SendSystemMessage(_ *actor.PID, message any) {
+	gone, ok := message.(*actor.Terminated)
+	if !ok {
+		return
+	}
+	p := pt.plane
+	p.mu.Lock()
+	reason, ours := p.ending[pt.proc]
+	if !ours {
+		reason = terminatedReason(gone)
+	}
+	delete(p.points, pt.proc)
+	due := pt.takeAll()
+	p.mu.Unlock()
+	p.system.ProcessRegistry.Remove(pt.me)
+	pt.tellAll(due, reason)
+}
+
+// Stop does nothing: a point ends with its target.
+func (pt *point) Stop(*actor.PID) {}
+
+func (p *plane) markEnding(proc actor.Process, reason error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ending[proc] = reason
+}
+
+func (p *plane) unmarkEnding(proc actor.Process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.ending, proc)
+}
+
+func (p *plane) endingOf(proc actor.Process) (error, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	reason, ok := p.ending[proc]
+	return reason, ok
+}

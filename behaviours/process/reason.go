@@ -1,0 +1,127 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Exit reasons: why an actor ended. Every other error is an abnormal end.
+var (
+	// ErrNormal is the reason of an actor that finished its work.
+	ErrNormal = errors.New("process: normal exit")
+	// ErrShutdown is the reason of an actor that was told to stop. ShutdownError is ErrShutdown with a why.
+	ErrShutdown = errors.New("process: shutdown")
+	// ErrKilled is the reason given for an actor that did not stop within its deadline and was abandoned.
+	ErrKilled = errors.New("process: killed")
+	// ErrUnknown is the reason of a plain protoactor actor, which has none to give.
+	ErrUnknown = errors.New("process: ended without giving a reason")
+)
+
+// Errors of callers.
+var (
+	// ErrNoProc says that there is no such actor. A call that fails with it was not handled and may be repeated.
+	ErrNoProc = errors.New("process: no such process")
+	// ErrNodeDown says that the connection to the target's member was lost; a call may or may not have been handled.
+	ErrNodeDown = errors.New("process: connection to the node lost")
+	// ErrTimeout says that no reply came in time; a call may have been handled or may yet be.
+	ErrTimeout = errors.New("process: no reply in time")
+	// ErrBadReply says that the reply is not of the type the caller asked for.
+	ErrBadReply = errors.New("process: reply of the wrong type")
+	// ErrUnsupported says that the target does not know the request, or that the operation cannot reach it.
+	ErrUnsupported = errors.New("process: unsupported")
+	// ErrOverload says that the target refused work because it has too much.
+	ErrOverload = errors.New("process: overloaded")
+)
+
+// A ShutdownError is an orderly end with a cause: OTP's {shutdown, Why}. It is ErrShutdown to errors.Is.
+type ShutdownError struct{ Why error }
+
+func (e *ShutdownError) Error() string { return fmt.Sprintf("%v: %v", ErrShutdown, e.Why) }
+
+// Unwrap returns Why.
+func (e *ShutdownError) Unwrap() error { return e.Why }
+
+// Is reports whether target is ErrShutdown.
+func (e *ShutdownError) Is(target error) bool { return target == ErrShutdown }
+
+// A PanicError is the end of an actor whose code panicked.
+type PanicError struct {
+	Value any    // what was passed to panic
+	Stack []byte // the panicking goroutine's; nil if it was not ours to catch
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("process: panic: %v", e.Value) }
+
+// Unwrap returns Value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// An ExitError is what a caller gets whose target ended before it answered. It is Reason to errors.Is and errors.As.
+type ExitError struct {
+	Who    *actor.PID
+	Reason error
+	// Taken says that the target had begun to handle the request. If false, the request was not handled, and the error
+	// is ErrNoProc as well.
+	Taken bool
+}
+
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("process: %s ended before it answered: %v", e.Who.GetId(), e.Reason)
+}
+
+// Unwrap returns Reason.
+func (e *ExitError) Unwrap() error { return e.Reason }
+
+// Is reports whether target is ErrNoProc and the request was never handled.
+func (e *ExitError) Is(target error) bool { return !e.Taken && target == ErrNoProc }
+
+// An Ending is how supervisors see a reason.
+type Ending int
+
+// The endings.
+const (
+	Normal   Ending = iota + 1 // finished its work
+	Shutdown                   // told to stop
+	Abnormal                   // anything else
+)
+
+func (e Ending) String() string {
+	switch e {
+	case Normal:
+		return "normal"
+	case Shutdown:
+		return "shutdown"
+	case Abnormal:
+		return "abnormal"
+	}
+	return fmt.Sprintf("Ending(%d)", int(e))
+}
+
+// EndingOf sorts a reason. A nil reason is Normal. A panic is Abnormal whatever it panicked with.
+func EndingOf(reason error) Ending {
+	var panicked *PanicError
+	switch {
+	case errors.As(reason, &panicked):
+		return Abnormal
+	case reason == nil, errors.Is(reason, ErrNormal):
+		return Normal
+	case errors.Is(reason, ErrShutdown):
+		return Shutdown
+	default:
+		return Abnormal
+	}
+}
+
+// reasonOf makes an error of whatever a panic or a foreign supervisor hands over.
+func reasonOf(v any) error {
+	switch v := v.(type) {
+	case *PanicError:
+		return v
+	default:
+		return &PanicError{Value: v}
+	}
+}
