@@ -1,0 +1,103 @@
+package gdict
+
+import (
+	"fmt"
+	"testing"
+)
+
+func filled(b *testing.B, n int) (*Dict, []string) {
+	d := New()
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("orders/group-%d/slot-%d", i%100, i)
+		o := store{key: []byte(keys[i]), value: []byte("a value of some forty bytes, as orders are")}
+		if r, err := decodeReply(d.apply(uint64(i+1), 1, encodeCommand(encodeOp(o), d.limits))); err != nil || r.err != nil {
+			b.Fatal(err, r.err)
+		}
+	}
+	return d, keys
+}
+
+func BenchmarkFind(b *testing.B) {
+	for _, n := range []int{10, 1000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			d, keys := filled(b, n)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, found := d.Find(keys[i%len(keys)]); !found {
+					b.Fatal("missing")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkFindParallel(b *testing.B) {
+	d, keys := filled(b, 1000)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			d.Find(keys[i%len(keys)])
+		}
+	})
+}
+
+// BenchmarkApplyStore is one member's work for one committed store: decode, decide, publish, encode the reply.
+func BenchmarkApplyStore(b *testing.B) {
+	for _, n := range []int{10, 1000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			d, keys := filled(b, n)
+			cmds := make([][]byte, len(keys))
+			for i, key := range keys {
+				cmds[i] = encodeCommand(encodeOp(store{key: []byte(key), value: make([]byte, 40)}), d.limits)
+			}
+			index := uint64(n)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				index++
+				d.apply(index, 1, cmds[i%len(cmds)])
+			}
+		})
+	}
+}
+
+// BenchmarkApplyStoreWatched is the same with ten watches that nobody reads.
+func BenchmarkApplyStoreWatched(b *testing.B) {
+	d, keys := filled(b, 1000)
+	for range 10 {
+		defer d.Watch("").Close()
+	}
+	cmd := encodeCommand(encodeOp(store{key: []byte(keys[0]), value: make([]byte, 40)}), d.limits)
+	index := uint64(1000)
+	b.ReportAllocs()
+	for b.Loop() {
+		index++
+		d.apply(index, 1, cmd)
+	}
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	d, _ := filled(b, 100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		image, err := d.snapshot()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(image)))
+	}
+}
+
+func BenchmarkRestore(b *testing.B) {
+	d, _ := filled(b, 100_000)
+	image, err := d.snapshot()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(image)))
+	for b.Loop() {
+		if err := d.restore(image); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package gdict
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+)
+
+// writes are all the ways to change a dictionary.
+func writes(d *Dict) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"store":  func(ctx context.Context) error { _, err := d.Store(ctx, "k", nil); return err },
+		"erase":  func(ctx context.Context) error { _, err := d.Erase(ctx, "k"); return err },
+		"update": func(ctx context.Context) error { _, err := d.UpdateCounter(ctx, "k", 1); return err },
+		"compare": func(ctx context.Context) error {
+			_, err := d.CompareAndStore(ctx, "k", 0, nil)
+			return err
+		},
+	}
+}
+
+func TestAnErrorOfTheLeaderCallPassesThrough(t *testing.T) {
+	for _, want := range []error{
+		genleader.ErrNoLeader, genleader.ErrUncertain, genleader.ErrStopped,
+		context.DeadlineExceeded, context.Canceled, errors.New("anything"),
+	} {
+		d := New()
+		newTestLog(d).fail = fmt.Errorf("the group: %w", want)
+		for name, write := range writes(d) {
+			if err := write(context.Background()); !errors.Is(err, want) || !strings.Contains(err.Error(), `"k"`) {
+				t.Errorf("%s: %v, wanted %v and the key", name, err, want)
+			}
+		}
+	}
+}
+
+// A reply that is none leaves open whether the operation was done: it must never look like success.
+func TestABadReplyIsUncertainAndNoSuccess(t *testing.T) {
+	for name, reply := range map[string][]byte{
+		"none": nil, "garbage": {0xff}, "a later version": {8, 2}, "no outcome": {8, 1}, "done at no revision": {8, 1, 18, 0},
+	} {
+		d := New()
+		newTestLog(d).mangle = func([]byte) []byte { return reply }
+		for op, write := range writes(d) {
+			err := write(context.Background())
+			if !errors.Is(err, ErrBadReply) || !errors.Is(err, genleader.ErrUncertain) {
+				t.Errorf("%s, %s: %v", name, op, err)
+			}
+		}
+	}
+}
+
+func TestBeforeAttachWritesSaySo(t *testing.T) {
+	for name, write := range writes(New()) {
+		if err := write(context.Background()); !errors.Is(err, ErrNotAttached) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type callerFunc func(ctx context.Context, req []byte) ([]byte, error)
+
+func (f callerFunc) LeaderCall(ctx context.Context, req []byte) ([]byte, error) { return f(ctx, req) }
+
+func TestTheCallersDeadlineIsKeptAndAMissingOneIsAdded(t *testing.T) {
+	d := New()
+	var seen time.Time
+	d.Attach(callerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+		seen, _ = ctx.Deadline()
+		return nil, genleader.ErrNoLeader
+	}))
+	own := time.Now().Add(time.Hour)
+	ctx, cancel := context.WithDeadline(context.Background(), own)
+	defer cancel()
+	for name, write := range writes(d) {
+		if err := write(ctx); !errors.Is(err, genleader.ErrNoLeader) || !seen.Equal(own) {
+			t.Errorf("%s: deadline %v, wanted %v (%v)", name, seen, own, err)
+		}
+		if err := write(context.Background()); !errors.Is(err, genleader.ErrNoLeader) || seen.IsZero() || seen.Equal(own) {
+			t.Errorf("%s: no deadline was added (%v)", name, err)
+		}
+	}
+}
+
+// The caller may use its buffer again as soon as the write has returned.
+func TestTheDictionaryKeepsNoBytesOfItsCallers(t *testing.T) {
+	d := New()
+	newTestLog(d)
+	value := []byte("value")
+	if _, err := d.Store(t.Context(), "k", value); err != nil {
+		t.Fatal(err)
+	}
+	copy(value, "XXXXX")
+	image, err := d.snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := New()
+	if err := other.restore(image); err != nil {
+		t.Fatal(err)
+	}
+	clear(image)
+	for _, dict := range []*Dict{d, other} {
+		if entry, found := dict.Find("k"); !found || string(entry.Value) != "value" {
+			t.Errorf("found %q", entry.Value)
+		}
+	}
+}
+
+func TestALimitMustBePositive(t *testing.T) {
+	for name, limit := range map[string]func(int) Limit{"key": MaxKey, "value": MaxValue, "dictionary": MaxTotal} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, name) || !strings.Contains(got, "-1") {
+					t.Errorf("%s: %s", name, got)
+				}
+			}()
+			limit(-1)
+		}()
+	}
+}
+
+func TestTheCoreRefusesAnUnknownOperation(t *testing.T) {
+	s := emptyState()
+	next, done, changed := apply(s, 1, command{limits: limitsOf(nil)})
+	var refused *RefusedError
+	if !errors.As(done.err, &refused) || !changed.none() || next.tree != s.tree {
+		t.Fatalf("%+v, %+v", done, changed)
+	}
+}
