@@ -25,7 +25,8 @@ type Entry struct {
 	Logger           *slog.Logger // nil discards
 	Self             *actor.PID
 	System           *actor.ActorSystem
-	Fail             func(error) // called by Context.Fail while the role is held; nil ignores; must not block
+	StopTimeout      time.Duration // how long App.Stop may take; zero when nobody bounds it
+	Fail             func(error)   // called by Context.Fail while the role is held; nil ignores; must not block
 }
 
 type parent = context.Context
@@ -91,6 +92,9 @@ func (c *Context) Epoch() uint64 { return c.entry.Epoch }
 
 // Role returns the role that was entered. It does not change when the role is left; Active and Err do.
 func (c *Context) Role() Role { return c.entry.Role }
+
+// StopTimeout returns how long App.Stop may take before the instance is abandoned; zero when nobody bounds it.
+func (c *Context) StopTimeout() time.Duration { return c.entry.StopTimeout }
 
 // Instance returns the instance's name, group/application.
 func (c *Context) Instance() string { return c.entry.Instance }

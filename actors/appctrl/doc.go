@@ -1,0 +1,45 @@
+// Package appctrl decides when one application instance starts, changes its role and stops, on one member.
+//
+// There is one controller actor per instance. It is told an absolute Goal (absent, standby, active, quiesce, with an epoch)
+// and works towards the latest one; it reports every change. It never asks and never waits: the application's callbacks
+// run in an actor of their own, where they may block, and every callback has a deadline.
+//
+//	        goal: standby, active                         goal: absent; lease lost; crash
+//	Idle ------------------------> Starting --> Running ---------------------------------> Stopping --> Idle, Starting
+//	 ^                               | ^  ^       |  |                                                  or Failed
+//	 |          start failed:        | |  +-------+  | goal: quiesce; active -> standby; newer epoch
+//	 |          again, in place      +-+  promotion  v
+//	 |                               |           Quiescing --> Quiesced --> Starting (standby, or active again)
+//	 |                               v                            |
+//	 |                             Failed (too many restarts)     | goal: absent
+//	 +------------------------------------------------------------+
+//
+// The complete table of what may follow, which a test compares with every state the machine can reach (a phase that an
+// event leaves alone is always possible and not listed; any phase may jump further when the next goal is waiting already):
+//
+//	Idle       Goal         Starting
+//	Starting   Started      Running Quiescing Stopping
+//	Starting   StartFailed  Idle Starting Stopping Failed
+//	Starting   Exited       Idle Starting Failed
+//	Starting   Expired      Idle Starting Failed
+//
+// # Promises
+//
+// The Context of a role is left, and so never Active again, before App.Stop is called and before any report of a phase
+// other than Starting and Running. A report of Idle, Quiesced or Failed therefore means that nothing of this instance can
+// act under that epoch any more, and no later goal brings that epoch back: a goal to be active needs an epoch higher than
+// every one that was left. Between two entries into a role there is always a Stop, except from standby to active, which is
+// a second Start on the same value. A crash is restarted in place under its epoch, at most MaxRestarts times Within.
+//
+// A callback that exceeds its deadline cannot be interrupted. The instance is abandoned: its Context is left, its actor is
+// forgotten, Err says so, and it is reported Idle at once. For an application that asks Context.Active before it acts that
+// is as safe as a clean stop. If the callback returns later after all, a started value gets its Stop, and the results are
+// dropped. An application that does not ask Context.Active (an OS process, for one) has to see to its own end within the
+// stop timeout; package osproc does.
+//
+// # Not promised
+//
+// That two members never run the same instance: epochs, leases and the leader's plan are for that. An active role whose
+// lease term ended is left as soon as the controller hears of it (Lapsed, or any other message); until then the instance
+// is Running but not Active.
+package appctrl
