@@ -1,0 +1,413 @@
+package planner_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/cluster/spec"
+)
+
+// start is when every script and every property begins; scripts write times as what has passed since.
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// TestScripts plays testdata/*.txt. Each file begins with nothing and knows these commands:
+//
+//	spec        the specification, in YAML; it is completed with its cluster, members and applications (see completed)
+//	members     "a1/1 up", "a1/1 dead safe=3s", "a1/1 unlisted": changes what is known of each seat named
+//	report      "a1/1 pair/switch running active epoch=1 [handover=x] [err=x]": what an instance said last
+//	obey        every seat that is up does what it was ordered and reports so; prints what is new. only=(a1,b1), handover=x
+//	at          sets the time
+//	plan        plans, stores the orders and prints: steps, "=" orders, "!" alarms, wake
+//	switchover  orders a switchover of group=...
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		w := &world{now: start, orders: map[string]planner.Order{}}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return w.command(t, d) })
+	})
+}
+
+// A world is what a planner sees, and orders stored the way a dictionary stores them.
+type world struct {
+	spec          *spec.Spec
+	now           time.Time
+	members       []planner.MemberState
+	reports       []planner.Report
+	orders        map[string]planner.Order
+	unknownSafeAt time.Time
+}
+
+func (w *world) command(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	switch d.Cmd {
+	case "spec":
+		s, err := spec.Parse([]byte(completed(d.Input)))
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		w.spec = s
+	case "members":
+		for line := range strings.Lines(d.Input) {
+			w.member(t, strings.Fields(line))
+		}
+	case "unknown":
+		w.unknownSafeAt = parseTime(t, d.CmdArgs[0].Key)
+	case "report":
+		for line := range strings.Lines(d.Input) {
+			w.report(parseReport(t, strings.Fields(line)))
+		}
+	case "obey":
+		return w.obey(t, d)
+	case "at":
+		w.now = parseTime(t, d.CmdArgs[0].Key)
+	case "plan":
+		return w.print(w.plan(t))
+	case "switchover":
+		var group string
+		d.ScanArgs(t, "group", &group)
+		o, err := planner.Switchover(w.spec, w.view(), group)
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		w.orders[group] = o
+		return show(o)
+	default:
+		d.Fatalf(t, "unknown command %s", d.Cmd)
+	}
+	return "ok\n"
+}
+
+// completed adds what a script leaves out: the cluster's name, five ordinary members, and applications that are safe
+// unless their name says fast.
+func completed(text string) string {
+	if !strings.Contains(text, "members: {") {
+		text += "\nmembers: {a1: {}, b1: {}, c1: {}, d1: {}, w1: {witness: true}}"
+	}
+	if !strings.Contains(text, "applications:") {
+		text += "\napplications: {switch: {}, meter: {}, billing: {}, web: {}, quick: {failover: fast}, quicker: {failover: fast}}"
+	}
+	return text + "\ncluster: demo\n"
+}
+
+func (w *world) member(t *testing.T, words []string) {
+	t.Helper()
+	m := planner.MemberState{Seat: parseSeat(t, words[0])}
+	w.members = slices.DeleteFunc(w.members, func(old planner.MemberState) bool { return old.Seat == m.Seat })
+	for _, word := range words[1:] {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "up", "suspect", "dead", "left":
+			for s := planner.Up; s <= planner.Left; s++ {
+				if s.String() == key {
+					m.State = s
+				}
+			}
+		case "safe":
+			m.SafeAt = parseTime(t, value)
+		case "unlisted":
+			return
+		default:
+			t.Fatalf("members: %q", word)
+		}
+	}
+	w.members = append(w.members, m)
+}
+
+func (w *world) report(r planner.Report) {
+	w.reports = slices.DeleteFunc(w.reports, func(old planner.Report) bool {
+		return old.Seat == r.Seat && old.Instance == r.Instance
+	})
+	w.reports = append(w.reports, r)
+}
+
+func (w *world) view() planner.View {
+	v := planner.View{Members: w.members, Reports: w.reports, UnknownSafeAt: w.unknownSafeAt}
+	for _, name := range slices.Sorted(maps.Keys(w.orders)) {
+		v.Orders = append(v.Orders, w.orders[name])
+	}
+	return v
+}
+
+// plan plans, checks what must hold of every plan, and stores the orders.
+func (w *world) plan(t testing.TB) planner.Plan {
+	t.Helper()
+	before := w.view()
+	p := planner.Make(w.spec, before, w.now)
+	for _, check := range []func(*spec.Spec, planner.View, time.Time, planner.Plan) error{
+		stepsTellEveryChange, planningAgainChangesNothing, inputOrderIsIrrelevant, epochsOnlyRise, ordersSurviveStorage, wakeIsLater,
+	} {
+		if err := check(w.spec, before, w.now, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range p.Orders {
+		w.orders[o.Group] = o
+	}
+	return p
+}
+
+// obey lets every instance do what it was ordered, and prints the reports that are new.
+func (w *world) obey(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	only, handover := []string(nil), ""
+	for _, arg := range d.CmdArgs {
+		switch arg.Key {
+		case "only":
+			only = arg.Vals
+		case "handover":
+			handover = arg.Vals[0]
+		default:
+			d.Fatalf(t, "obey: %s", arg.Key)
+		}
+	}
+	var out strings.Builder
+	for _, g := range w.spec.Groups {
+		for _, m := range w.members {
+			if m.State != planner.Up || (only != nil && !slices.Contains(only, m.Member)) {
+				continue
+			}
+			for _, r := range obedient(w.spec, g, w.orders[g.Name], m.Seat, []byte(handover)) {
+				if had, ok := w.last(r.Seat, r.Instance); ok && reflect.DeepEqual(had, r) || !ok && r.Phase == planner.Idle {
+					continue
+				}
+				w.report(r)
+				out.WriteString(showReport(r))
+			}
+		}
+	}
+	return out.String()
+}
+
+func (w *world) last(seat planner.Seat, instance string) (planner.Report, bool) {
+	i := slices.IndexFunc(w.reports, func(r planner.Report) bool { return r.Seat == seat && r.Instance == instance })
+	if i < 0 {
+		return planner.Report{}, false
+	}
+	return w.reports[i], true
+}
+
+// obedient returns what the instances of a group at seat report when they have carried out the order.
+func obedient(s *spec.Spec, g spec.Group, o planner.Order, seat planner.Seat, handover []byte) []planner.Report {
+	var reports []planner.Report
+	for _, name := range s.Apps(g) {
+		r := planner.Report{Seat: seat, Instance: g.Name + "/" + name, Phase: planner.Idle, Epoch: o.Epoch}
+		switch {
+		case o.Active != nil && o.Active.Seat == seat && o.Quiesce:
+			r.Phase, r.Role = planner.Quiesced, app.Active
+			if len(handover) > 0 {
+				r.Handover = handover
+			}
+		case o.Active != nil && o.Active.Seat == seat:
+			r.Phase, r.Role = planner.Running, app.Active
+		case slices.Contains(o.Standby, seat) && slices.Contains(s.StandbyApps(g), name):
+			r.Phase = planner.Running
+		}
+		reports = append(reports, r)
+	}
+	return reports
+}
+
+func (w *world) print(p planner.Plan) string {
+	var out strings.Builder
+	for _, s := range p.Steps {
+		fmt.Fprintln(&out, s)
+	}
+	for _, o := range p.Orders {
+		out.WriteString(show(o))
+	}
+	for _, a := range p.Alarms {
+		fmt.Fprintf(&out, "! %s: %s: %s\n", a.Group, a.Name, a.Why)
+	}
+	if !p.Wake.IsZero() {
+		fmt.Fprintf(&out, "wake at %v\n", p.Wake.Sub(start))
+	}
+	return out.String()
+}
+
+func show(o planner.Order) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "= %s: ", o.Group)
+	if o.Active == nil {
+		fmt.Fprintf(&out, "nobody, epoch %d", o.Epoch)
+	} else {
+		out.WriteString(o.Active.String())
+		for _, name := range slices.Sorted(maps.Keys(o.Active.Handover)) {
+			fmt.Fprintf(&out, " with %s=%s", name, o.Active.Handover[name])
+		}
+	}
+	if o.Previous != nil {
+		fmt.Fprintf(&out, ", after %v", o.Previous.Seat)
+	}
+	if o.Quiesce {
+		fmt.Fprintf(&out, ", quiesce for %v", o.Target)
+	}
+	for _, s := range o.Standby {
+		fmt.Fprintf(&out, ", standby %v", s)
+	}
+	for _, f := range o.Failures {
+		fmt.Fprintf(&out, ", not %v until %v", f.Seat, f.Until.Sub(start))
+	}
+	if !o.LostAt.IsZero() {
+		fmt.Fprintf(&out, ", since %v", o.LostAt.Sub(start))
+	}
+	return out.String() + "\n"
+}
+
+func showReport(r planner.Report) string {
+	line := fmt.Sprintf("%v %s %s %v epoch=%d", r.Seat, r.Instance, r.Phase, r.Role, r.Epoch)
+	if len(r.Handover) > 0 {
+		line += " handover=" + string(r.Handover)
+	}
+	return line + "\n"
+}
+
+func parseReport(t *testing.T, words []string) planner.Report {
+	t.Helper()
+	r := planner.Report{Seat: parseSeat(t, words[0]), Instance: words[1], Phase: planner.Phase(words[2])}
+	for _, word := range words[3:] {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "active":
+			r.Role = app.Active
+		case "standby":
+			r.Role = app.Standby
+		case "epoch":
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Epoch = n
+		case "handover":
+			r.Handover = []byte(value)
+		case "err":
+			r.Err = value
+		default:
+			t.Fatalf("report: %q", word)
+		}
+	}
+	return r
+}
+
+func parseSeat(t *testing.T, word string) planner.Seat {
+	t.Helper()
+	name, number, _ := strings.Cut(word, "/")
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		t.Fatalf("%q is not member/incarnation", word)
+	}
+	return planner.Seat{Member: name, Incarnation: n}
+}
+
+func parseTime(t *testing.T, word string) time.Time {
+	t.Helper()
+	d, err := time.ParseDuration(word)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start.Add(d)
+}
+
+// What follows must hold of every plan. The scripts and the model check it each time they plan.
+
+func stepsTellEveryChange(_ *spec.Spec, v planner.View, _ time.Time, p planner.Plan) error {
+	told := map[string]bool{}
+	for _, s := range p.Steps {
+		told[s.Group] = true
+		if s.What == "" || s.Why == "" {
+			return fmt.Errorf("a step does not say what and why: %+v", s)
+		}
+	}
+	for _, o := range p.Orders {
+		was := planner.Order{Group: o.Group}
+		if i := slices.IndexFunc(v.Orders, func(old planner.Order) bool { return old.Group == o.Group }); i >= 0 {
+			was = v.Orders[i]
+		}
+		if changed := !reflect.DeepEqual(was, o); changed != told[o.Group] {
+			return fmt.Errorf("%s: order changed: %v, but steps tell of it: %v\nfrom %+v\nto   %+v", o.Group, changed, told[o.Group], was, o)
+		}
+	}
+	return nil
+}
+
+func planningAgainChangesNothing(s *spec.Spec, v planner.View, now time.Time, p planner.Plan) error {
+	v.Orders = p.Orders
+	again := planner.Make(s, v, now)
+	if len(again.Steps) > 0 {
+		return fmt.Errorf("planning again has steps %v\nafter %v", again.Steps, p.Steps)
+	}
+	again.Steps = p.Steps
+	if !reflect.DeepEqual(again, p) {
+		return fmt.Errorf("planning again differs:\n%+v\nafter\n%+v", again, p)
+	}
+	return nil
+}
+
+func inputOrderIsIrrelevant(s *spec.Spec, v planner.View, now time.Time, p planner.Plan) error {
+	rng := rand.New(rand.NewSource(1))
+	for range 3 {
+		v.Members, v.Reports, v.Orders = slices.Clone(v.Members), slices.Clone(v.Reports), slices.Clone(v.Orders)
+		rng.Shuffle(len(v.Members), func(i, j int) { v.Members[i], v.Members[j] = v.Members[j], v.Members[i] })
+		rng.Shuffle(len(v.Reports), func(i, j int) { v.Reports[i], v.Reports[j] = v.Reports[j], v.Reports[i] })
+		rng.Shuffle(len(v.Orders), func(i, j int) { v.Orders[i], v.Orders[j] = v.Orders[j], v.Orders[i] })
+		if other := planner.Make(s, v, now); !reflect.DeepEqual(other, p) {
+			return fmt.Errorf("the order of the input matters:\n%+v\nand\n%+v", other, p)
+		}
+	}
+	return nil
+}
+
+func epochsOnlyRise(_ *spec.Spec, v planner.View, _ time.Time, p planner.Plan) error {
+	for _, o := range p.Orders {
+		was := planner.Order{}
+		if i := slices.IndexFunc(v.Orders, func(old planner.Order) bool { return old.Group == o.Group }); i >= 0 {
+			was = v.Orders[i]
+		}
+		switch {
+		case o.Epoch < was.Epoch || o.Epoch > was.Epoch+1:
+			return fmt.Errorf("%s: epoch goes from %d to %d", o.Group, was.Epoch, o.Epoch)
+		case o.Active != nil && o.Active.Epoch != o.Epoch:
+			return fmt.Errorf("%s: active under %d, highest is %d", o.Group, o.Active.Epoch, o.Epoch)
+		case o.Active != nil && (was.Active == nil || was.Active.Seat != o.Active.Seat) && o.Epoch == was.Epoch:
+			return fmt.Errorf("%s: %v without a new epoch", o.Group, o.Active)
+		}
+	}
+	return nil
+}
+
+func ordersSurviveStorage(_ *spec.Spec, _ planner.View, _ time.Time, p planner.Plan) error {
+	for _, o := range p.Orders {
+		text, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		var back planner.Order
+		if err := json.Unmarshal(text, &back); err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(o, back) {
+			return fmt.Errorf("stored as %s it comes back as %+v, not %+v", text, back, o)
+		}
+		if again, err := json.Marshal(back); err != nil || string(again) != string(text) {
+			return fmt.Errorf("stored as %s and then as %s: %w", text, again, err)
+		}
+	}
+	return nil
+}
+
+func wakeIsLater(_ *spec.Spec, _ planner.View, now time.Time, p planner.Plan) error {
+	if !p.Wake.IsZero() && !p.Wake.After(now) {
+		return fmt.Errorf("wake at %v is not later than %v", p.Wake, now)
+	}
+	return nil
+}
