@@ -1,0 +1,215 @@
+package genleader
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"github.com/gendac/gendac/behaviours/process"
+)
+
+type (
+	callMessage struct {
+		seq      uint64
+		request  []byte
+		deadline time.Time
+		answer   chan outcome
+	}
+	frameMessage struct {
+		from  Member
+		frame []byte
+	}
+	localCall struct {
+		request any
+		answer  chan localAnswer
+	}
+	localAnswer struct {
+		reply any
+		err   error
+	}
+	localCast struct{ msg any }
+)
+
+// shell acts for one core: it calls the behaviour, holds the timer and the callers that wait.
+type shell struct {
+	group   *Group
+	self    *actor.PID
+	waiting map[uint64]chan outcome
+	timer   *time.Timer
+	current View
+}
+
+func newShell(g *Group, ctx actor.Context) *shell {
+	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}}
+	g.pid.Store(ctx.Self())
+	s.again(started{})
+	return s
+}
+
+func (s *shell) machine() process.Machine[*core, input, effect] {
+	settings := settings{
+		self: s.group.self, voters: s.group.Voters, timing: s.group.Timing, snapshotEvery: uint64(s.group.SnapshotEvery),
+	}
+	return process.Machine[*core, input, effect]{
+		State: newCore(settings, time.Now(), s.group.Seed), Step: step,
+		Lift: s.lift, Perform: s.perform, Terminate: s.terminate,
+	}
+}
+
+// again brings an event back to this very actor, behind what is in its mailbox now.
+func (s *shell) again(e event) { s.group.system.Root.Send(s.self, e) }
+
+func (s *shell) lift(ctx actor.Context) (input, bool) {
+	in := input{at: time.Now()}
+	switch msg := ctx.Message().(type) {
+	case event:
+		in.event = msg
+	case callMessage:
+		s.waiting[msg.seq] = msg.answer
+		in.event = called{seq: msg.seq, request: msg.request, deadline: msg.deadline}
+	case frameMessage:
+		frame := &wire.Frame{}
+		if err := proto.Unmarshal(msg.frame, frame); err != nil {
+			s.group.Logger.Warn("dropped a frame that is not readable", slog.String("from", msg.from.Name), slog.Any("error", err))
+			return in, false
+		}
+		in.event = received{from: msg.from, packets: frame.GetPackets()}
+	case localCall:
+		reply, err := s.group.Behaviour.HandleCall(s.election(0), msg.request)
+		msg.answer <- localAnswer{reply, err}
+		return in, false
+	case localCast:
+		s.group.Behaviour.HandleCast(s.election(0), msg.msg)
+		return in, false
+	case actor.SystemMessage, actor.AutoReceiveMessage:
+		return in, false
+	default:
+		s.group.Behaviour.HandleInfo(s.election(0), msg)
+		return in, false
+	}
+	return in, true
+}
+
+func (s *shell) election(index uint64) *Election {
+	return &Election{shell: s, index: index, term: s.current.Term}
+}
+
+func (s *shell) perform(ctx actor.Context, e effect) {
+	b := s.group.Behaviour
+	switch e := e.(type) {
+	case send:
+		if frame, err := proto.Marshal(&wire.Frame{Packets: e.packets}); err == nil {
+			s.group.Send(e.to, frame)
+		}
+	case flush:
+		s.again(flushed{})
+	case setTimer:
+		s.setTimer(e.at)
+	case *ask:
+		s.ask(e)
+	case apply:
+		s.apply(e)
+	case elected:
+		s.again(synced{term: e.term, to: e.joiner, sync: b.Elected(&Election{shell: s, term: e.term}, e.joiner)})
+	case surrender:
+		b.Surrendered(s.election(0), e.sync)
+	case restore:
+		if err := b.Restore(e.state); err != nil {
+			process.Exit(ctx, err)
+		}
+	case takeImage:
+		state, err := b.Snapshot()
+		s.again(imageTaken{index: e.index, state: state, err: err})
+	case memberDown:
+		s.again(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
+	case resolve:
+		s.resolve(e.seq, outcome{e.reply, e.err})
+	case extendLease:
+		s.group.lease.Extend(time.Now(), e.until)
+	case leaseEnded:
+		s.leaseEnded()
+	case announce:
+		s.announce(e.view)
+	case departed:
+		process.Exit(ctx, process.ErrNormal)
+	case fail:
+		process.Exit(ctx, e.reason)
+	}
+}
+
+func (s *shell) setTimer(at time.Time) {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if !at.IsZero() {
+		s.timer = time.AfterFunc(time.Until(at), func() { s.again(woke{}) })
+	}
+}
+
+func (s *shell) ask(e *ask) {
+	election := &Election{shell: s, term: e.term}
+	if e.cast {
+		answer := s.group.Behaviour.HandleLeaderCast(election, e.request)
+		answer.replies = false
+		s.again(handled{term: e.term, answer: answer})
+		return
+	}
+	s.again(handled{term: e.term, from: e.from, answer: s.group.Behaviour.HandleLeaderCall(election, e.from, e.request)})
+}
+
+func (s *shell) apply(e apply) {
+	reply := s.group.Behaviour.FromLeader(s.election(e.index), e.message)
+	if e.seq == 0 {
+		return
+	}
+	if e.hasReply {
+		reply = e.reply
+	}
+	s.resolve(e.seq, outcome{reply: reply})
+}
+
+func (s *shell) resolve(seq uint64, out outcome) {
+	if answer, waits := s.waiting[seq]; waits {
+		delete(s.waiting, seq)
+		answer <- out
+	}
+}
+
+func (s *shell) leaseEnded() {
+	term, _ := s.group.lease.Current()
+	s.group.Logger.Warn("lease ended", slog.String("member", s.group.self.Name), slog.Uint64("lease", uint64(term)))
+	if s.group.LeaseEnded != nil {
+		s.group.LeaseEnded(term)
+	}
+}
+
+func (s *shell) announce(v View) {
+	if v.Phase != s.current.Phase || v.Leader != s.current.Leader {
+		s.group.Logger.Info("group", slog.String("member", s.group.self.Name), slog.String("from", s.current.Phase.String()),
+			slog.String("to", v.Phase.String()), slog.Uint64("term", v.Term), slog.String("leader", v.Leader.Name))
+	}
+	if v.Problem != s.current.Problem && v.Problem != "" {
+		s.group.Logger.Error("group", slog.String("problem", v.Problem))
+	}
+	s.current = v
+	s.group.view.Store(&v)
+	if s.group.ViewChanged != nil {
+		s.group.ViewChanged(v)
+	}
+}
+
+func (s *shell) terminate(reason error) {
+	s.setTimer(time.Time{})
+	if !errors.Is(reason, process.ErrNormal) && !errors.Is(reason, process.ErrShutdown) {
+		s.group.reason.Store(&reason)
+	}
+	defer close(s.group.ended)
+	for seq := range s.waiting {
+		s.resolve(seq, outcome{err: ErrStopped})
+	}
+	s.group.Behaviour.Terminate(reason)
+}

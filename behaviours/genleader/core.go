@@ -1,0 +1,249 @@
+package genleader
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// Phase is where this member stands in its group.
+type Phase int
+
+const (
+	Gathering  Phase = iota // no state yet: looks for its group, or for all voters to begin one
+	Leaderless              // in the group, no leader known
+	Following               // follows a leader
+	Electing                // has won, and applies what earlier leaders left
+	Leading                 // leads, and has applied everything of earlier leaders
+	Departed                // has said goodbye
+)
+
+func (p Phase) String() string {
+	return [...]string{"gathering", "leaderless", "following", "electing", "leading", "departed"}[p]
+}
+
+// core decides for one member of a group. It is stepped by one goroutine, reads no clock and draws no randomness of its
+// own: equal inputs give equal effects.
+//
+//	gathering --genesis or first word of a leader--> leaderless <--> following
+//	                                                 leaderless --won--> electing --own entry applied--> leading
+//	                                                 any --leave--> departed
+type core struct {
+	settings
+	phase Phase
+	now   time.Time
+	began time.Time // stamps count from here
+	dice  uint64
+
+	links   map[string]uint64 // incarnation at the other end of each link that is up
+	refused map[Member]bool   // incarnations whose process is known to be gone
+	left    map[Member]bool   // incarnations that said goodbye
+	seeking map[string]uint64 // incarnations that have no state and look for their group
+	genesis *wire.Genesis
+
+	node       *raft.RawNode
+	log        *raft.MemoryStorage
+	conf       *raftpb.ConfState
+	electorate map[uint64]string // names by raft id, which is the incarnation
+	sync       *wire.Sync        // latest opening of a term that was applied
+	term       uint64
+	leader     uint64
+	applied    uint64
+	imaged     uint64 // index of the latest snapshot
+	imaging    *imaging
+	imageDue   bool // somebody joined: raft restores only a snapshot that names the member it restores
+	dirty      bool // raft may have something ready
+	flushing   bool // a flush is on its way
+
+	calls   map[uint64]*pendingCall
+	queue   []uint64 // sequence numbers of pending calls, oldest first
+	lastSeq uint64
+	backlog []*ask // calls that reached a leader which is still electing
+
+	rounds  *rounds // on a leader
+	acked   ackMark // the latest beat that this member acknowledged
+	older   ackMark // the latest one of an older term than acked
+	granted time.Time
+
+	seekAt, forgetAt, campaignAt, beatAt, leaseEnds, leaveBy, wakeAt time.Time
+	eager                                                            int // quick campaigns left
+
+	view    View
+	problem string
+	outbox  map[string][]*wire.Packet
+	out     []effect
+}
+
+// settings is what a core is told once.
+type settings struct {
+	self          Member
+	voters        []string // rank order
+	timing        Timing
+	snapshotEvery uint64
+}
+
+type ackMark struct {
+	term uint64
+	at   time.Time
+}
+
+type imaging struct {
+	index uint64
+	conf  *raftpb.ConfState
+	image *wire.Image
+}
+
+func newCore(s settings, now time.Time, seed uint64) *core {
+	return &core{
+		settings: s, now: now, began: now, dice: seed,
+		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]uint64{},
+		electorate: map[uint64]string{}, calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{},
+	}
+}
+
+// step absorbs one event at one instant and returns what to do about it, in order.
+func step(c *core, in input) (*core, []effect) {
+	c.now, c.out = in.at, nil
+	switch ev := in.event.(type) {
+	case started:
+		c.seek()
+	case linkUp:
+		c.linkUp(ev.member)
+	case linkDown:
+		c.linkDown(ev.member, ev.refused)
+	case received:
+		for _, p := range ev.packets {
+			c.receive(ev.from, p)
+		}
+	case called:
+		c.call(ev)
+	case abandoned:
+		c.settle(ev.seq)
+	case castMade:
+		c.cast(ev.request)
+	case handled:
+		c.handled(ev)
+	case synced:
+		c.synced(ev)
+	case imageTaken:
+		c.imageTaken(ev)
+	case leaving:
+		c.leave()
+	case flushed:
+		c.flushing = false
+		c.drive()
+	case woke:
+	}
+	c.alarms()
+	c.finish()
+	return c, c.out
+}
+
+// alarms acts on every deadline that has passed, whatever event brought the time.
+func (c *core) alarms() {
+	if c.due(&c.seekAt) {
+		c.seek()
+	}
+	if c.due(&c.forgetAt) {
+		c.forget()
+	}
+	if c.due(&c.campaignAt) {
+		c.campaign()
+	}
+	if c.due(&c.beatAt) {
+		c.beat()
+	}
+	if c.due(&c.leaseEnds) {
+		c.emit(leaseEnded{})
+	}
+	if c.phase != Departed && !c.leaveBy.IsZero() && (c.due(&c.leaveBy) || c.rounds == nil) {
+		c.depart()
+	}
+	c.expireCalls()
+}
+
+// due says whether a deadline has passed, and clears it then.
+func (c *core) due(deadline *time.Time) bool {
+	if deadline.IsZero() || c.now.Before(*deadline) {
+		return false
+	}
+	*deadline = time.Time{}
+	return true
+}
+
+// finish turns what this step left behind into effects: calls that can go now, packets, the timer, a changed view.
+func (c *core) finish() {
+	c.pump()
+	for _, name := range slices.Sorted(maps.Keys(c.outbox)) {
+		c.emit(send{to: name, packets: c.outbox[name]})
+	}
+	clear(c.outbox)
+	if c.dirty && !c.flushing {
+		c.flushing = true
+		c.emit(flush{})
+	}
+	if next := c.nextDeadline(); !next.Equal(c.wakeAt) {
+		c.wakeAt = next
+		c.emit(setTimer{at: next})
+	}
+	if view := c.look(); !view.equal(c.view) {
+		c.view = view
+		c.emit(announce{view: view})
+	}
+}
+
+func (c *core) nextDeadline() time.Time {
+	var next time.Time
+	consider := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy} {
+		consider(t)
+	}
+	for _, call := range c.calls {
+		consider(call.deadline)
+	}
+	return next
+}
+
+func (c *core) emit(e effect) { c.out = append(c.out, e) }
+
+// post queues a packet for a member that is linked; to anybody else it is lost, as on any network.
+func (c *core) post(to string, p *wire.Packet) {
+	if _, up := c.links[to]; up && to != c.self.Name {
+		c.outbox[to] = append(c.outbox[to], p)
+	}
+}
+
+func (c *core) touch() { c.dirty = true }
+
+// jitter draws from [0, span) with splitmix64 on the seed in the state.
+func (c *core) jitter(span time.Duration) time.Duration {
+	c.dice += 0x9e3779b97f4a7c15
+	z := c.dice
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+	z ^= z >> 31
+	return time.Duration(z % uint64(max(span, 1)))
+}
+
+// rank is this member's place among the voters that can be reached.
+func (c *core) rank() int {
+	place := 0
+	for _, name := range c.voters {
+		if name == c.self.Name {
+			break
+		}
+		if _, up := c.links[name]; up {
+			place++
+		}
+	}
+	return place
+}

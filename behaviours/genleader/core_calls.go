@@ -1,0 +1,198 @@
+package genleader
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// pendingCall is a local caller's leader call. Once it was sent to the leader of a term it is done in that term or
+// never: a call names the term it is for, and whatever that term's leader appended lies in the log before the next
+// leader's sync. So a call that has not come back when that sync is applied was not done, and is sent again.
+type pendingCall struct {
+	request  []byte
+	deadline time.Time
+	sentTerm uint64 // zero: not sent yet
+}
+
+func (c *core) call(ev called) {
+	if c.phase == Departed {
+		c.emit(resolve{seq: ev.seq, err: ErrStopped})
+		return
+	}
+	c.calls[ev.seq] = &pendingCall{request: ev.request, deadline: ev.deadline}
+	c.queue = append(c.queue, ev.seq)
+}
+
+// pump sends what waits for a leader, oldest first.
+func (c *core) pump() {
+	if len(c.queue) == 0 || c.leader == 0 || (c.phase != Leading && c.phase != Following) {
+		return
+	}
+	leader := c.electorate[c.leader]
+	if c.phase == Following && c.links[leader] != c.leader {
+		return
+	}
+	for _, seq := range c.queue {
+		call, waits := c.calls[seq]
+		if !waits || call.sentTerm != 0 {
+			continue
+		}
+		call.sentTerm = c.term
+		if c.phase == Leading {
+			c.emit(&ask{term: c.term, from: From{Member: c.self, Seq: seq}, request: call.request})
+			continue
+		}
+		c.post(leader, &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
+	}
+	c.queue = c.queue[:0]
+}
+
+// resubmit queues again, in their order, the calls of earlier terms that did not come back.
+func (c *core) resubmit(term uint64) {
+	for seq, call := range c.calls {
+		if call.sentTerm != 0 && call.sentTerm < term {
+			call.sentTerm = 0
+			c.queue = append(c.queue, seq)
+		}
+	}
+	slices.Sort(c.queue)
+}
+
+// settle ends a wait: before its deadline because the caller gave up, or at it.
+func (c *core) settle(seq uint64) {
+	call, waits := c.calls[seq]
+	if !waits {
+		return
+	}
+	delete(c.calls, seq)
+	err := ErrNoLeader
+	if call.sentTerm != 0 {
+		err = ErrUncertain
+	}
+	c.emit(resolve{seq: seq, err: err})
+}
+
+func (c *core) expireCalls() {
+	for seq, call := range c.calls {
+		if !c.now.Before(call.deadline) {
+			c.settle(seq)
+		}
+	}
+}
+
+// loseCalls ends every wait whose outcome can no longer be seen here.
+func (c *core) loseCalls() {
+	for seq, call := range c.calls {
+		if call.sentTerm != 0 || c.phase == Departed {
+			c.settle(seq)
+		}
+	}
+}
+
+// forgetCall says whether a local caller still waits for seq, and takes it from the list.
+func (c *core) forgetCall(seq uint64) bool {
+	_, waits := c.calls[seq]
+	delete(c.calls, seq)
+	return waits
+}
+
+// callFrom is another member's call. A call for another term means nothing here: its sender will see that and repeat it.
+func (c *core) callFrom(from Member, call *wire.Call) {
+	if call.GetTerm() != c.term || c.rounds == nil {
+		return
+	}
+	a := &ask{term: c.term, from: From{Member: from, Seq: call.GetSeq()}, request: call.GetRequest()}
+	if c.phase == Electing {
+		c.backlog = append(c.backlog, a)
+		return
+	}
+	c.emit(a)
+}
+
+func (c *core) cast(request []byte) {
+	switch {
+	case c.phase == Leading:
+		c.emit(&ask{term: c.term, request: request, cast: true})
+	case c.phase == Following:
+		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_Cast{Cast: &wire.Cast{Term: c.term, Request: request}}})
+	}
+}
+
+// synced takes what Elected returned. The leader's own opens its term: from then on it serves calls.
+func (c *core) synced(ev synced) {
+	if c.rounds == nil || ev.term != c.term {
+		return
+	}
+	sync := &wire.Sync{Leader: &wire.Identity{Name: c.self.Name, Incarnation: c.self.Incarnation}, Term: c.term, Sync: ev.sync}
+	if ev.to != nil {
+		sync.To = &wire.Identity{Name: ev.to.Name, Incarnation: ev.to.Incarnation}
+	}
+	if err := c.propose(&wire.Record{What: &wire.Record_Sync{Sync: sync}}); err != nil || ev.to != nil {
+		return
+	}
+	c.phase = Leading
+	for _, a := range c.backlog {
+		c.emit(a)
+	}
+	c.backlog = nil
+	for _, id := range c.memberIDs() {
+		switch who := (Member{c.electorate[id], id}); {
+		case c.left[who]:
+			c.reportDown(who, ErrLeft)
+		case c.refused[who]:
+			c.reportDown(who, ErrGone)
+		}
+	}
+}
+
+// handled takes the behaviour's answer to a call of this term. One of an earlier term is dropped: nothing of it was
+// broadcast, and its caller's member repeats the call.
+func (c *core) handled(ev handled) {
+	if ev.answer.stop != nil {
+		c.emit(fail{reason: ev.answer.stop})
+		return
+	}
+	if c.rounds == nil || ev.term != c.term {
+		return
+	}
+	if !ev.answer.broadcast {
+		if ev.answer.replies {
+			c.answer(ev.from, &wire.Answered{Seq: ev.from.Seq, Reply: ev.answer.reply})
+		}
+		return
+	}
+	err := c.propose(&wire.Record{What: &wire.Record_Broadcast{Broadcast: &wire.Broadcast{
+		Origin:  &wire.Identity{Name: ev.from.Member.Name, Incarnation: ev.from.Member.Incarnation},
+		Seq:     ev.from.Seq,
+		Message: ev.answer.message, HasReply: ev.answer.replies, Reply: ev.answer.reply,
+	}}})
+	if errors.Is(err, raft.ErrProposalDropped) && c.node.BasicStatus().LeadTransferee == 0 {
+		c.answer(ev.from, &wire.Answered{Seq: ev.from.Seq, Overloaded: true})
+	} // while leadership is handed over the call stays pending: the next leader's sync sends it again
+}
+
+// answer brings an answer to the member of the caller, which may be this one.
+func (c *core) answer(to From, a *wire.Answered) {
+	switch {
+	case to.Member == c.self:
+		c.answered(a)
+	case c.links[to.Member.Name] == to.Member.Incarnation:
+		c.post(to.Member.Name, &wire.Packet{What: &wire.Packet_Answered{Answered: a}})
+	}
+}
+
+func (c *core) answered(a *wire.Answered) {
+	if !c.forgetCall(a.GetSeq()) {
+		return
+	}
+	if a.GetOverloaded() {
+		c.emit(resolve{seq: a.GetSeq(), err: ErrOverloaded})
+		return
+	}
+	c.emit(resolve{seq: a.GetSeq(), reply: a.GetReply()})
+}

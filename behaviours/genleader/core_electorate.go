@@ -1,0 +1,277 @@
+package genleader
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// seekEvery is how often a member without state asks around.
+const seekEvery = 100 * time.Millisecond
+
+// seek asks every peer for the group. Once all voters are found without state, the first of them begins it.
+func (c *core) seek() {
+	if c.node != nil || c.phase != Gathering {
+		return
+	}
+	c.seekAt = c.now.Add(seekEvery)
+	for _, name := range c.voters {
+		c.post(name, &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{}}})
+	}
+	c.maybeBegin()
+}
+
+// maybeBegin starts the group, once, when every voter is here and none has state. Only the first voter does.
+func (c *core) maybeBegin() {
+	if c.node != nil || c.voters[0] != c.self.Name {
+		return
+	}
+	genesis := &wire.Genesis{Voters: []*wire.Identity{{Name: c.self.Name, Incarnation: c.self.Incarnation}}}
+	for _, name := range c.voters[1:] {
+		fresh, ok := c.seeking[name]
+		if !ok || c.links[name] != fresh {
+			return
+		}
+		genesis.Voters = append(genesis.Voters, &wire.Identity{Name: name, Incarnation: fresh})
+	}
+	c.openGroup(genesis)
+	for _, name := range c.voters[1:] {
+		c.post(name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: genesis}})
+	}
+	c.campaignAt = c.now
+}
+
+// openGroup starts from the first electorate. It is the same initial state wherever and whenever it is adopted.
+func (c *core) openGroup(genesis *wire.Genesis) {
+	if c.node != nil {
+		return
+	}
+	image := &wire.Image{Electorate: genesis.GetVoters()}
+	conf := &raftpb.ConfState{}
+	named := false
+	for _, id := range genesis.GetVoters() {
+		c.electorate[id.GetIncarnation()] = id.GetName()
+		conf.Voters = append(conf.Voters, id.GetIncarnation())
+		named = named || identity(id) == c.self
+	}
+	if !named {
+		c.electorate = map[uint64]string{}
+		return // another incarnation was meant; the leader will take this one in
+	}
+	data, err := proto.Marshal(image)
+	if err != nil {
+		return
+	}
+	storage := raft.NewMemoryStorage()
+	first := &raftpb.Snapshot{Data: data, Metadata: &raftpb.SnapshotMetadata{ConfState: conf, Index: new(uint64(1)), Term: new(uint64(1))}}
+	if err := storage.ApplySnapshot(first); err != nil {
+		c.emit(fail{reason: fmt.Errorf("genleader: the group's first state was refused: %w", err)})
+		return
+	}
+	c.genesis, c.conf, c.imaged = genesis, conf, 1
+	c.begin(storage, 1)
+}
+
+// sought answers a member without state: with the beginning of the group if it was part of it, with a place in the
+// electorate if this member leads, with a refusal if its name belongs to a newer process that still lives.
+func (c *core) sought(from Member) {
+	c.seeking[from.Name] = from.Incarnation
+	if c.node == nil {
+		c.maybeBegin()
+		return
+	}
+	for _, id := range c.genesis.GetVoters() {
+		if identity(id) == from {
+			c.post(from.Name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: c.genesis}})
+			return
+		}
+	}
+	for id, name := range c.electorate {
+		if name == from.Name && id > from.Incarnation && c.links[name] == id {
+			c.post(name, &wire.Packet{What: &wire.Packet_Superseded{Superseded: &wire.Superseded{By: id}}})
+			return
+		}
+	}
+	if c.phase == Leading || c.phase == Electing {
+		c.admit(from)
+		return
+	}
+	c.checkMemory()
+}
+
+// admit puts a new process in the place of the one that had its name. One change at a time: raft drops what comes too
+// early, and the joiner asks again.
+func (c *core) admit(joiner Member) {
+	if _, already := c.electorate[joiner.Incarnation]; already || !slices.Contains(c.voters, joiner.Name) {
+		return
+	}
+	change := &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{
+		{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(joiner.Incarnation)},
+	}}
+	for _, id := range c.memberIDs() {
+		if c.electorate[id] == joiner.Name {
+			change.Changes = append(change.Changes, &raftpb.ConfChangeSingle{Type: raftpb.ConfChangeRemoveNode.Enum(), NodeId: new(id)})
+		}
+	}
+	context, err := proto.Marshal(&wire.Change{Joins: &wire.Identity{Name: joiner.Name, Incarnation: joiner.Incarnation}})
+	if err != nil {
+		return
+	}
+	change.Context = context
+	_ = c.node.ProposeConfChange(change)
+	c.touch()
+}
+
+// changeElectorate applies a committed change. Names of the outgoing electorate are kept until it is left.
+func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
+	c.conf = c.node.ApplyConfChange(cc)
+	change := &wire.Change{}
+	if len(cc.GetContext()) > 0 && proto.Unmarshal(cc.GetContext(), change) == nil {
+		joiner := identity(change.GetJoins())
+		c.electorate[joiner.Incarnation] = joiner.Name
+		c.imageDue = true
+		if c.rounds != nil {
+			c.emit(elected{term: c.term, joiner: &joiner})
+		}
+	}
+	for id := range c.electorate {
+		if !slices.Contains(c.conf.GetVoters(), id) && !slices.Contains(c.conf.GetVotersOutgoing(), id) {
+			delete(c.electorate, id)
+		}
+	}
+	if _, still := c.electorate[c.self.Incarnation]; !still {
+		c.emit(fail{reason: fmt.Errorf("%w: %v was replaced", ErrSuperseded, c.self)})
+	}
+}
+
+// checkMemory notices that a majority of the voters came back without memory: nobody is left who could confirm what was
+// acknowledged, and no leader will come.
+func (c *core) checkMemory() {
+	lost := 0
+	for _, id := range c.voterIDs() {
+		if fresh, ok := c.seeking[c.electorate[id]]; ok && fresh != id {
+			lost++
+		}
+	}
+	if c.leader == 0 && 2*lost > len(c.voterIDs()) {
+		c.problem = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
+	}
+}
+
+func (c *core) voterIDs() []uint64 {
+	return slices.Sorted(slices.Values(c.conf.GetVoters()))
+}
+
+func (c *core) memberIDs() []uint64 {
+	ids := make([]uint64, 0, len(c.electorate))
+	for id := range c.electorate {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (c *core) linkUp(who Member) {
+	if was, up := c.links[who.Name]; up && was != who.Incarnation {
+		c.linkDown(Member{who.Name, was}, false)
+	}
+	c.links[who.Name] = who.Incarnation
+	delete(c.refused, who) // it lives after all
+	if c.node == nil {
+		c.seek()
+	}
+}
+
+func (c *core) linkDown(who Member, refused bool) {
+	if c.links[who.Name] == who.Incarnation {
+		delete(c.links, who.Name)
+	}
+	if c.seeking[who.Name] == who.Incarnation {
+		delete(c.seeking, who.Name)
+	}
+	if refused && !c.refused[who] {
+		c.refused[who] = true
+		c.reportDown(who, ErrGone)
+	}
+	if c.node == nil {
+		return
+	}
+	c.node.ReportUnreachable(who.Incarnation)
+	if c.leader == who.Incarnation {
+		c.suspectLeader()
+	}
+}
+
+func (c *core) reportDown(who Member, reason error) {
+	if c.phase == Leading {
+		c.emit(memberDown{term: c.term, who: who, reason: reason})
+	}
+}
+
+// receive dispatches one packet.
+func (c *core) receive(from Member, p *wire.Packet) {
+	switch what := p.GetWhat().(type) {
+	case *wire.Packet_Seek:
+		c.sought(from)
+	case *wire.Packet_Genesis:
+		c.openGroup(what.Genesis)
+	case *wire.Packet_Raft:
+		c.stepRaft(what.Raft)
+	case *wire.Packet_Beat:
+		c.heard(from, what.Beat)
+	case *wire.Packet_Ack:
+		c.ackHeard(from, what.Ack)
+	case *wire.Packet_Call:
+		c.callFrom(from, what.Call)
+	case *wire.Packet_Answered:
+		c.answered(what.Answered)
+	case *wire.Packet_Cast:
+		if c.phase == Leading && what.Cast.GetTerm() == c.term {
+			c.emit(&ask{term: c.term, request: what.Cast.GetRequest(), cast: true})
+		}
+	case *wire.Packet_Bye:
+		c.left[from] = true
+		c.reportDown(from, ErrLeft)
+		if c.leader == from.Incarnation {
+			c.suspectLeader()
+		}
+	case *wire.Packet_Superseded:
+		if c.node == nil {
+			c.emit(fail{reason: fmt.Errorf("%w: %s@%d runs", ErrSuperseded, c.self.Name, what.Superseded.GetBy())})
+		}
+	}
+}
+
+// leave hands leadership over if there is somebody to take it, then says goodbye.
+func (c *core) leave() {
+	if c.phase == Departed || !c.leaveBy.IsZero() {
+		return
+	}
+	c.leaveBy = c.now
+	if c.rounds == nil {
+		return
+	}
+	for _, id := range c.voterIDs() {
+		if name := c.electorate[id]; id != c.self.Incarnation && c.links[name] == id {
+			c.node.TransferLeader(id)
+			c.touch()
+			c.leaveBy = c.now.Add(c.timing.Election)
+			return
+		}
+	}
+}
+
+func (c *core) depart() {
+	c.leaveBy, c.phase = time.Time{}, Departed
+	for _, name := range c.voters {
+		c.post(name, &wire.Packet{What: &wire.Packet_Bye{Bye: &wire.Bye{}}})
+	}
+	c.loseCalls()
+	c.emit(departed{})
+}

@@ -1,0 +1,307 @@
+package genleader
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/raft/v3/quorum"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+const (
+	hurry      = 10 // how much faster beats go while somebody waits for a lease
+	keepMarks  = 16 // acknowledgements remembered per member until their round is confirmed
+	formerKept = 4  // lease lengths for which a replaced incarnation stays listed
+)
+
+// rounds is a leader's account of its beats: who answered when, and whose lease may still run.
+//
+// A member stamps each acknowledgement with its own clock. A stamp is granted only after a majority has acknowledged a
+// beat that was sent later, in the same term. So every granted stamp is older than the election of any later leader, and
+// a lease that counts from it ends, on anybody's clock, before that election plus the lease's length.
+type rounds struct {
+	round   uint64
+	members map[string]*heard
+	former  []former  // incarnations that were replaced
+	fence   time.Time // no lease of an earlier leader counts from a later moment
+	opened  bool      // the behaviour has been told
+	fenced  bool      // fence is what a majority said, not just the moment of the election
+}
+
+type heard struct {
+	incarnation uint64
+	at          time.Time // latest acknowledgement
+	acked       uint64    // its round
+	marks       []mark    // stamps that are not confirmed yet
+	granted     time.Time // when the acknowledgement came whose stamp was granted last
+	leased      bool
+	older       time.Time // when it may have acknowledged an earlier leader last
+}
+
+type mark struct {
+	round uint64
+	stamp int64
+	at    time.Time
+}
+
+type former struct {
+	Member
+	safeAt time.Time
+}
+
+// lead begins a term of this member: earlier leaders may have granted leases until this very moment.
+func (c *core) lead() {
+	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now}
+	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
+	c.backlog = nil
+	c.beatAt = c.now
+}
+
+// beat begins a round. It reaches everybody of the electorate and carries the grants that are confirmed by now.
+func (c *core) beat() {
+	if c.rounds == nil {
+		return
+	}
+	c.node.Tick()
+	c.touch()
+	if c.observeRole(); c.rounds == nil {
+		return
+	}
+	r := c.rounds
+	r.round++
+	c.ackOwn()
+	for _, id := range c.memberIDs() {
+		name := c.electorate[id]
+		if name == c.self.Name || c.links[name] != id {
+			continue
+		}
+		beat := &wire.Beat{Term: c.term, Round: r.round}
+		beat.Stamp, beat.Granted = c.grant(Member{name, id})
+		c.post(name, &wire.Packet{What: &wire.Packet_Beat{Beat: beat}})
+	}
+	c.beatAt = c.now.Add(c.timing.Heartbeat)
+	if c.somebodyWaits() {
+		c.beatAt = c.now.Add(c.timing.Heartbeat / hurry)
+	}
+}
+
+// ackOwn acknowledges the leader's own beat and takes what it is granted, by the same rules as everybody.
+func (c *core) ackOwn() {
+	c.noteAck(c.term)
+	own := c.heardOf(c.self)
+	own.older = c.older.at
+	own.ack(mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
+	if stamp, granted := c.grant(c.self); granted {
+		c.extend(stamp)
+	}
+	own.leased = c.now.Before(c.granted)
+}
+
+func (h *heard) ack(m mark, leased bool) {
+	h.at, h.acked, h.leased = m.at, max(h.acked, m.round), leased
+	h.marks = append(h.marks, m)
+	if len(h.marks) > keepMarks {
+		h.marks = slices.Delete(h.marks, 0, len(h.marks)-keepMarks)
+	}
+}
+
+// grant takes the newest stamp of a member that a later, confirmed round covers. Stamps of an earlier incarnation are
+// of another clock.
+func (c *core) grant(who Member) (stamp int64, granted bool) {
+	h, confirmed := c.rounds.members[who.Name], c.confirmed()
+	if h == nil || h.incarnation != who.Incarnation {
+		return 0, false
+	}
+	for len(h.marks) > 0 && h.marks[0].round < confirmed {
+		stamp, h.granted, granted = h.marks[0].stamp, h.marks[0].at, true
+		h.marks = h.marks[1:]
+	}
+	return stamp, granted
+}
+
+// confirmed is the latest round that a majority acknowledged; of both electorates while they change.
+func (c *core) confirmed() uint64 {
+	return uint64(c.quorum().CommittedIndex(ackedRounds{c}))
+}
+
+func (c *core) quorum() quorum.JointConfig {
+	joint := quorum.JointConfig{quorum.MajorityConfig{}, nil}
+	for _, id := range c.conf.GetVoters() {
+		joint[0][id] = struct{}{}
+	}
+	for _, id := range c.conf.GetVotersOutgoing() {
+		if joint[1] == nil {
+			joint[1] = quorum.MajorityConfig{}
+		}
+		joint[1][id] = struct{}{}
+	}
+	return joint
+}
+
+type ackedRounds struct{ c *core }
+
+func (a ackedRounds) AckedIndex(id uint64) (quorum.Index, bool) {
+	h := a.c.rounds.members[a.c.electorate[id]]
+	if h == nil || h.incarnation != id {
+		return 0, false
+	}
+	return quorum.Index(h.acked), true
+}
+
+func (c *core) heardOf(who Member) *heard {
+	r := c.rounds
+	h := r.members[who.Name]
+	if h != nil && h.incarnation != who.Incarnation {
+		r.former = append(r.former, former{Member{who.Name, h.incarnation}, c.safeAt(h)})
+		h = nil
+	}
+	if h == nil {
+		h = &heard{incarnation: who.Incarnation}
+		r.members[who.Name] = h
+	}
+	return h
+}
+
+func (c *core) somebodyWaits() bool {
+	for _, id := range c.voterIDs() {
+		name := c.electorate[id]
+		if h := c.rounds.members[name]; (name == c.self.Name || c.links[name] == id) && (h == nil || !h.leased) {
+			return true
+		}
+	}
+	return false
+}
+
+// ackHeard takes a member's answer to a beat of this very term.
+func (c *core) ackHeard(from Member, a *wire.Ack) {
+	if c.rounds == nil || a.GetTerm() != c.term || c.electorate[from.Incarnation] != from.Name {
+		return
+	}
+	h := c.heardOf(from)
+	if h.acked == 0 && a.GetAckedOlder() {
+		h.older = c.now.Add(-time.Duration(a.GetSinceOlder()))
+	}
+	h.ack(mark{round: min(a.GetRound(), c.rounds.round), stamp: a.GetStamp(), at: c.now}, a.GetLeased())
+	c.settleFence()
+}
+
+// settleFence replaces the moment of the election by what a majority says about the earlier leaders: none of them can
+// have had a round confirmed after the last time that one of this majority answered it.
+func (c *core) settleFence() {
+	r := c.rounds
+	if r.fenced {
+		return
+	}
+	answered := map[uint64]bool{}
+	var latest time.Time
+	for _, h := range r.members {
+		if h.acked > 0 {
+			answered[h.incarnation] = true
+			if h.older.After(latest) {
+				latest = h.older
+			}
+		}
+	}
+	if c.quorum().VoteResult(answered) == quorum.VoteWon {
+		r.fence, r.fenced = latest, true
+	}
+}
+
+// safeAt is from when on that incarnation holds no lease, whoever granted it.
+func (c *core) safeAt(h *heard) time.Time {
+	if h.granted.IsZero() {
+		return c.rounds.fence.Add(c.timing.StartAfter)
+	}
+	return h.granted.Add(c.timing.StartAfter)
+}
+
+// standings is what the leader knows of every member and of the incarnations that it replaced.
+func (c *core) standings() ([]Standing, time.Time) {
+	r := c.rounds
+	foreign := r.fence.Add(c.timing.StartAfter)
+	if r.fence.IsZero() {
+		foreign = time.Time{}
+	}
+	var all []Standing
+	for _, id := range c.memberIDs() {
+		who := Member{c.electorate[id], id}
+		h := r.members[who.Name]
+		if h == nil || h.incarnation != id {
+			h = &heard{incarnation: id}
+		}
+		s := Standing{Member: who, State: c.stateOf(who, h)}
+		if s.State != Up {
+			s.SafeAt = c.safeAt(h)
+		}
+		all = append(all, s)
+	}
+	r.former = slices.DeleteFunc(r.former, func(f former) bool { return c.now.Sub(f.safeAt) > formerKept*c.timing.StartAfter })
+	for _, f := range r.former {
+		if _, still := c.electorate[f.Incarnation]; !still {
+			all = append(all, Standing{Member: f.Member, State: c.stateOf(f.Member, &heard{}), SafeAt: f.safeAt})
+		}
+	}
+	slices.SortFunc(all, func(a, b Standing) int {
+		if d := strings.Compare(a.Name, b.Name); d != 0 {
+			return d
+		}
+		return int(min(max(int64(a.Incarnation)-int64(b.Incarnation), -1), 1))
+	})
+	return all, foreign
+}
+
+func (c *core) stateOf(who Member, h *heard) State {
+	switch {
+	case c.left[who]:
+		return Left
+	case c.refused[who]:
+		return Dead
+	case who != c.self && c.links[who.Name] != who.Incarnation,
+		!h.leased,
+		c.now.Sub(h.at) >= c.timing.Lease/2:
+		return Suspect
+	default:
+		return Up
+	}
+}
+
+// heard takes a leader's beat: an answer with a fresh stamp, and a longer lease if one was granted.
+func (c *core) heard(from Member, b *wire.Beat) {
+	if c.node == nil || c.phase == Departed {
+		return
+	}
+	status := c.node.BasicStatus()
+	if status.GetTerm() != b.GetTerm() || status.Lead != from.Incarnation {
+		return // a voter of a later term must never support an earlier one again
+	}
+	c.contact()
+	c.noteAck(b.GetTerm())
+	if b.GetGranted() {
+		c.extend(b.GetStamp())
+	}
+	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.now.Before(c.granted)}
+	if !c.older.at.IsZero() {
+		ack.AckedOlder, ack.SinceOlder = true, int64(c.now.Sub(c.older.at))
+	}
+	c.post(from.Name, &wire.Packet{What: &wire.Packet_Ack{Ack: ack}})
+}
+
+func (c *core) noteAck(term uint64) {
+	if c.acked.term != term {
+		c.older = c.acked
+	}
+	c.acked = ackMark{term: term, at: c.now}
+}
+
+// extend counts a lease from this member's own stamp, so that no delay on the way can make it longer.
+func (c *core) extend(stamp int64) {
+	asked := c.began.Add(time.Duration(stamp))
+	until := asked.Add(c.timing.Lease)
+	if asked.After(c.now) || !until.After(c.now) || !until.After(c.granted) {
+		return
+	}
+	c.granted, c.leaseEnds = until, until
+	c.emit(extendLease{until: until})
+}

@@ -1,0 +1,346 @@
+package genleader
+
+import (
+	"fmt"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+const (
+	maxAppend      = 1 << 20  // bytes of entries in one message
+	maxUncommitted = 64 << 20 // bytes of entries that wait for a majority
+	keepEntries    = 1000     // entries behind a snapshot that a slow member may still fetch
+
+	eagerTries = 5                     // quick campaigns after the leader's connection closed, each waiting twice as long
+	eagerRetry = 10 * time.Millisecond // before the second, and between voters of neighbouring ranks
+)
+
+// begin makes the raft node. An empty storage is a member that a leader will bring up to date.
+func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
+	node, err := raft.NewRawNode(&raft.Config{
+		ID:                        c.self.Incarnation,
+		ElectionTick:              max(2, int(c.timing.Election/c.timing.Heartbeat)),
+		HeartbeatTick:             1,
+		Storage:                   storage,
+		Applied:                   applied,
+		MaxSizePerMsg:             maxAppend,
+		MaxInflightMsgs:           256,
+		MaxUncommittedEntriesSize: maxUncommitted,
+		CheckQuorum:               true,
+		PreVote:                   true,
+		Logger:                    silent{},
+	})
+	if err != nil {
+		c.emit(fail{reason: fmt.Errorf("genleader: raft refused its configuration: %w", err)})
+		return
+	}
+	c.node, c.log, c.applied = node, storage, applied
+	c.phase, c.seekAt = Leaderless, time.Time{}
+	c.contact()
+	c.touch()
+}
+
+// stepRaft takes a raft message of a peer. Messages for an earlier incarnation of this name are not ours.
+func (c *core) stepRaft(data []byte) {
+	m := &raftpb.Message{}
+	if proto.Unmarshal(data, m) != nil || m.GetTo() != c.self.Incarnation {
+		return
+	}
+	leads := m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgHeartbeat
+	if c.node == nil {
+		if !leads {
+			return
+		}
+		c.begin(raft.NewMemoryStorage(), 0)
+	}
+	// A former leader that asks for votes is not heard as a leader, or nobody would ever give up on it.
+	_ = c.node.Step(m) // an error says that the message means nothing here, which is a lost message
+	status := c.node.BasicStatus()
+	if (leads && status.Lead == m.GetFrom()) || (status.GetTerm() > c.term && status.RaftState == raft.StateFollower) {
+		c.contact()
+	}
+	c.touch()
+}
+
+// contact starts the election timer anew: a leader was heard, or a new term began.
+func (c *core) contact() {
+	c.eager = 0
+	c.forgetAt = c.now.Add(c.timing.Election)
+	c.campaignAt = c.forgetAt.Add(c.jitter(c.timing.Election / 2))
+}
+
+// forget stops protecting a silent leader: from now on this member may vote for another.
+func (c *core) forget() {
+	if c.node != nil && c.rounds == nil {
+		_ = c.node.ForgetLeader()
+		c.touch()
+	}
+}
+
+// campaign asks for votes, quickly again while the evidence against the leader is fresh, then at random intervals.
+func (c *core) campaign() {
+	if c.node == nil || c.rounds != nil || c.phase == Departed {
+		return
+	}
+	if c.node.BasicStatus().Lead == 0 {
+		_ = c.node.Campaign()
+		c.touch()
+	}
+	if c.eager > 0 {
+		pause := eagerRetry << (eagerTries - c.eager)
+		c.eager--
+		c.campaignAt = c.now.Add(pause + c.jitter(pause))
+		return
+	}
+	c.campaignAt = c.now.Add(c.timing.Election/5 + c.jitter(c.timing.Election/5))
+}
+
+// suspectLeader acts on a closed connection: voters campaign in the order of their rank.
+func (c *core) suspectLeader() {
+	c.forget()
+	c.eager = eagerTries
+	c.forgetAt = time.Time{}
+	c.campaignAt = c.now.Add(time.Duration(c.rank()) * eagerRetry)
+}
+
+// drive lets raft do what it has ready: store, send, apply.
+func (c *core) drive() {
+	c.dirty = false
+	if c.node == nil {
+		return
+	}
+	for c.node.HasReady() {
+		rd := c.node.Ready()
+		c.persist(rd)
+		snapshots := c.sendRaft(rd.Messages)
+		for _, entry := range rd.CommittedEntries {
+			c.applyEntry(entry)
+		}
+		c.node.Advance(rd)
+		for _, id := range snapshots {
+			// A lost snapshot shows as a rejected append and is sent again; raft need not wait for word of it.
+			c.node.ReportSnapshot(id, raft.SnapshotFinish)
+		}
+		c.observeRole()
+	}
+	c.maybeImage()
+}
+
+func (c *core) persist(rd raft.Ready) {
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		if err := c.log.ApplySnapshot(rd.Snapshot); err == nil {
+			c.adopt(rd.Snapshot)
+		}
+	}
+	if !raft.IsEmptyHardState(rd.HardState) {
+		_ = c.log.SetHardState(rd.HardState)
+	}
+	if err := c.log.Append(rd.Entries); err != nil {
+		c.emit(fail{reason: fmt.Errorf("genleader: the log refused entries: %w", err)})
+	}
+}
+
+func (c *core) sendRaft(messages []*raftpb.Message) (snapshots []uint64) {
+	for _, m := range messages {
+		name, linked := c.linkedTo(m.GetTo())
+		if !linked {
+			continue // that incarnation is gone; its successor must not hear its messages
+		}
+		data, err := proto.Marshal(m)
+		if err != nil {
+			continue
+		}
+		if m.GetType() == raftpb.MsgSnap {
+			snapshots = append(snapshots, m.GetTo())
+		}
+		c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
+	}
+	return snapshots
+}
+
+// linkedTo finds the peer by its link: a joiner does not know the electorate yet.
+func (c *core) linkedTo(id uint64) (name string, linked bool) {
+	for name, incarnation := range c.links {
+		if incarnation == id {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// observeRole follows raft's role. What raft says is taken after each batch, so no role is skipped.
+func (c *core) observeRole() {
+	status := c.node.BasicStatus()
+	leads := status.RaftState == raft.StateLeader
+	changed := status.GetTerm() != c.term
+	c.term, c.leader = status.GetTerm(), status.Lead
+	switch {
+	case c.phase == Departed:
+	case leads && (c.rounds == nil || changed):
+		c.phase = Electing
+		c.lead()
+	case leads:
+	default:
+		if c.rounds != nil {
+			c.rounds, c.backlog, c.beatAt = nil, nil, time.Time{}
+			c.contact()
+		}
+		c.phase = Following
+		if c.leader == 0 {
+			c.phase = Leaderless
+		}
+	}
+}
+
+func (c *core) applyEntry(entry *raftpb.Entry) {
+	c.applied = entry.GetIndex()
+	switch entry.GetType() {
+	case raftpb.EntryConfChangeV2:
+		cc := &raftpb.ConfChangeV2{}
+		if proto.Unmarshal(entry.GetData(), cc) == nil {
+			c.changeElectorate(cc)
+		}
+	case raftpb.EntryNormal:
+		if len(entry.GetData()) == 0 {
+			c.won(entry.GetTerm())
+			return
+		}
+		record := &wire.Record{}
+		if proto.Unmarshal(entry.GetData(), record) != nil {
+			return // every member skips it alike
+		}
+		if sync := record.GetSync(); sync != nil {
+			c.applySync(sync)
+		} else if broadcast := record.GetBroadcast(); broadcast != nil {
+			c.applyBroadcast(entry.GetIndex(), broadcast)
+		}
+	}
+}
+
+// won is this member's own first entry coming back: everything of earlier leaders has been applied.
+func (c *core) won(term uint64) {
+	if c.rounds != nil && c.term == term && !c.rounds.opened {
+		c.rounds.opened = true
+		c.emit(elected{term: term})
+	}
+}
+
+func (c *core) applySync(sync *wire.Sync) {
+	leader := identity(sync.GetLeader())
+	if to := sync.GetTo(); to != nil && identity(to) != c.self {
+		return
+	}
+	if sync.GetTo() == nil {
+		c.sync = sync
+		c.resubmit(sync.GetTerm())
+	}
+	if leader != c.self {
+		c.emit(surrender{leader: leader, sync: sync.GetSync()})
+	}
+}
+
+func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
+	do := apply{index: index, message: b.GetMessage(), reply: b.GetReply(), hasReply: b.GetHasReply()}
+	if identity(b.GetOrigin()) == c.self && c.forgetCall(b.GetSeq()) {
+		do.seq = b.GetSeq()
+	}
+	c.emit(do)
+}
+
+// propose appends a record to the log; the leader of this term only.
+func (c *core) propose(record *wire.Record) error {
+	data, err := proto.Marshal(record)
+	if err != nil {
+		return err
+	}
+	c.touch()
+	return c.node.Propose(data)
+}
+
+// maybeImage asks for a snapshot when the log behind the last one has grown long.
+func (c *core) maybeImage() {
+	if c.imaging != nil || c.conf == nil || (c.applied < c.imaged+c.snapshotEvery && !c.imageDue) {
+		return
+	}
+	c.imageDue = false
+	c.imaging = &imaging{index: c.applied, conf: c.conf, image: c.image()}
+	c.emit(takeImage{index: c.applied})
+}
+
+func (c *core) image() *wire.Image {
+	image := &wire.Image{Sync: c.sync, Taken: true}
+	for _, id := range c.memberIDs() {
+		image.Electorate = append(image.Electorate, &wire.Identity{Name: c.electorate[id], Incarnation: id})
+	}
+	return image
+}
+
+func (c *core) imageTaken(ev imageTaken) {
+	taking := c.imaging
+	c.imaging = nil
+	if taking == nil || taking.index != ev.index {
+		return
+	}
+	c.imaged = ev.index
+	if ev.err != nil {
+		c.problem = fmt.Sprintf("no snapshot at %d: %v", ev.index, ev.err)
+		return
+	}
+	taking.image.State = ev.state
+	data, err := proto.Marshal(taking.image)
+	if err != nil {
+		return
+	}
+	if _, err := c.log.CreateSnapshot(ev.index, taking.conf, data); err == nil && ev.index > keepEntries {
+		_ = c.log.Compact(ev.index - keepEntries) // already compacted is as good
+	}
+}
+
+// adopt replaces this member's state by a leader's snapshot. Calls that were on their way may lie inside it.
+func (c *core) adopt(snapshot *raftpb.Snapshot) {
+	image := &wire.Image{}
+	if err := proto.Unmarshal(snapshot.GetData(), image); err != nil {
+		c.emit(fail{reason: fmt.Errorf("genleader: the leader's snapshot is not readable: %w", err)})
+		return
+	}
+	c.conf, c.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
+	c.imaged, c.sync = c.applied, image.GetSync()
+	c.electorate = map[uint64]string{}
+	for _, id := range image.GetElectorate() {
+		c.electorate[id.GetIncarnation()] = id.GetName()
+	}
+	c.loseCalls()
+	if image.GetTaken() {
+		c.emit(restore{state: image.GetState()})
+	}
+	if c.sync != nil && identity(c.sync.GetLeader()) != c.self {
+		c.emit(surrender{leader: identity(c.sync.GetLeader()), sync: c.sync.GetSync()})
+	}
+}
+
+func identity(id *wire.Identity) Member {
+	return Member{Name: id.GetName(), Incarnation: id.GetIncarnation()}
+}
+
+// silent is raft's logger: the core tells what happened by its effects. A panic of raft stays one.
+type silent struct{}
+
+func (silent) Debug(...any)            {}
+func (silent) Debugf(string, ...any)   {}
+func (silent) Error(...any)            {}
+func (silent) Errorf(string, ...any)   {}
+func (silent) Info(...any)             {}
+func (silent) Infof(string, ...any)    {}
+func (silent) Warning(...any)          {}
+func (silent) Warningf(string, ...any) {}
+func (silent) Fatal(v ...any)          { panic(fmt.Sprint(v...)) }
+func (silent) Fatalf(f string, v ...any) {
+	panic(fmt.Sprintf(f, v...))
+}
+func (silent) Panic(v ...any)            { panic(fmt.Sprint(v...)) }
+func (silent) Panicf(f string, v ...any) { panic(fmt.Sprintf(f, v...)) }

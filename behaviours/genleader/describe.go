@@ -1,0 +1,50 @@
+package genleader
+
+import (
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+func describeAll(packets []*wire.Packet) string {
+	text := ""
+	for _, p := range packets {
+		text += " " + describe(p)
+	}
+	return text
+}
+
+// describe names a packet in a few words, for transcripts and logs.
+func describe(p *wire.Packet) string {
+	switch what := p.GetWhat().(type) {
+	case *wire.Packet_Raft:
+		m := &raftpb.Message{}
+		if proto.Unmarshal(what.Raft, m) != nil {
+			return "raft(unreadable)"
+		}
+		return fmt.Sprintf("%v(term=%d)", m.GetType(), m.GetTerm())
+	case *wire.Packet_Beat:
+		return fmt.Sprintf("beat(%d.%d granted=%v)", what.Beat.GetTerm(), what.Beat.GetRound(), what.Beat.GetGranted())
+	case *wire.Packet_Ack:
+		return fmt.Sprintf("ack(%d.%d leased=%v)", what.Ack.GetTerm(), what.Ack.GetRound(), what.Ack.GetLeased())
+	case *wire.Packet_Call:
+		return fmt.Sprintf("call(%d %q)", what.Call.GetSeq(), what.Call.GetRequest())
+	case *wire.Packet_Answered:
+		return fmt.Sprintf("answered(%d %q)", what.Answered.GetSeq(), what.Answered.GetReply())
+	case *wire.Packet_Cast:
+		return fmt.Sprintf("cast(%q)", what.Cast.GetRequest())
+	case *wire.Packet_Seek:
+		return "seek"
+	case *wire.Packet_Genesis:
+		return "genesis"
+	case *wire.Packet_Bye:
+		return "bye"
+	case *wire.Packet_Superseded:
+		return "superseded"
+	default:
+		return "nothing"
+	}
+}

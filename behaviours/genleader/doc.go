@@ -1,0 +1,21 @@
+// Package genleader runs a behaviour on every member of a group and lets one of them lead.
+//
+// It is gen_leader's contract on Raft. A call to the leader may answer at once or broadcast; a broadcast is an entry of
+// the log, and once a majority has it FromLeader applies it on every member, in one order.
+//
+//	caller --LeaderCall--> local instance --> leader: HandleLeaderCall --Broadcast--> log
+//	                                                                                   |  a majority has it
+//	caller <--reply-- local instance: FromLeader <-------------------------------------+--> FromLeader on all others
+//
+// It promises: a reply means that a majority has the broadcast, so it outlives the crash of any minority; the caller's
+// own member has applied it, so a local read after the reply sees it; a call is done at most once, also when the leader
+// dies before it answers, because every member can tell from the log which calls of a dead leader were done and repeats
+// only the others. A call that cannot be settled before its deadline fails with ErrNoLeader (nothing was done) or
+// ErrUncertain. Without a majority nothing is promised to move.
+//
+// It also grants leases: see package lease, and View for what the leader knows of the others.
+//
+// The electorate is a fixed list of names. State is in memory: a process that restarts is a new incarnation, gets a new
+// Raft id and takes the place of the old one by a change of the electorate, so it can never contradict votes or entries
+// that it has forgotten. If a majority of the voters restart at once the log is gone, and View.Problem says so.
+package genleader

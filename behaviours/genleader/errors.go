@@ -1,0 +1,21 @@
+package genleader
+
+import "errors"
+
+var (
+	// ErrNoLeader is a call that never reached a leader before its deadline. Nothing was done; it is safe to try again.
+	ErrNoLeader = errors.New("genleader: no leader before the deadline; nothing was done")
+	// ErrUncertain is a call that reached a leader and got no answer before its deadline. It may have been done or not.
+	ErrUncertain = errors.New("genleader: no answer before the deadline; the call may have been done or not")
+	// ErrOverloaded is a call refused because too much is waiting to be committed. Nothing was done.
+	ErrOverloaded = errors.New("genleader: too many uncommitted broadcasts; nothing was done, try again later")
+	// ErrStopped is a call to a group that has stopped on this member.
+	ErrStopped = errors.New("genleader: the group has stopped on this member")
+	// ErrUnsupported is a local call that the behaviour does not handle.
+	ErrUnsupported = errors.New("genleader: the behaviour does not handle this call")
+	// ErrSuperseded ends a member whose name a newer process has taken.
+	ErrSuperseded = errors.New("genleader: a newer process has taken this member's name")
+	// ErrGone and ErrLeft are the reasons of HandleDown: the process is gone, or has left in order.
+	ErrGone = errors.New("genleader: the member's process is gone")
+	ErrLeft = errors.New("genleader: the member left")
+)

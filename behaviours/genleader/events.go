@@ -1,0 +1,200 @@
+package genleader
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// input is one event and the instant at which the shell saw it.
+type input struct {
+	at    time.Time
+	event event
+}
+
+type event interface {
+	event()
+	String() string
+}
+
+type (
+	// started is the first event of an incarnation.
+	started struct{}
+	// linkUp and linkDown are the transport's word on one peer; refused means that its process is known to be gone.
+	linkUp   struct{ member Member }
+	linkDown struct {
+		member  Member
+		refused bool
+	}
+	// received is one frame of a linked peer.
+	received struct {
+		from    Member
+		packets []*wire.Packet
+	}
+	// called is a local caller's leader call; seq is this member's own.
+	called struct {
+		seq      uint64
+		request  []byte
+		deadline time.Time
+	}
+	// abandoned says that the caller of seq waits no longer.
+	abandoned struct{ seq uint64 }
+	castMade  struct{ request []byte }
+	// handled is what the behaviour answered to an ask of that term.
+	handled struct {
+		term   uint64
+		from   From
+		answer Answer
+	}
+	// synced is what the behaviour's Elected returned, for all or for one joiner.
+	synced struct {
+		term uint64
+		to   *Member
+		sync []byte
+	}
+	// imageTaken is the behaviour's state as of index.
+	imageTaken struct {
+		index uint64
+		state []byte
+		err   error
+	}
+	// leaving asks for an orderly departure.
+	leaving struct{}
+	// flushed says that everything which was in the mailbox at the time of a flush has been stepped.
+	flushed struct{}
+	// woke says that the timer rang.
+	woke struct{}
+)
+
+func (started) event()    {}
+func (linkUp) event()     {}
+func (linkDown) event()   {}
+func (received) event()   {}
+func (called) event()     {}
+func (abandoned) event()  {}
+func (castMade) event()   {}
+func (handled) event()    {}
+func (synced) event()     {}
+func (imageTaken) event() {}
+func (leaving) event()    {}
+func (flushed) event()    {}
+func (woke) event()       {}
+
+func (started) String() string      { return "started" }
+func (e linkUp) String() string     { return "link up " + e.member.String() }
+func (e linkDown) String() string   { return fmt.Sprintf("link down %v refused=%v", e.member, e.refused) }
+func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
+func (e called) String() string     { return fmt.Sprintf("call %d %q", e.seq, e.request) }
+func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
+func (e castMade) String() string   { return fmt.Sprintf("cast %q", e.request) }
+func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
+func (e synced) String() string     { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
+func (e imageTaken) String() string { return fmt.Sprintf("image at %d", e.index) }
+func (leaving) String() string      { return "leave" }
+func (flushed) String() string      { return "flushed" }
+func (woke) String() string         { return "woke" }
+
+type effect interface {
+	effect()
+	String() string
+}
+
+type (
+	// send hands packets to the transport, which may lose them.
+	send struct {
+		to      string
+		packets []*wire.Packet
+	}
+	// flush asks for a flushed event behind everything that is in the mailbox now.
+	flush struct{}
+	// setTimer replaces the one timer; a zero time stops it.
+	setTimer struct{ at time.Time }
+	// ask calls HandleLeaderCall or HandleLeaderCast and answers with handled.
+	ask struct {
+		term    uint64
+		from    From
+		request []byte
+		cast    bool
+	}
+	// apply calls FromLeader; with a seq it also answers that local caller.
+	apply struct {
+		index    uint64
+		message  []byte
+		seq      uint64
+		reply    []byte
+		hasReply bool
+	}
+	// elected calls Elected and answers with synced.
+	elected struct {
+		term   uint64
+		joiner *Member
+	}
+	// surrender calls Surrendered.
+	surrender struct {
+		leader Member
+		sync   []byte
+	}
+	// restore calls Restore.
+	restore struct{ state []byte }
+	// takeImage calls Snapshot and answers with imageTaken.
+	takeImage struct{ index uint64 }
+	// memberDown calls HandleDown and answers with handled.
+	memberDown struct {
+		term   uint64
+		who    Member
+		reason error
+	}
+	// resolve answers a local caller.
+	resolve struct {
+		seq   uint64
+		reply []byte
+		err   error
+	}
+	// extendLease moves the end of this member's lease; leaseEnded tells that it was not moved in time.
+	extendLease struct{ until time.Time }
+	leaseEnded  struct{}
+	// announce publishes a changed view.
+	announce struct{ view View }
+	// departed ends an orderly departure; fail ends the instance.
+	departed struct{}
+	fail     struct{ reason error }
+)
+
+func (send) effect()        {}
+func (flush) effect()       {}
+func (setTimer) effect()    {}
+func (*ask) effect()        {}
+func (apply) effect()       {}
+func (elected) effect()     {}
+func (surrender) effect()   {}
+func (restore) effect()     {}
+func (takeImage) effect()   {}
+func (memberDown) effect()  {}
+func (resolve) effect()     {}
+func (extendLease) effect() {}
+func (leaseEnded) effect()  {}
+func (announce) effect()    {}
+func (departed) effect()    {}
+func (fail) effect()        {}
+
+func (e send) String() string     { return "send " + e.to + ":" + describeAll(e.packets) }
+func (flush) String() string      { return "flush" }
+func (e setTimer) String() string { return "timer" }
+func (e *ask) String() string     { return fmt.Sprintf("ask %v %q", e.from, e.request) }
+func (e apply) String() string    { return fmt.Sprintf("apply %d %q", e.index, e.message) }
+func (e elected) String() string {
+	return fmt.Sprintf("elected in term %d joiner=%v", e.term, e.joiner)
+}
+func (e surrender) String() string { return fmt.Sprintf("surrender to %v %q", e.leader, e.sync) }
+func (e restore) String() string   { return fmt.Sprintf("restore %q", e.state) }
+func (e takeImage) String() string { return fmt.Sprintf("take image at %d", e.index) }
+func (e memberDown) String() string {
+	return fmt.Sprintf("member down %v: %v", e.who, e.reason)
+}
+func (e resolve) String() string     { return fmt.Sprintf("resolve %d %q %v", e.seq, e.reply, e.err) }
+func (e extendLease) String() string { return "extend lease" }
+func (leaseEnded) String() string    { return "lease ended" }
+func (e announce) String() string    { return "announce " + e.view.String() }
+func (departed) String() string      { return "departed" }
+func (e fail) String() string        { return fmt.Sprintf("fail: %v", e.reason) }

@@ -1,0 +1,201 @@
+package genleader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/behaviours/lease"
+	"github.com/gendac/gendac/behaviours/process"
+)
+
+// Config describes this member's instance of a group.
+type Config struct {
+	Self   Member   // this process
+	Voters []string // the names of all voters in rank order, equal on every member; Self is one of them
+	Timing Timing   // zero fields take their defaults
+
+	Behaviour Behaviour
+	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer.
+	Send func(to string, frame []byte)
+	// ViewChanged and LeaseEnded are told of changes, in the group's own turn; they must not block. Either may be nil.
+	ViewChanged func(View)
+	LeaseEnded  func(lease.Term)
+
+	SnapshotEvery int    // log entries between two snapshots; default 10000
+	Seed          uint64 // of the election timers; default: the incarnation
+	Logger        *slog.Logger
+}
+
+// A Group is this member's handle of a group. Its methods are safe for any goroutine.
+type Group struct {
+	Config
+	self   Member
+	lease  *lease.Lease
+	view   atomic.Pointer[View]
+	system *actor.ActorSystem
+	pid    atomic.Pointer[actor.PID]
+	seq    atomic.Uint64
+	ended  chan struct{}
+	reason atomic.Pointer[error]
+}
+
+// New checks cfg and returns a group that starts when an actor is spawned from its Props.
+func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
+	cfg.Timing.setDefaults()
+	if err := cfg.Timing.validate(); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(cfg.Voters, cfg.Self.Name) {
+		return nil, fmt.Errorf("genleader: Voters: %q: does not contain this member, %q", cfg.Voters, cfg.Self.Name)
+	}
+	if cfg.Self.Incarnation == 0 || cfg.Behaviour == nil || cfg.Send == nil {
+		return nil, errors.New("genleader: Self.Incarnation, Behaviour and Send must be given")
+	}
+	if cfg.SnapshotEvery <= 0 {
+		cfg.SnapshotEvery = 10000
+	}
+	if cfg.Seed == 0 {
+		cfg.Seed = cfg.Self.Incarnation
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Group{Config: cfg, self: cfg.Self, lease: &lease.Lease{}, system: system, ended: make(chan struct{})}
+	g.view.Store(&View{})
+	return g, nil
+}
+
+// Props spawns the group's one actor. It must not be spawned twice: its state is this incarnation's, so a member whose
+// group ends has to end as a whole.
+func (g *Group) Props() *actor.Props {
+	return process.Props(func(ctx actor.Context) process.Machine[*core, input, effect] {
+		return newShell(g, ctx).machine()
+	})
+}
+
+// View is what this member knows of the group now.
+func (g *Group) View() View { return *g.view.Load() }
+
+// Lease is this member's permission to act.
+func (g *Group) Lease() *lease.Lease { return g.lease }
+
+// Done is closed when the group has ended on this member; Err then says why.
+func (g *Group) Done() <-chan struct{} { return g.ended }
+
+// Err is nil while the group runs and after an orderly Leave.
+func (g *Group) Err() error {
+	if reason := g.reason.Load(); reason != nil {
+		return *reason
+	}
+	return nil
+}
+
+type outcome struct {
+	reply []byte
+	err   error
+}
+
+// LeaderCall asks the leader and waits for its answer, which is this member's FromLeader's if the leader broadcast. A
+// context without a deadline gets one of five seconds. Calls of one goroutine are handled in their order.
+//
+// ErrNoLeader, ErrOverloaded and ErrStopped mean that nothing was done; ErrUncertain that it is not known.
+func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(5 * time.Second)
+	}
+	call := callMessage{seq: g.seq.Add(1), request: request, deadline: deadline, answer: make(chan outcome, 1)}
+	if !g.tell(call) {
+		return nil, ErrStopped
+	}
+	select {
+	case out := <-call.answer:
+		return out.reply, out.err
+	case <-g.ended:
+	case <-ctx.Done():
+		g.tell(abandoned{seq: call.seq})
+		select {
+		case out := <-call.answer:
+			return out.reply, withCause(ctx, out.err)
+		case <-g.ended:
+		}
+	}
+	select {
+	case out := <-call.answer:
+		return out.reply, out.err
+	default:
+		return nil, fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)
+	}
+}
+
+func withCause(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+}
+
+// LeaderCast sends the leader a request that nobody answers. It is lost without a leader.
+func (g *Group) LeaderCast(request []byte) { g.tell(castMade{request: request}) }
+
+// Call asks the local instance. It waits until ctx ends.
+func (g *Group) Call(ctx context.Context, request any) (any, error) {
+	call := localCall{request: request, answer: make(chan localAnswer, 1)}
+	if !g.tell(call) {
+		return nil, ErrStopped
+	}
+	select {
+	case out := <-call.answer:
+		return out.reply, out.err
+	case <-g.ended:
+		return nil, ErrStopped
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", process.ErrTimeout, context.Cause(ctx))
+	}
+}
+
+// Cast sends the local instance a message.
+func (g *Group) Cast(msg any) { g.tell(localCast{msg}) }
+
+// Deliver takes a frame that a peer's Send sent. Frames of one peer must come in order.
+func (g *Group) Deliver(from Member, frame []byte) { g.tell(frameMessage{from: from, frame: frame}) }
+
+// LinkUp and LinkDown are the transport's word on a peer; refused says that its process is known to be gone.
+func (g *Group) LinkUp(who Member) { g.tell(linkUp{who}) }
+
+// LinkDown is described at LinkUp.
+func (g *Group) LinkDown(who Member, refused bool) { g.tell(linkDown{who, refused}) }
+
+// Leave hands leadership over, says goodbye and ends the group on this member.
+func (g *Group) Leave(ctx context.Context) error {
+	if !g.tell(leaving{}) {
+		return nil
+	}
+	select {
+	case <-g.ended:
+		return g.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("genleader: leaving: %w", context.Cause(ctx))
+	}
+}
+
+func (g *Group) tell(msg any) bool {
+	pid := g.pid.Load()
+	select {
+	case <-g.ended:
+		return false
+	default:
+	}
+	if pid == nil {
+		return false
+	}
+	g.system.Root.Send(pid, msg)
+	return true
+}

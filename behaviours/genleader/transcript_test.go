@@ -1,0 +1,155 @@
+package genleader
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// TestTranscripts runs every story of testdata. Its commands: start, run, kill, pause, resume, cut, heal, call, cast,
+// leave, and the questions show, told, trace, replies, applied.
+func TestTranscripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		var w *world
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "group" {
+				w = newWorld(7, words(d)...)
+				return "ok\n"
+			}
+			out := w.command(t, d)
+			for _, problem := range w.unsafe {
+				t.Errorf("%s: %s", d.Pos, problem)
+			}
+			return out
+		})
+	})
+}
+
+func words(d *datadriven.TestData) []string {
+	var all []string
+	for _, arg := range d.CmdArgs {
+		all = append(all, arg.Key)
+	}
+	return all
+}
+
+func (w *world) command(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	args := words(d)
+	switch d.Cmd {
+	case "start":
+		for _, name := range args {
+			w.start(name)
+		}
+	case "run":
+		pause, err := time.ParseDuration(args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.run(pause)
+	case "kill":
+		w.kill(args[0])
+	case "pause":
+		w.hosts[args[0]].paused = true
+	case "resume":
+		w.resume(args[0])
+	case "cut":
+		w.cut(args[0], args[1])
+	case "isolate":
+		for _, peer := range w.names {
+			if peer != args[0] {
+				w.cut(args[0], peer)
+				w.cut(peer, args[0])
+			}
+		}
+	case "heal":
+		w.heal()
+	case "call":
+		w.call(args[0], args[1], time.Second)
+	case "calls":
+		for i := range 120 {
+			w.call(args[0], fmt.Sprintf("n%d", i), time.Second)
+			w.run(time.Millisecond)
+		}
+	case "cast":
+		w.hosts[args[0]].take(castMade{request: []byte(args[1])})
+	case "leave":
+		w.hosts[args[0]].take(leaving{})
+	default:
+		return w.question(t, d, args)
+	}
+	return "ok\n"
+}
+
+func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) string {
+	t.Helper()
+	var b strings.Builder
+	switch d.Cmd {
+	case "show":
+		for _, name := range w.names {
+			if h := w.hosts[name]; h != nil {
+				w.show(&b, h)
+			}
+		}
+	case "told":
+		for _, line := range w.hosts[args[0]].told {
+			fmt.Fprintln(&b, line)
+		}
+		w.hosts[args[0]].told = nil
+	case "trace":
+		for _, line := range w.trace {
+			fmt.Fprintln(&b, line)
+		}
+		w.trace = nil
+	case "replies":
+		h := w.hosts[args[0]]
+		for seq := uint64(1); seq <= h.nextSeq; seq++ {
+			fmt.Fprintf(&b, "%d: %s\n", seq, h.replies[seq])
+		}
+	case "applied":
+		for _, name := range w.names {
+			fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(w.hosts[name].applied, " "))
+		}
+	case "counts":
+		for _, name := range w.names {
+			fmt.Fprintf(&b, "%s: %d\n", name, len(w.hosts[name].applied))
+		}
+	default:
+		t.Fatalf("%s: no command %q", d.Pos, d.Cmd)
+	}
+	if b.Len() == 0 {
+		return "nothing\n"
+	}
+	return b.String()
+}
+
+func (w *world) show(b *strings.Builder, h *host) {
+	switch {
+	case h.ended != nil:
+		fmt.Fprintf(b, "%s: ended: %v\n", h.self.Name, h.ended)
+		return
+	case h.gone:
+		fmt.Fprintf(b, "%s: gone\n", h.self.Name)
+		return
+	}
+	fmt.Fprintf(b, "%s: %v", h.self.Name, h.view.Phase)
+	if h.view.Leader.Name != "" {
+		fmt.Fprintf(b, " leader=%s", h.view.Leader.Name)
+	}
+	if w.now.Before(h.until) {
+		b.WriteString(" leased")
+	}
+	for _, s := range h.view.Standings {
+		fmt.Fprintf(b, " %s=%v", s.Name, s.State)
+		if s.State != Up {
+			fmt.Fprintf(b, "(safe in %v)", max(0, s.SafeAt.Sub(w.now).Round(10*time.Millisecond)))
+		}
+	}
+	if h.view.Problem != "" {
+		b.WriteString(" problem: " + h.view.Problem)
+	}
+	b.WriteString("\n")
+}

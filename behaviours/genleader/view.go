@@ -1,0 +1,79 @@
+package genleader
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (m Member) String() string { return m.Name + "@" + strconv.FormatUint(m.Incarnation, 10) }
+
+// A State is what the leader knows of a member's process.
+type State int
+
+const (
+	Up      State = iota // answers, and holds a lease
+	Suspect              // silent, or not yet holding a lease
+	Dead                 // its process is known to be gone
+	Left                 // it stopped everything and said goodbye
+)
+
+func (s State) String() string { return [...]string{"up", "suspect", "dead", "left"}[s] }
+
+// A Standing is the leader's view of one member. From SafeAt on nothing of that incarnation holds a lease any more,
+// whoever granted it; it is zero for a member that is up.
+type Standing struct {
+	Member
+	State  State
+	SafeAt time.Time
+}
+
+// A View is what this member knows of its group. Standings and ForeignSafeAt are the leader's: ForeignSafeAt is the
+// SafeAt of every incarnation that has no standing. Voters is the electorate as last applied here.
+type View struct {
+	Phase         Phase
+	Term          uint64
+	Leader        Member
+	Voters        []Member
+	Standings     []Standing
+	ForeignSafeAt time.Time
+	Problem       string
+}
+
+func (v View) equal(o View) bool {
+	return v.Phase == o.Phase && v.Term == o.Term && v.Leader == o.Leader && v.Problem == o.Problem &&
+		v.ForeignSafeAt.Equal(o.ForeignSafeAt) && slices.Equal(v.Voters, o.Voters) &&
+		slices.EqualFunc(v.Standings, o.Standings, func(a, b Standing) bool {
+			return a.Member == b.Member && a.State == b.State && a.SafeAt.Equal(b.SafeAt)
+		})
+}
+
+func (v View) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v term=%d leader=%v", v.Phase, v.Term, v.Leader)
+	for _, s := range v.Standings {
+		fmt.Fprintf(&b, " %v=%v", s.Member, s.State)
+	}
+	if v.Problem != "" {
+		b.WriteString(" problem=" + v.Problem)
+	}
+	return b.String()
+}
+
+// look is the view as of now.
+func (c *core) look() View {
+	v := View{Phase: c.phase, Term: c.term, Problem: c.problem}
+	if c.leader != 0 {
+		v.Leader = Member{Name: c.electorate[c.leader], Incarnation: c.leader}
+	}
+	for _, id := range c.voterIDs() {
+		v.Voters = append(v.Voters, Member{Name: c.electorate[id], Incarnation: id})
+	}
+	slices.SortFunc(v.Voters, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	if c.phase == Leading {
+		v.Standings, v.ForeignSafeAt = c.standings()
+	}
+	return v
+}

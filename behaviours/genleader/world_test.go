@@ -1,0 +1,310 @@
+package genleader
+
+import (
+	"container/heap"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gendac/gendac/behaviours/lease"
+)
+
+// world runs the cores of a whole group in virtual time over a network that can be cut. One seed gives one run.
+type world struct {
+	now    time.Time
+	queue  deliveries
+	order  int
+	dice   uint64
+	names  []string
+	hosts  map[string]*host
+	cuts   map[[2]string]bool      // one-way
+	last   map[[2]string]time.Time // the latest arrival of each direction: frames keep their order
+	starts uint64
+	trace  []string
+	timing Timing
+
+	leaders map[uint64]Member // who led each term
+	acked   []string          // every acknowledged call's message
+	unsafe  []string          // violations of the lease promise
+}
+
+// host is one member's process: a core, and a behaviour that keeps every broadcast in order.
+type host struct {
+	w       *world
+	self    Member
+	core    *core
+	gone    bool
+	paused  bool
+	waiting []event // what came while paused
+	view    View
+	lease   lease.Lease
+	until   time.Time
+	applied []string
+	told    []string // callbacks, in order
+	replies map[uint64]string
+	nextSeq uint64
+	ended   error
+}
+
+type delivery struct {
+	at    time.Time
+	order int
+	do    func()
+}
+
+type deliveries []delivery
+
+func (d deliveries) Len() int { return len(d) }
+func (d deliveries) Less(i, j int) bool {
+	return d[i].at.Before(d[j].at) || (d[i].at.Equal(d[j].at) && d[i].order < d[j].order)
+}
+func (d deliveries) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
+func (d *deliveries) Push(x any)   { *d = append(*d, x.(delivery)) }
+func (d *deliveries) Pop() any {
+	last := (*d)[len(*d)-1]
+	*d = (*d)[:len(*d)-1]
+	return last
+}
+
+func newWorld(seed uint64, names ...string) *world {
+	w := &world{
+		now: time.Unix(1000, 0), dice: seed, names: names, hosts: map[string]*host{}, cuts: map[[2]string]bool{},
+		last:    map[[2]string]time.Time{},
+		leaders: map[uint64]Member{},
+	}
+	w.timing.setDefaults()
+	return w
+}
+
+func (w *world) random(n int) int {
+	w.dice = w.dice*6364136223846793005 + 1442695040888963407
+	return int((w.dice >> 33) % uint64(n))
+}
+
+func (w *world) after(d time.Duration, do func()) {
+	w.order++
+	heap.Push(&w.queue, delivery{at: w.now.Add(d), order: w.order, do: do})
+}
+
+func (w *world) latency() time.Duration {
+	return 100*time.Microsecond + time.Duration(w.random(900))*time.Microsecond
+}
+
+// run lets virtual time pass.
+func (w *world) run(d time.Duration) {
+	end := w.now.Add(d)
+	for len(w.queue) > 0 && !w.queue[0].at.After(end) {
+		next := heap.Pop(&w.queue).(delivery)
+		w.now = next.at
+		next.do()
+		w.checkLeases()
+	}
+	w.now = end
+}
+
+// start begins a new incarnation of a name. Everybody it can reach gets a link.
+func (w *world) start(name string) *host {
+	w.starts++
+	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}}
+	h.core = newCore(settings{self: h.self, voters: w.names, timing: w.timing, snapshotEvery: 50}, w.now, h.self.Incarnation)
+	w.hosts[name] = h
+	h.take(started{})
+	for _, peer := range w.names {
+		if p := w.hosts[peer]; p != nil && peer != name && !p.gone && !w.cuts[[2]string{name, peer}] && !w.cuts[[2]string{peer, name}] {
+			w.after(w.latency(), func() { h.take(linkUp{p.self}) })
+			w.after(w.latency(), func() { p.take(linkUp{h.self}) })
+		}
+	}
+	return h
+}
+
+// kill ends a process; its peers see their connections refused.
+func (w *world) kill(name string) {
+	h := w.hosts[name]
+	h.gone, h.until = true, time.Time{}
+	for _, peer := range w.names {
+		if p := w.hosts[peer]; p != nil && p != h && !w.cuts[[2]string{name, peer}] {
+			w.after(w.latency(), func() { p.take(linkDown{h.self, true}) })
+		}
+	}
+}
+
+func (w *world) resume(name string) {
+	h := w.hosts[name]
+	h.paused = false
+	backlog := h.waiting
+	h.waiting = nil
+	h.take(woke{})
+	for _, ev := range backlog {
+		h.take(ev)
+	}
+}
+
+// cut stops everything from one to another, silently; heal undoes all cuts and links whom a cut kept from meeting.
+func (w *world) cut(from, to string) { w.cuts[[2]string{from, to}] = true }
+
+func (w *world) heal() {
+	clear(w.cuts)
+	for _, a := range w.names {
+		for _, b := range w.names {
+			ha, hb := w.hosts[a], w.hosts[b]
+			if a != b && ha != nil && hb != nil && !ha.gone && !hb.gone && ha.core.links[b] != hb.self.Incarnation {
+				w.after(w.latency(), func() { ha.take(linkUp{hb.self}) })
+			}
+		}
+	}
+}
+
+func (w *world) call(name, message string, timeout time.Duration) uint64 {
+	h := w.hosts[name]
+	h.nextSeq++
+	h.take(called{seq: h.nextSeq, request: []byte(message), deadline: w.now.Add(timeout)})
+	return h.nextSeq
+}
+
+// take steps one event, now or, in a paused process, when it goes on.
+
+func (h *host) take(ev event) {
+
+	if h.gone || h.ended != nil {
+		return
+	}
+	if h.paused {
+		h.waiting = append(h.waiting, ev)
+		return
+	}
+	var effects []effect
+	h.core, effects = step(h.core, input{at: h.w.now, event: ev})
+	for _, e := range effects {
+		h.perform(e)
+	}
+}
+
+func (h *host) perform(e effect) {
+	w := h.w
+	switch e := e.(type) {
+	case send:
+		h.send(e)
+	case flush:
+		w.after(0, func() { h.take(flushed{}) })
+	case setTimer:
+		if !e.at.IsZero() {
+			w.after(max(0, e.at.Sub(w.now)), func() { h.take(woke{}) })
+		}
+	case *ask:
+		answer := Broadcast(e.request)
+		if e.cast {
+			h.told = append(h.told, "cast "+string(e.request))
+		}
+		if string(e.request) == "who" {
+			answer = Reply([]byte(h.self.Name))
+		}
+		w.after(0, func() { h.take(handled{term: e.term, from: e.from, answer: answer}) })
+	case apply:
+		h.applied = append(h.applied, string(e.message))
+		h.told = append(h.told, "from_leader "+string(e.message))
+		if e.seq != 0 {
+			h.replies[e.seq] = fmt.Sprintf("ok at %d", len(h.applied))
+			w.acked = append(w.acked, string(e.message))
+		}
+	case resolve:
+		h.replies[e.seq] = string(e.reply)
+		if e.err != nil {
+			h.replies[e.seq] = e.err.Error()
+		}
+	case elected:
+		if e.joiner == nil {
+			if other, taken := w.leaders[e.term]; taken && other != h.self {
+				w.unsafe = append(w.unsafe, fmt.Sprintf("term %d has two leaders: %v and %v", e.term, other, h.self))
+			}
+			w.leaders[e.term] = h.self
+			h.told = append(h.told, "elected")
+		} else {
+			h.told = append(h.told, "elected for "+e.joiner.Name)
+		}
+		w.after(0, func() { h.take(synced{term: e.term, to: e.joiner, sync: []byte("sync of " + h.self.Name)}) })
+	case surrender:
+		h.told = append(h.told, fmt.Sprintf("surrendered to %s %q", e.leader.Name, e.sync))
+	case restore:
+		h.applied = strings.Fields(string(e.state))
+		h.told = append(h.told, fmt.Sprintf("restored %d", len(h.applied)))
+	case takeImage:
+		state := strings.Join(h.applied, " ")
+		w.after(0, func() { h.take(imageTaken{index: e.index, state: []byte(state)}) })
+	case memberDown:
+		h.told = append(h.told, fmt.Sprintf("down %s: %v", e.who.Name, e.reason))
+	case extendLease:
+		h.until = e.until
+		h.lease.Extend(w.now, e.until)
+	case leaseEnded:
+		h.told = append(h.told, "lease ended")
+	case announce:
+		if h.view.Phase != e.view.Phase || h.view.Leader != e.view.Leader {
+			w.trace = append(w.trace, fmt.Sprintf("%6s %s %v -> %v", sinceStart(w.now), h.self.Name, h.view.Phase, e.view.Phase))
+		}
+		h.view = e.view
+	case departed:
+		h.gone = true
+	case fail:
+		h.ended = e.reason
+	}
+}
+
+func (h *host) send(e send) {
+	w := h.w
+	to := w.hosts[e.to]
+	if to == nil || w.cuts[[2]string{h.self.Name, e.to}] {
+		return
+	}
+	incarnation := h.core.links[e.to]
+	way := [2]string{h.self.Name, e.to}
+	arrival := w.now.Add(w.latency())
+	if arrival.Before(w.last[way]) {
+		arrival = w.last[way]
+	}
+	w.last[way] = arrival
+	w.after(arrival.Sub(w.now), func() {
+		if to.self.Incarnation == incarnation && !w.cuts[[2]string{h.self.Name, e.to}] {
+			to.take(received{from: h.self, packets: e.packets})
+		}
+	})
+}
+
+// checkLeases holds the leases against what the leader believes: whom it calls safe must hold none. A former leader that
+// does not know of a later term may believe what it likes: nothing that it decides can be committed.
+func (w *world) checkLeases() {
+	var latest uint64
+	for term := range w.leaders {
+		latest = max(latest, term)
+	}
+	for _, leader := range w.hosts {
+		if leader.gone || leader.paused || leader.view.Phase != Leading || leader.view.Term < latest {
+			continue
+		}
+		for _, s := range leader.view.Standings {
+			h := w.hosts[s.Name]
+			if h == nil || h.self != s.Member || s.State == Up || h.gone || w.now.Before(s.SafeAt) {
+				continue
+			}
+			if w.now.Before(h.until) {
+				w.unsafe = append(w.unsafe, fmt.Sprintf("%s: %v calls %v safe, which holds a lease for %v more",
+					sinceStart(w.now), leader.self, h.self, h.until.Sub(w.now)))
+			}
+		}
+	}
+}
+
+func sinceStart(t time.Time) string {
+	return t.Sub(time.Unix(1000, 0)).Round(time.Millisecond).String()
+}
+
+func (w *world) leader() *host {
+	for _, name := range slices.Sorted(maps.Keys(w.hosts)) {
+		if h := w.hosts[name]; !h.gone && !h.paused && h.ended == nil && h.view.Phase == Leading {
+			return h
+		}
+	}
+	return nil
+}
