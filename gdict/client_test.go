@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/gdict/internal/wire"
 )
 
 // writes are all the ways to change a dictionary.
@@ -131,5 +132,45 @@ func TestTheCoreRefusesAnUnknownOperation(t *testing.T) {
 	var refused *RefusedError
 	if !errors.As(done.err, &refused) || !changed.none() || next.tree != s.tree {
 		t.Fatalf("%+v, %+v", done, changed)
+	}
+}
+
+// A counter's own text counts against the limit too.
+func TestACounterKeepsToTheLimitOfValues(t *testing.T) {
+	d := New(MaxValue(2))
+	newTestLog(d)
+	if n, err := d.UpdateCounter(t.Context(), "n", 99); err != nil || n != 99 {
+		t.Fatal(n, err)
+	}
+	var limit *LimitError
+	if _, err := d.UpdateCounter(t.Context(), "n", 1); !errors.As(err, &limit) || limit.What != whatValue {
+		t.Fatal(err)
+	}
+	if entry, _ := d.Find("n"); string(entry.Value) != "99" {
+		t.Fatalf("found %q", entry.Value)
+	}
+}
+
+func TestABrokenSnapshotIsRefusedWhole(t *testing.T) {
+	entry := func(key string, rev uint64) *wire.Entry { return &wire.Entry{Key: []byte(key), Rev: rev} }
+	for name, s := range map[string]*wire.Snapshot{
+		"another version":        {Version: 2, Rev: 9},
+		"an empty key":           {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("", 1)}},
+		"a key twice":            {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("a", 1), entry("a", 2)}},
+		"keys out of order":      {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("b", 1), entry("a", 2)}},
+		"an entry of no time":    {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("a", 0)}},
+		"an entry of the future": {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("a", 10)}},
+	} {
+		d := New()
+		newTestLog(d)
+		if _, err := d.Store(t.Context(), "kept", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.restore(marshal(s)); err == nil || !strings.HasPrefix(err.Error(), "gdict: restore: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, found := d.Find("kept"); !found {
+			t.Errorf("%s: something changed", name)
+		}
 	}
 }
