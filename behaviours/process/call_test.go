@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -123,38 +124,43 @@ func TestQueuedCallsAreRefusedWhenTheServerEnds(t *testing.T) {
 		"panic": func(actor.Context) { panic(errBoom) },
 		"stop":  func(ctx actor.Context) { ctx.Stop(ctx.Self()) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
-				begin := time.Now()
-				release := make(chan struct{})
-				childPID := make(chan *actor.PID, 1)
-				// Under a Machine, so that a panic is the end and no restart.
-				system.Root.Spawn(act(func(ctx actor.Context, msg any) {
-					if _, ok := msg.(*actor.Started); ok {
-						childPID <- ctx.Spawn(server())
+		for _, watched := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s watched %t", name, watched), func(t *testing.T) {
+				actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
+					begin := time.Now()
+					release := make(chan struct{})
+					childPID := make(chan *actor.PID, 1)
+					// Under a Machine, so that a panic is the end and no restart.
+					system.Root.Spawn(act(func(ctx actor.Context, msg any) {
+						if _, ok := msg.(*actor.Started); ok {
+							childPID <- ctx.Spawn(server())
+						}
+					}))
+					pid := <-childPID
+					system.Root.Send(pid, do(func(ctx actor.Context) { <-release; end(ctx) }))
+					errs := make(chan error, 10)
+					for range cap(errs) {
+						go func() {
+							_, err := process.Call[string](t.Context(), system, pid, "x")
+							errs <- err
+						}()
 					}
-				}))
-				pid := <-childPID
-				system.Root.Send(pid, do(func(ctx actor.Context) { <-release; end(ctx) }))
-				errs := make(chan error, 10)
-				for range cap(errs) {
-					go func() {
-						_, err := process.Call[string](t.Context(), system, pid, "x")
-						errs <- err
-					}()
-				}
-				synctest.Wait()
-				close(release)
-				for range cap(errs) {
-					if err := <-errs; !errors.Is(err, process.ErrNoProc) || (name != "stop" && !errors.Is(err, errBoom)) {
-						t.Errorf("got %v, want ErrNoProc with the reason", err)
+					if watched { // by now the calls watch their target
+						time.Sleep(time.Second)
 					}
-				}
-				if took := time.Since(begin); took >= process.DefaultTimeout {
-					t.Errorf("the calls timed out")
-				}
+					synctest.Wait()
+					close(release)
+					for range cap(errs) {
+						if err := <-errs; !errors.Is(err, process.ErrNoProc) || (name != "stop" && !errors.Is(err, errBoom)) {
+							t.Errorf("got %v, want ErrNoProc with the reason", err)
+						}
+					}
+					if took := time.Since(begin); took >= process.DefaultTimeout {
+						t.Errorf("the calls timed out")
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

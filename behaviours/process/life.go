@@ -25,6 +25,7 @@ type life struct {
 	self   *actor.PID
 	phase  phase
 	reason error
+	drains bool // the mailbox is ours and refuses what is left when the actor is gone
 
 	timers    map[uint64]*time.Timer
 	lastTimer uint64
@@ -106,7 +107,9 @@ func (l *life) settle() {
 func (l *life) bury() {
 	l.phase = buried
 	l.plane.fire(l.proc, l.reason)
-	l.plane.unmarkEnding(l.proc)
+	if !l.drains {
+		l.plane.unmarkEnding(l.proc)
+	}
 }
 
 func (l *life) refuse(req *Request) {

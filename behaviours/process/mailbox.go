@@ -37,6 +37,7 @@ func (m *mailbox) InvokeUserMessage(msg any) {
 		if req, ok := actor.UnwrapEnvelopeMessage(msg).(*Request); ok {
 			a.lifeOf().refuse(req)
 		}
+		m.forget(a.lifeOf())
 		return
 	}
 	m.MessageInvoker.InvokeUserMessage(msg)
@@ -50,6 +51,7 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		m.MessageInvoker.InvokeSystemMessage(msg)
 		return
 	}
+	a.lifeOf().drains = true
 	if _, isStop := msg.(*actor.Stop); isStop && a.stop(m.ctx) {
 		return
 	}
@@ -57,5 +59,14 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 	if a.lifeOf().phase == buried && !m.drained {
 		m.drained = true
 		m.PostSystemMessage(&actor.ResumeMailbox{})
+		m.forget(a.lifeOf())
+	}
+}
+
+// forget drops the reason of the end once no queued call can be in want of it: a call that watches may hear of the end
+// before its request is refused.
+func (m *mailbox) forget(l *life) {
+	if m.UserMessageCount() <= 0 {
+		l.plane.unmarkEnding(l.proc)
 	}
 }

@@ -77,27 +77,25 @@ func (p *plane) monitor(w watcher, target *actor.PID) {
 		w.tell(target, 0, ErrUnsupported)
 		return
 	}
-	proc, ok := p.system.ProcessRegistry.Get(target)
-	if !ok {
+	pt, isNew := p.add(w, target)
+	switch {
+	case pt == nil:
 		w.tell(target, p.incarnation, ErrNoProc)
-		return
-	}
-	pt, isNew := p.add(w, target, proc)
-	if isNew {
-		proc.SendSystemMessage(target, &actor.Watch{Watcher: pt.me})
-	}
-	// An actor leaves the registry before it fires its monitors. If it is still there, ours was seen; if not, whoever
-	// takes the monitor tells the watcher.
-	if now, ok := p.system.ProcessRegistry.Get(target); (!ok || now != proc) && p.take(w.ref) {
-		w.tell(target, p.incarnation, ErrNoProc)
+	case isNew: // not under the lock: protoactor may answer within this call
+		pt.proc.SendSystemMessage(target, &actor.Watch{Watcher: pt.me})
 	}
 }
 
-func (p *plane) add(w watcher, target *actor.PID, proc actor.Process) (*point, bool) {
+// add returns nil if there is no target. An actor leaves the registry before it fires its monitors, for which it needs
+// the lock: one that is found here under the lock has that still to do.
+func (p *plane) add(w watcher, target *actor.PID) (pt *point, isNew bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pt, ok := p.points[proc]
+	proc, ok := p.system.ProcessRegistry.Get(target)
 	if !ok {
+		return nil, false
+	}
+	if pt, ok = p.points[proc]; !ok {
 		pt = &point{plane: p, target: target, proc: proc, watchers: make(map[Ref]watcher)}
 		pt.me, _ = p.system.ProcessRegistry.Add(pt, processID("monitor", w.ref))
 		p.points[proc] = pt
