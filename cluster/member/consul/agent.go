@@ -219,4 +219,3 @@ type lineError struct {
 
 func (e lineError) Error() string { return e.text }
 func (e lineError) Unwrap() error { return e.cause }
-
