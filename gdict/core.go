@@ -74,8 +74,9 @@ type change struct {
 // none tells whether nothing has changed; no key is empty.
 func (c change) none() bool { return c.entry.Key == "" }
 
-// entryCost is what an entry counts beside its key and value: the nodes of the tree that hold it, roughly.
-const entryCost = 256
+// entryCost is what an entry counts beside its key and value, for the memory that holds it: some 450 bytes, measured
+// with 200,000 entries. Changing it would let members decide differently: it is part of the log's meaning.
+const entryCost = 512
 
 func cost(key, value int) uint64 { return uint64(key) + uint64(value) + entryCost }
 

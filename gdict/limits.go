@@ -7,7 +7,7 @@ const (
 	DefaultMaxKey = 1024
 	// DefaultMaxValue is the length a value may have, in bytes.
 	DefaultMaxValue = 1 << 20
-	// DefaultMaxTotal is the size the whole dictionary may have, in bytes. An entry counts its key, its value and 256
+	// DefaultMaxTotal is the size the whole dictionary may have, in bytes. An entry counts its key, its value and 512
 	// bytes for the memory that holds it.
 	DefaultMaxTotal = 256 << 20
 )
