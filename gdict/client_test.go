@@ -27,7 +27,7 @@ func writes(d *Dict) map[string]func(context.Context) error {
 
 func TestAnErrorOfTheLeaderCallPassesThrough(t *testing.T) {
 	for _, want := range []error{
-		genleader.ErrNoLeader, genleader.ErrUncertain, genleader.ErrStopped,
+		genleader.ErrNoLeader, genleader.ErrUncertain, genleader.ErrOverloaded, genleader.ErrStopped,
 		context.DeadlineExceeded, context.Canceled, errors.New("anything"),
 	} {
 		d := New()

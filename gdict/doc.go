@@ -3,16 +3,16 @@
 //
 //	Store, Erase, ...  -> group -> leader: admit -> log -> every member: apply --> state (an immutable tree)
 //	   ^                                                      |                      |        |
-//	   +------------------ reply of the leader's own apply ---+     Find, ToList <---+        +---> Watch
+//	   +------------------ reply of this member's own apply --+     Find, ToList <---+        +---> Watch
 //
 // A revision is the log index of an operation; it only rises. Every member applies the same operations in the same
 // order, so at equal revisions all have equal dictionaries.
 //
-// Promised: a write that returns nil has been applied by the leader after the group had accepted it; a write that
-// returns an error wrapping genleader.ErrUncertain may have been done or not; after any other error of this package's
-// own types nothing was changed. A watch shows a snapshot and then every later state of its keys, without gap or
-// repeat; one that is read too slowly may miss states of a key that a later one has replaced. Bad bytes in the log are
-// refused by all members alike.
+// Promised: a write that returns nil is held by a majority and applied on the caller's own member, so a local read sees
+// it; a write that returns an error wrapping genleader.ErrUncertain may have been done or not; after an error of this
+// package's own types other than ErrBadReply nothing was changed. A watch shows a snapshot and then every later state
+// of its keys, without gap or repeat; one that is read too slowly may miss states of a key that a later one has
+// replaced. Bad bytes in the log are refused by all members alike.
 //
 // Not promised: that a local read on another member sees a write at once; that a write is done at most once if the
 // caller repeats it after ErrUncertain (compare-and-store makes that safe); that members of different versions agree on
