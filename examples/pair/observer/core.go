@@ -71,6 +71,11 @@ type Spell struct {
 	Fenced  uint64 `json:"fenced"`     // acts of this epoch that came after a newer one had begun
 }
 
+// String says who acted, why and since when.
+func (s Spell) String() string {
+	return fmt.Sprintf("%s acting with %s in epoch %d since %.1f ms", s.Member, s.Start, s.Epoch, s.First.Millis())
+}
+
 // A Judge knows every spell so far and what was refused. The zero value has seen nothing.
 type Judge struct {
 	Spells   []Spell // in order of epochs, which is the order of time; the last one holds
