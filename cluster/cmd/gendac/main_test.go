@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startWithin is promised for every bad start.
+const startWithin = 5 * time.Second
+
+const goodSpec = `cluster: demo
+members:
+  a1: {addr: "127.0.0.1:0"}
+  b1: {addr: "127.0.0.1:1"}
+  w1: {addr: "127.0.0.1:2", witness: true}
+applications:
+  daemon: {command: [sleep, "1000"]}
+groups:
+  - {name: pair, members: [a1, b1], pair: {active: [daemon], standby: [daemon]}}
+`
+
+// write puts a specification into a file and returns its path.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cluster.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// gendac runs the program and returns its exit status and what it said.
+func gendac(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var out, err bytes.Buffer
+	status = run(ctx, args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+func TestWhatTheUserDidWrongIsOneLineAndStatus2(t *testing.T) {
+	good := write(t, goodSpec)
+	change := func(from, to string) string { return write(t, strings.Replace(goodSpec, from, to, 1)) }
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":      {[]string{"fly"}, `unknown command "fly" for "gendac"`},
+		"unknown flag":         {[]string{"status", "--colour"}, `unknown flag: --colour`},
+		"superfluous argument": {[]string{"status", "a1"}, `unknown command "a1" for "gendac status"`},
+		"no group":             {[]string{"switchover"}, `accepts 1 arg(s), received 0`},
+		"bad duration":         {[]string{"switchover", "pair", "--wait", "soon"}, `invalid argument "soon" for "--wait" flag: time: invalid duration "soon"`},
+		"negative duration":    {[]string{"switchover", "pair", "--wait", "-1s"}, `switchover: --wait -1s: want 0s or more`},
+		"bad output":           {[]string{"status", "-o", "xml"}, `status: --output "xml": want table or json`},
+		"no specification":     {[]string{"check"}, `required flag(s) "file" not set`},
+		"no such file":         {[]string{"check", "-f", "/nowhere/cluster.yaml"}, `spec: open FILE: no such file or directory`},
+		"no name":              {[]string{"node", "-f", good}, `required flag(s) "name" not set`},
+		"unknown member":       {[]string{"node", "-f", good, "--name", "c1"}, `node: --name "c1": not a member of cluster demo, which has a1, b1, w1`},
+		"bad discovery":        {[]string{"node", "-f", good, "--name", "a1", "--discovery", "dns"}, `node: --discovery "dns": want static or consul`},
+		"bad level":            {[]string{"node", "-f", good, "--name", "a1", "--log-level", "loud"}, `node: --log-level "loud": want debug, info, warn or error`},
+		"bad format":           {[]string{"node", "-f", good, "--name", "a1", "--log-format", "xml"}, `node: --log-format "xml": want text or json`},
+		"half of TLS":          {[]string{"node", "-f", good, "--name", "a1", "--tls-cert", good}, `node: --tls-key: missing; --tls-cert, --tls-key and --tls-ca go together`},
+		"unknown field": {
+			[]string{"check", "-f", change("members:", "timings: {}\nmembers:")},
+			`FILE: spec: timings: unknown field: here may stand cluster, timing, members, applications, roles, groups (line 2)`,
+		},
+		"duplicate slot": {
+			[]string{"check", "-f", change("active: [daemon]", "active: [daemon, daemon]")},
+			`FILE: spec: groups[0].pair.active[1]: "daemon": duplicate slot: the application is in this list already (line 9)`,
+		},
+		"lease too long": {
+			[]string{"node", "-f", change("members:", "timing: {lease: 2s}\nmembers:"), "--name", "a1"},
+			`FILE: spec: timing.lease: "2s": longer than the failover margin allows: lease + clock_margin (100ms) may be at most start_after (1.3s) (line 2)`,
+		},
+		"nobody registered it": {
+			[]string{"node", "-f", change(`{command: [sleep, "1000"]}`, "{}"), "--name", "a1"},
+			`spec: applications.daemon: nobody registered this application: register it under this name, or give it a command`,
+		},
+		"no address": {
+			[]string{"node", "-f", change(`b1: {addr: "127.0.0.1:1"}`, "b1: {}"), "--name", "a1"},
+			`spec: members.b1.addr: missing, and static discovery needs it: add host:port or use --discovery consul`,
+		},
+		"no address of our own": {
+			[]string{"node", "-f", change(`a1: {addr: "127.0.0.1:0"}`, "a1: {}"), "--name", "a1", "--discovery", "consul"},
+			`node: --bind: needed, the specification has no addr for member "a1"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			status, stdout, stderr := gendac(t, c.args...)
+			for i, arg := range c.args {
+				if arg == "-f" {
+					stderr = strings.ReplaceAll(stderr, c.args[i+1]+":", "FILE:")
+				}
+			}
+			if want := "gendac: " + c.want + "\n"; status != exitUsage || stdout != "" || stderr != want {
+				t.Errorf("gendac %s\n got %d %q %q\nwant %d \"\" %q", strings.Join(c.args, " "), status, stdout, stderr, exitUsage, want)
+			}
+			if took := time.Since(begin); took > startWithin {
+				t.Errorf("it took %s to say so, at most %s is promised", took, startWithin)
+			}
+		})
+	}
+}
+
+func TestCheckSaysWhatIsInTheSpecificationAndWarns(t *testing.T) {
+	file := write(t, goodSpec)
+	status, stdout, stderr := gendac(t, "check", "-f", file)
+	want := file + ": cluster demo is right: 3 members, 1 group, 1 application\n"
+	if status != exitOK || stdout != want || stderr != "" {
+		t.Errorf("got %d %q %q, want 0 %q", status, stdout, stderr, want)
+	}
+	two := write(t, strings.Replace(goodSpec, "  w1: {addr: \"127.0.0.1:2\", witness: true}\n", "", 1))
+	status, stdout, _ = gendac(t, "check", "-f", two)
+	if status != exitOK || !strings.HasPrefix(stdout, "warning: ") {
+		t.Errorf("two voters: got %d %q, want a warning and status 0", status, stdout)
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, c := range [][]string{{"--help"}, {"node", "--help"}, {"status", "-h"}, {"switchover", "-h"}, {"check", "-h"}, {}} {
+		status, stdout, stderr := gendac(t, c...)
+		if status != exitOK || stderr != "" || !strings.Contains(stdout, "Usage:") || strings.Contains(stdout, "guard") {
+			t.Errorf("gendac %v: got %d %q %q, want help without the hidden command", c, status, stdout, stderr)
+		}
+		for line := range strings.Lines(stdout) {
+			if len(line) > 140 {
+				t.Errorf("gendac %v: a line of %d characters: %s", c, len(line), line)
+			}
+		}
+	}
+	status, stdout, _ := gendac(t, "version")
+	if status != exitOK || !strings.HasPrefix(stdout, "gendac ") || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("version: got %d %q", status, stdout)
+	}
+}
+
+// taken listens on a port until the test ends.
+func taken(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
+// closed returns an address where nobody listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	return l.Addr().String()
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gendac/gendac/cluster/member/consul"
+	"github.com/gendac/gendac/cluster/node"
+	"github.com/gendac/gendac/cluster/remoting"
+	"github.com/gendac/gendac/cluster/spec"
+)
+
+// leaveWithin is how long a member may take to say goodbye, on top of what its applications may take to stop.
+const leaveWithin = 5 * time.Second
+
+// nodeFlags are what the command line says about one member.
+type nodeFlags struct {
+	file, name, bind, advertise, admin string
+	discovery, consul                  string
+	tlsCert, tlsKey, tlsCA             string
+	logLevel, logFormat                string
+}
+
+func nodeCommand() *cobra.Command {
+	var f nodeFlags
+	cmd := &cobra.Command{
+		Use:   "node -f FILE --name MEMBER",
+		Short: "Run one member",
+		Long: `node runs one member of the cluster that the specification describes. Its applications are OS processes: each needs a
+command in the specification. The process finds in its environment why it runs: GENDAC_START (normal, failover, takeover,
+restart), GENDAC_FROM (the member that was active before), GENDAC_EPOCH (rises with every activation; give it to whoever must
+refuse a predecessor) and GENDAC_ROLE (active, standby).
+
+The member stops in order on SIGINT and SIGTERM: its applications first, then it leaves the cluster. A second signal ends it
+at once.`,
+		Example: "  gendac node -f cluster.yaml --name a1\n" +
+			"  gendac node -f cluster.yaml --name a1 --discovery consul --bind 10.0.0.1:7100",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runNode(cmd.Context(), f, cmd.ErrOrStderr()) },
+	}
+	specFlag(cmd, &f.file)
+	flags := cmd.Flags()
+	flags.StringVar(&f.name, "name", "", "this member's name in the specification (required)")
+	if err := cmd.MarkFlagRequired("name"); err != nil {
+		panic(err) // the flag is defined one line above
+	}
+	flags.StringVar(&f.bind, "bind", "", "HOST:PORT to listen on for the other members (default: addr in the specification)")
+	flags.StringVar(&f.advertise, "advertise", "", "HOST:PORT at which the others reach this member (default: as --bind)")
+	flags.StringVar(&f.admin, "admin", defaultAdmin, `loopback HOST:PORT of the admin API; port 0 picks one, "" is none`)
+	flags.StringVar(&f.discovery, "discovery", "static", "how members find each other: static (addr in the specification) or consul")
+	flags.StringVar(&f.consul, "consul", "127.0.0.1:8500", "HOST:PORT of the Consul agent, with --discovery consul")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "file with this member's certificate; with all three, members prove who they are")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "file with the key of the certificate")
+	flags.StringVar(&f.tlsCA, "tls-ca", "", "file with the authority that signs all members' certificates")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "text", "text or json; the log goes to stderr")
+	return cmd
+}
+
+// runNode runs the member until ctx ends and then stops it in order.
+func runNode(ctx context.Context, f nodeFlags, stderr io.Writer) error {
+	cfg, err := f.config(stderr)
+	if err != nil {
+		return err
+	}
+	n, err := node.Start(cfg)
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	var ended error
+	select {
+	case <-ctx.Done():
+		cfg.Logger.Info("stopping")
+	case <-n.Done():
+		ended = errors.New("node: the member ended by itself; its log says why")
+	}
+	bounded, cancel := context.WithTimeout(context.Background(), stopWithin(cfg.Spec))
+	defer cancel()
+	if err := n.Stop(bounded); err != nil {
+		return errors.Join(ended, fmt.Errorf("node: stop: %w", err))
+	}
+	return ended
+}
+
+// stopWithin is how long an orderly stop may take: applications of a group stop one after the other.
+func stopWithin(s *spec.Spec) time.Duration {
+	all := leaveWithin
+	for _, a := range s.Applications {
+		all += a.StopTimeout.Std()
+	}
+	return all
+}
+
+// config checks everything that can be checked without the network. Its errors are matters of usage.
+func (f nodeFlags) config(stderr io.Writer) (node.Config, error) {
+	logger, err := f.logger(stderr)
+	if err != nil {
+		return node.Config{}, err
+	}
+	s, err := load(f.file)
+	if err != nil {
+		return node.Config{}, err
+	}
+	if err := f.checkMember(s); err != nil {
+		return node.Config{}, err
+	}
+	apps, err := processes(s)
+	if err != nil {
+		return node.Config{}, err
+	}
+	cfg := node.Config{
+		Name: f.name, Bind: f.bind, Advertise: f.advertise, Spec: s, Apps: apps, Admin: f.admin, Logger: logger,
+	}
+	if cfg.TLS, err = f.tls(); err != nil {
+		return node.Config{}, err
+	}
+	switch f.discovery {
+	case "static":
+		return cfg, f.checkAddresses(s)
+	case "consul":
+		cfg.Discovery = consul.Discovery(f.consul, consul.WithCluster(s.Cluster), consul.WithLogger(logger))
+		if f.bind == "" && s.Members[f.name].Addr == "" {
+			return node.Config{}, usage("node: --bind: needed, the specification has no addr for member %q", f.name)
+		}
+		return cfg, nil
+	default:
+		return node.Config{}, usage("node: --discovery %q: want static or consul", f.discovery)
+	}
+}
+
+func (f nodeFlags) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil || strings.ContainsAny(f.logLevel, "+-") {
+		return nil, usage("node: --log-level %q: want debug, info, warn or error", f.logLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch f.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	default:
+		return nil, usage("node: --log-format %q: want text or json", f.logFormat)
+	}
+}
+
+func (f nodeFlags) checkMember(s *spec.Spec) error {
+	if _, ok := s.Members[f.name]; ok {
+		return nil
+	}
+	return usage("node: --name %q: not a member of cluster %s, which has %s", f.name, s.Cluster, strings.Join(memberNames(s), ", "))
+}
+
+// checkAddresses is for static discovery, where everybody must know where everybody is.
+func (f nodeFlags) checkAddresses(s *spec.Spec) error {
+	for _, name := range memberNames(s) {
+		if s.Members[name].Addr == "" {
+			return &spec.Error{Field: "members." + name + ".addr", Problem: "missing, and static discovery needs it: add host:port or use --discovery consul"}
+		}
+	}
+	return nil
+}
+
+func memberNames(s *spec.Spec) []string { return slices.Sorted(maps.Keys(s.Members)) }
+
+// tls wants all three files or none.
+func (f nodeFlags) tls() (*remoting.TLS, error) {
+	if f.tlsCert == "" && f.tlsKey == "" && f.tlsCA == "" {
+		return nil, nil
+	}
+	for _, file := range []struct{ flag, path string }{
+		{"--tls-cert", f.tlsCert}, {"--tls-key", f.tlsKey}, {"--tls-ca", f.tlsCA},
+	} {
+		if file.path == "" {
+			return nil, usage("node: %s: missing; --tls-cert, --tls-key and --tls-ca go together", file.flag)
+		}
+		if _, err := os.Stat(file.path); err != nil {
+			return nil, usage("node: %s: %w", file.flag, err)
+		}
+	}
+	return &remoting.TLS{CertFile: f.tlsCert, KeyFile: f.tlsKey, CAFile: f.tlsCA}, nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/actors/osproc"
+	"github.com/gendac/gendac/cluster/spec"
+)
+
+// guardWord is the hidden subcommand that watches over one application process and ends it when the member dies.
+const guardWord = "guard"
+
+// processes makes an application of every command in the specification. An application without one is an error.
+func processes(s *spec.Spec) (app.Registry, error) {
+	if err := s.Registered(func(string) bool { return false }); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("node: own executable: %w", err)
+	}
+	apps := app.Registry{}
+	for name, a := range s.Applications {
+		apps[name] = osproc.New(osproc.Config{Command: a.Command, Dir: a.Dir, Env: a.Env, Guard: []string{self, guardWord}})
+	}
+	return apps, nil
+}
+
+// guard runs the hidden subcommand, if that is what args ask for. It is not a cobra command: its arguments belong to
+// somebody else and must not be parsed.
+func guard(args []string) (status int, ok bool) {
+	if len(args) == 0 || args[0] != guardWord {
+		return 0, false
+	}
+	return osproc.GuardMain(args[1:]), true
+}

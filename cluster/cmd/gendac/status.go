@@ -1,0 +1,116 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gendac/gendac/cluster/admin"
+)
+
+// defaultAdmin is where a member's admin API listens and where it is looked for, unless told otherwise.
+const defaultAdmin = "127.0.0.1:7400"
+
+// adminFlag adds the address of the member to ask; the environment may hold it for a whole shell session.
+func adminFlag(cmd *cobra.Command, addr *string) {
+	cmd.Flags().StringVar(addr, "admin", cmp.Or(os.Getenv("GENDAC_ADMIN"), defaultAdmin),
+		"admin API of the member to ask, HOST:PORT (also $GENDAC_ADMIN)")
+}
+
+func statusCommand() *cobra.Command {
+	var addr, format string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show members, leader, groups and instances",
+		Long: `status asks a running member what it knows: who is in the cluster and votes, who leads, where every group is active
+and stands by, under which epoch and why, and what every instance is doing.`,
+		Example: "  gendac status\n  gendac status --admin 127.0.0.1:7401 -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "table" && format != "json" {
+				return usage("status: --output %q: want table or json", format)
+			}
+			s, err := (admin.Client{Addr: addr}).Status(cmd.Context())
+			if err != nil {
+				return fmt.Errorf("status: %w", err)
+			}
+			if format == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(s)
+			}
+			return printStatus(cmd.OutOrStdout(), s)
+		},
+	}
+	adminFlag(cmd, &addr)
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	return cmd
+}
+
+// printStatus writes a status as tables whose columns are separated by at least two spaces.
+func printStatus(w io.Writer, s admin.Status) error {
+	leader := fmt.Sprintf("leader %s, term %d", s.Leader, s.Term)
+	if s.Leader == "" {
+		leader = fmt.Sprintf("no leader, term %d", s.Term)
+	}
+	discovery := s.Discovery.Kind + " " + s.Discovery.Source
+	if s.Discovery.Err != "" {
+		discovery += " (" + s.Discovery.Err + ")"
+	}
+	lease := fmt.Sprintf("lease %d ms", s.Lease)
+	if s.Lease <= 0 {
+		lease = "no lease"
+	}
+	_, _ = fmt.Fprintf(w, "cluster %s as %s sees it: %s, %s, discovery %s\n", s.Cluster, s.Member, leader, lease, discovery)
+	for _, alarm := range s.Alarms {
+		_, _ = fmt.Fprintf(w, "alarm: %s\n", alarm)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "\nMEMBER\tADDRESS\tSTATE\tPART\tINCARNATION")
+	for _, m := range s.Members {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), m.State, part(m, s.Leader), incarnation(m.Incarnation))
+	}
+	_, _ = fmt.Fprintln(t, "\nGROUP\tACTIVE\tSTANDBY\tEPOCH\tSTART\tPHASE")
+	for _, g := range s.Groups {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n",
+			g.Name, orDash(g.Active), orDash(strings.Join(g.Standby, ",")), g.Epoch, orDash(g.Start), orDash(g.Phase))
+	}
+	_, _ = fmt.Fprintln(t, "\nINSTANCE\tMEMBER\tROLE\tPHASE\tEPOCH\tSTART\tERROR")
+	for _, i := range s.Instances {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
+			i.Name, i.Member, orDash(i.Role), i.Phase, i.Epoch, orDash(i.Start), orDash(i.Err))
+	}
+	return t.Flush()
+}
+
+// part is what a member does in elections.
+func part(m admin.Member, leader string) string {
+	var parts []string
+	if m.Name == leader {
+		parts = append(parts, "leader")
+	} else if m.Voter {
+		parts = append(parts, "voter")
+	}
+	if m.Witness {
+		parts = append(parts, "witness")
+	}
+	return orDash(strings.Join(parts, ","))
+}
+
+func incarnation(n uint64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%016x", n)
+}
+
+// orDash keeps a column visible and puts what came from elsewhere on one line.
+func orDash(text string) string {
+	return cmp.Or(strings.Join(strings.Fields(text), " "), "-")
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gendac/gendac/cluster/admin"
+)
+
+// window is a member whose status the test writes. A switchover swaps the pair after some questions.
+type window struct {
+	mu      sync.Mutex
+	status  admin.Status
+	refusal error
+	asked   int // questions until the swap shows
+	swaps   bool
+}
+
+func (m *window) Status() admin.Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.swaps && m.asked == 0 {
+		m.status.Groups = []admin.Group{{Name: "pair", Active: "b1", Epoch: 3, Start: "takeover(a1)", Standby: []string{"a1"}}}
+		m.status.Instances = []admin.Instance{{Name: "pair/daemon", Member: "b1", Role: "active", Phase: "running", Epoch: 3}}
+	}
+	m.asked--
+	return m.status
+}
+
+func (m *window) Switchover(_ context.Context, group string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refusal == nil && m.asked > 0 {
+		m.swaps = true
+	}
+	return m.refusal
+}
+
+func serve(t *testing.T, m *window) string {
+	t.Helper()
+	s, err := admin.NewServer("127.0.0.1:0", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = s.Close(ctx)
+	})
+	return s.Addr()
+}
+
+var demo = admin.Status{
+	Cluster: "demo", Member: "a1", Incarnation: 255, Leader: "w1", Term: 4, Role: "follower", Lease: 912,
+	Discovery: admin.Discovery{Kind: "consul", Source: "unreachable", Err: "connection refused"},
+	Members: []admin.Member{
+		{Name: "a1", Addr: "127.0.0.1:7101", Incarnation: 255, State: "up", Voter: true},
+		{Name: "b1", Addr: "127.0.0.1:7102", State: "suspect", Voter: true},
+		{Name: "w1", Addr: "127.0.0.1:7103", Incarnation: 1, State: "up", Voter: true, Witness: true},
+	},
+	Groups: []admin.Group{
+		{Name: "pair", Active: "a1", Epoch: 2, Start: "failover(b1)", Standby: []string{"b1"}, Phase: "steady"},
+		{Name: "solo"},
+	},
+	Instances: []admin.Instance{
+		{Name: "pair/daemon", Member: "a1", Role: "active", Phase: "running", Epoch: 2, Start: "failover(b1)"},
+		{Name: "pair/daemon", Member: "b1", Role: "standby", Phase: "failed", Epoch: 1, Err: "exit\nstatus 3"},
+	},
+	Alarms: []string{"pair: redundancy-lost: b1 is silent"},
+}
+
+func TestStatusPrintsTables(t *testing.T) {
+	status, stdout, stderr := gendac(t, "status", "--admin", serve(t, &window{status: demo}))
+	want := `cluster demo as a1 sees it: leader w1, term 4, lease 912 ms, discovery consul unreachable (connection refused)
+alarm: pair: redundancy-lost: b1 is silent
+
+MEMBER  ADDRESS         STATE    PART            INCARNATION
+a1      127.0.0.1:7101  up       voter           00000000000000ff
+b1      127.0.0.1:7102  suspect  voter           -
+w1      127.0.0.1:7103  up       leader,witness  0000000000000001
+
+GROUP  ACTIVE  STANDBY  EPOCH  START         PHASE
+pair   a1      b1       2      failover(b1)  steady
+solo   -       -        0      -             -
+
+INSTANCE     MEMBER  ROLE     PHASE    EPOCH  START         ERROR
+pair/daemon  a1      active   running  2      failover(b1)  -
+pair/daemon  b1      standby  failed   1      -             exit status 3
+`
+	if status != exitOK || stderr != "" || stdout != want {
+		t.Errorf("got %d %q\n%s\nwant\n%s", status, stderr, stdout, want)
+	}
+}
+
+func TestStatusPrintsJSONThatReadsBack(t *testing.T) {
+	status, stdout, stderr := gendac(t, "status", "-o", "json", "--admin", serve(t, &window{status: demo}))
+	var got admin.Status
+	if err := json.Unmarshal([]byte(stdout), &got); status != exitOK || stderr != "" || err != nil {
+		t.Fatalf("got %d %q %q: %v", status, stdout, stderr, err)
+	}
+	want := demo
+	want.Groups = []admin.Group{demo.Groups[0], {Name: "solo"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestSwitchoverWaitsUntilTheOtherOneActs(t *testing.T) {
+	addr := serve(t, &window{status: demo, asked: 3})
+	status, stdout, stderr := gendac(t, "switchover", "pair", "--admin", addr)
+	want := "pair: b1 is active, takeover(a1), epoch 3\n"
+	if status != exitOK || stderr != "" || stdout != want {
+		t.Errorf("got %d %q %q, want 0 %q", status, stdout, stderr, want)
+	}
+	addr = serve(t, &window{status: demo, asked: 3})
+	if status, stdout, _ := gendac(t, "switchover", "pair", "--wait", "0s", "--admin", addr); status != exitOK || stdout != "pair: ordered\n" {
+		t.Errorf("--wait 0s: got %d %q", status, stdout)
+	}
+}
+
+func TestWhatFailsAtRunTimeIsOneLineAndStatus1(t *testing.T) {
+	nobody := closed(t)
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"nobody there": {
+			[]string{"status", "--admin", nobody},
+			"status: admin: unreachable: " + nobody + ": connection refused",
+		},
+		"unknown group": {
+			[]string{"switchover", "pear", "--admin", serve(t, &window{refusal: fmt.Errorf("group %q: %w", "pear", admin.ErrUnknownGroup)})},
+			`switchover: group "pear": admin: unknown group`,
+		},
+		"it never happens": {
+			[]string{"switchover", "pair", "--wait", "1ms", "--admin", serve(t, &window{status: demo})},
+			`switchover: group "pair": ordered, and not done within 1ms: active a1, epoch 2`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := gendac(t, c.args...)
+			if want := "gendac: " + c.want + "\n"; status != exitRun || stdout != "" || stderr != want {
+				t.Errorf("got %d %q %q\nwant %d \"\" %q", status, stdout, stderr, exitRun, want)
+			}
+		})
+	}
+}
