@@ -68,6 +68,7 @@ type core struct {
 	rounds  *rounds // on a leader
 	acked   ackMark // the latest beat that this member acknowledged
 	older   ackMark // the latest one of an older term than acked
+	grants  []grant // leases given and not usable yet
 	granted time.Time
 
 	seekAt, forgetAt, campaignAt, beatAt, leaseEnds, leaveBy, wakeAt time.Time

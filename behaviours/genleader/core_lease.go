@@ -77,7 +77,7 @@ func (c *core) beat() {
 		if name == c.self.Name || c.links[name] != id {
 			continue
 		}
-		beat := &wire.Beat{Term: c.term, Round: r.round}
+		beat := &wire.Beat{Term: c.term, Round: r.round, Applied: c.applied}
 		beat.Stamp, beat.Granted = c.grant(Member{name, id})
 		c.post(name, &wire.Packet{What: &wire.Packet_Beat{Beat: beat}})
 	}
@@ -94,7 +94,7 @@ func (c *core) ackOwn() {
 	own.older = c.older.at
 	own.ack(mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
 	if stamp, granted := c.grant(c.self); granted {
-		c.extend(stamp)
+		c.extend(stamp, c.applied)
 	}
 	own.leased = c.now.Before(c.granted)
 }
@@ -221,9 +221,6 @@ func (c *core) safeAt(h *heard) time.Time {
 func (c *core) standings() ([]Standing, time.Time) {
 	r := c.rounds
 	foreign := r.fence.Add(c.timing.StartAfter)
-	if r.fence.IsZero() {
-		foreign = time.Time{}
-	}
 	var all []Standing
 	for _, id := range c.memberIDs() {
 		who := Member{c.electorate[id], id}
@@ -279,7 +276,7 @@ func (c *core) heard(from Member, b *wire.Beat) {
 	c.contact()
 	c.noteAck(b.GetTerm())
 	if b.GetGranted() {
-		c.extend(b.GetStamp())
+		c.extend(b.GetStamp(), b.GetApplied())
 	}
 	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.now.Before(c.granted)}
 	if !c.older.at.IsZero() {
@@ -295,8 +292,32 @@ func (c *core) noteAck(term uint64) {
 	c.acked = ackMark{term: term, at: c.now}
 }
 
-// extend counts a lease from this member's own stamp, so that no delay on the way can make it longer.
-func (c *core) extend(stamp int64) {
+// A grant is a lease that this member has been given and may not use yet.
+type grant struct {
+	stamp   int64
+	applied uint64
+}
+
+// extend keeps a grant until this member has applied what the leader had applied when it gave it. Otherwise a member
+// that was away could take up, under its new lease, an order that has been superseded further on in the log.
+func (c *core) extend(stamp int64, applied uint64) {
+	c.grants = append(c.grants, grant{stamp, applied})
+	if len(c.grants) > keepMarks {
+		c.grants = slices.Delete(c.grants, 0, len(c.grants)-keepMarks)
+	}
+	c.useGrants()
+}
+
+func (c *core) useGrants() {
+	for len(c.grants) > 0 && c.grants[0].applied <= c.applied {
+		stamp := c.grants[0].stamp
+		c.grants = c.grants[1:]
+		c.hold(stamp)
+	}
+}
+
+// hold counts a lease from this member's own stamp, so that no delay on the way can make it longer.
+func (c *core) hold(stamp int64) {
 	asked := c.began.Add(time.Duration(stamp))
 	until := asked.Add(c.timing.Lease)
 	if asked.After(c.now) || !until.After(c.now) || !until.After(c.granted) {

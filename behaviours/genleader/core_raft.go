@@ -121,6 +121,7 @@ func (c *core) drive() {
 		for _, entry := range rd.CommittedEntries {
 			c.applyEntry(entry)
 		}
+		c.useGrants()
 		c.node.Advance(rd)
 		for _, id := range snapshots {
 			// A lost snapshot shows as a rejected append and is sent again; raft need not wait for word of it.
