@@ -70,6 +70,19 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 }
 
 func call(ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any) (any, error) {
+	p := planeOf(system)
+	if to != nil && !p.local(to) {
+		return nil, fmt.Errorf("%w: call of %T to %s: calls do not cross members; send through the member's transport", ErrUnsupported, req, to)
+	}
+	proc, ok := system.ProcessRegistry.Get(to)
+	if !ok {
+		return nil, fmt.Errorf("%w: call of %T to %s", ErrNoProc, req, to.GetId())
+	}
+	return exchange(ctx, system, to, proc, req, func(c *pending) any { return &Request{From: From{c}, Body: req} })
+}
+
+// exchange sends one message and takes one reply; req is what errors name.
+func exchange(ctx context.Context, system *actor.ActorSystem, to *actor.PID, proc actor.Process, req any, message func(*pending) any) (any, error) {
 	if _, has := ctx.Deadline(); !has {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
@@ -79,17 +92,10 @@ func call(ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any
 		return nil, callError(to, req, err)
 	}
 	p := planeOf(system)
-	if to != nil && !p.local(to) {
-		return nil, fmt.Errorf("%w: call of %T to %s: calls do not cross members; send through the member's transport", ErrUnsupported, req, to)
-	}
-	proc, ok := system.ProcessRegistry.Get(to)
-	if !ok {
-		return nil, fmt.Errorf("%w: call of %T to %s", ErrNoProc, req, to.GetId())
-	}
 	c := &pending{plane: p, ref: p.newRef(), to: to, proc: proc, done: make(chan outcome, 1)}
 	me, _ := system.ProcessRegistry.Add(c, processID("call", c.ref))
 	defer system.ProcessRegistry.Remove(me)
-	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: &Request{From: From{c}, Body: req}, Sender: me})
+	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: message(c), Sender: me})
 	out, err := c.wait(ctx, me)
 	if err != nil {
 		return nil, callError(to, req, err)

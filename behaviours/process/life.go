@@ -20,12 +20,13 @@ const (
 
 // life is what an incarnation has besides its machine. Only the actor's own turn touches it.
 type life struct {
-	plane  *plane
-	proc   actor.Process // identity: unlike a PID, never reused
-	self   *actor.PID
-	phase  phase
-	reason error
-	drains bool // the mailbox is ours and refuses what is left when the actor is gone
+	plane   *plane
+	proc    actor.Process // identity: unlike a PID, never reused
+	self    *actor.PID
+	phase   phase
+	reason  error
+	isReady bool
+	drains  bool // the mailbox is ours and refuses what is left when the actor is gone
 
 	timers    map[uint64]*time.Timer
 	lastTimer uint64
@@ -38,6 +39,7 @@ type life struct {
 type alive interface {
 	lifeOf() *life
 	stop(ctx actor.Context) bool
+	ready() bool
 }
 
 func (l *life) lifeOf() *life { return l }
@@ -114,6 +116,19 @@ func (l *life) bury() {
 
 func (l *life) refuse(req *Request) {
 	Respond(req.From, nil, &ExitError{Who: l.self, Reason: l.reason})
+}
+
+// refuseTouch tells a StartWait that there will be no start.
+func (l *life) refuseTouch(envelope any) {
+	sender := actor.UnwrapEnvelopeSender(envelope)
+	if sender == nil {
+		return
+	}
+	if waiting, ok := l.plane.system.ProcessRegistry.GetLocal(sender.GetId()); ok {
+		if c, ok := waiting.(*pending); ok {
+			c.deliver(outcome{err: &ExitError{Who: l.self, Reason: l.reason}})
+		}
+	}
 }
 
 func (l *life) expects(ref Ref) bool {

@@ -26,6 +26,9 @@ type Machine[S, E, F any] struct {
 	// each further one, becomes an event instead, and the core must end the actor by an effect that calls Exit. If it
 	// returns false the actor ends at once.
 	Stop func(ctx actor.Context) (E, bool)
+	// Ready may be nil: the actor then counts as started as soon as *actor.Started is handled. Otherwise it counts as
+	// started when Ready first returns true after a message. StartWait and supervisors wait for that.
+	Ready func() bool
 	// Failed may be nil. It turns the failure of a child into an event. The child has been told to stop by then: a child
 	// of a Machine is never restarted or resumed behind its back. *actor.Terminated follows when the child is gone.
 	Failed func(ctx actor.Context, child *actor.PID, reason error) (E, bool)
@@ -77,7 +80,7 @@ func (i *interpreter[S, E, F]) Receive(ctx actor.Context) {
 		i.plane.markEnding(i.proc, i.reason)
 	case *actor.Stopped:
 		i.bury()
-	case *actor.Touch: // answered by protoactor: a sign of life, not a message
+	case *actor.Touch: // answered by protoactor, and held back by the mailbox until ready: not a message
 	case *fired:
 		if i.due(msg) {
 			ctx.Receive(actor.WrapEnvelope(msg.msg))
@@ -195,6 +198,13 @@ func (i *interpreter[S, E, F]) stop(ctx actor.Context) (deferred bool) {
 		}
 	})
 	return deferred
+}
+
+func (i *interpreter[S, E, F]) ready() bool {
+	if !i.isReady && i.phase == live {
+		i.isReady = i.machine.Ready == nil || i.machine.Ready()
+	}
+	return i.isReady
 }
 
 // HandleFailure makes every Machine its children's supervisor: a failed child ends, and the core is told.

@@ -3,7 +3,7 @@ package process
 import "github.com/asynkron/protoactor-go/actor"
 
 // WithMailbox chooses the queue of an actor made with Props. It takes the place of actor.WithMailbox, which would cost
-// the actor its answers to calls still queued when it ends, and Machine.Stop.
+// the actor its answers to calls still queued when it ends, Machine.Stop and Machine.Ready.
 func WithMailbox(producer actor.MailboxProducer) actor.PropsOption {
 	return actor.WithMailbox(func() actor.Mailbox { return &mailbox{Mailbox: producer()} })
 }
@@ -13,6 +13,7 @@ type mailbox struct {
 	actor.Mailbox
 	actor.MessageInvoker
 	ctx     actor.Context
+	touches []any // held back until the machine is ready
 	drained bool
 }
 
@@ -31,16 +32,24 @@ func (m *mailbox) resident() (alive, bool) {
 	return a, ok
 }
 
-// InvokeUserMessage refuses what a buried actor finds in its mailbox and passes on everything else.
+// InvokeUserMessage passes on everything, except what waits for readiness or is too late.
 func (m *mailbox) InvokeUserMessage(msg any) {
-	if a, ok := m.resident(); ok && a.lifeOf().phase == buried {
-		if req, ok := actor.UnwrapEnvelopeMessage(msg).(*Request); ok {
-			a.lifeOf().refuse(req)
-		}
+	a, ok := m.resident()
+	if !ok {
+		m.MessageInvoker.InvokeUserMessage(msg)
+		return
+	}
+	if a.lifeOf().phase == buried {
+		refuse(a.lifeOf(), msg)
 		m.forget(a.lifeOf())
 		return
 	}
-	m.MessageInvoker.InvokeUserMessage(msg)
+	if _, isTouch := actor.UnwrapEnvelopeMessage(msg).(*actor.Touch); isTouch {
+		m.touches = append(m.touches, msg)
+	} else {
+		m.MessageInvoker.InvokeUserMessage(msg)
+	}
+	m.answerTouches(a)
 }
 
 // InvokeSystemMessage offers a stop to the machine first. When the actor is gone it resumes the queue, which a panic
@@ -56,10 +65,39 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		return
 	}
 	m.MessageInvoker.InvokeSystemMessage(msg)
+	m.answerTouches(a)
 	if a.lifeOf().phase == buried && !m.drained {
 		m.drained = true
 		m.PostSystemMessage(&actor.ResumeMailbox{})
 		m.forget(a.lifeOf())
+	}
+}
+
+func (m *mailbox) answerTouches(a alive) {
+	if len(m.touches) == 0 {
+		return
+	}
+	l, held := a.lifeOf(), m.touches
+	switch {
+	case l.phase == buried:
+		m.touches = nil
+		for _, msg := range held {
+			refuse(l, msg)
+		}
+	case l.phase == live && a.ready():
+		m.touches = nil
+		for _, msg := range held {
+			m.MessageInvoker.InvokeUserMessage(msg)
+		}
+	}
+}
+
+func refuse(l *life, msg any) {
+	switch body := actor.UnwrapEnvelopeMessage(msg).(type) {
+	case *Request:
+		l.refuse(body)
+	case *actor.Touch:
+		l.refuseTouch(msg)
 	}
 }
 

@@ -2,6 +2,7 @@ package process
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -26,19 +27,35 @@ func (*Down) IgnoreDeadLetterLogging() {}
 // Down of a plain actor has ErrUnknown for reason. If the caller is made with Props, its end takes its monitors back.
 func Monitor(ctx actor.Context, target *actor.PID) Ref {
 	p := planeOf(ctx.ActorSystem())
-	ref := p.newRef()
-	w := watcher{ref: ref, pid: ctx.Self()}
-	if l, ok := lifeOf(ctx); ok {
-		if l.phase > exiting {
-			return ref
-		}
-		w.proc = l.proc
-		l.watching[ref] = struct{}{}
-	} else {
-		w.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())
+	if w, ok := newWatcher(ctx, p); ok {
+		p.monitor(w, target)
+		return w.ref
 	}
-	p.monitor(w, target)
-	return ref
+	return p.newRef()
+}
+
+// SpawnMonitor spawns a child and monitors it in one step, so that Down has the true reason however soon the child
+// ends. The name is relative to the caller's, as in SpawnNamed. On an error there is no monitor.
+func SpawnMonitor(ctx actor.Context, props *actor.Props, name string) (*actor.PID, Ref, error) {
+	p := planeOf(ctx.ActorSystem())
+	w, ok := newWatcher(ctx, p)
+	if !ok {
+		return nil, Ref{}, fmt.Errorf("process: spawn of %q: %w: %s has ended", name, ErrShutdown, ctx.Self().GetId())
+	}
+	var pt *point
+	var isNew bool
+	early := actor.WithOnInit(func(child actor.Context) { pt, isNew = p.add(w, child.Self()) })
+	pid, err := ctx.SpawnNamed(props.Clone(early), name)
+	switch {
+	case err != nil:
+		Demonitor(ctx, w.ref)
+		return nil, Ref{}, fmt.Errorf("process: spawn of %q: %w", name, err)
+	case pt == nil: // a spawn function of the user's
+		p.monitor(w, pid)
+	case isNew: // not before: the child's mailbox was not connected yet
+		pt.watch()
+	}
+	return pid, w.ref, nil
 }
 
 // Demonitor takes a monitor back. After it returns no Down with this ref is handled by an actor made with Props; a
@@ -54,6 +71,22 @@ type watcher struct {
 	ref  Ref
 	pid  *actor.PID
 	proc actor.Process
+}
+
+// newWatcher makes a monitor of the calling actor's, unless that has ended.
+func newWatcher(ctx actor.Context, p *plane) (watcher, bool) {
+	w := watcher{ref: p.newRef(), pid: ctx.Self()}
+	l, ours := lifeOf(ctx)
+	if !ours {
+		w.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())
+		return w, true
+	}
+	if l.phase > exiting {
+		return watcher{}, false
+	}
+	w.proc = l.proc
+	l.watching[w.ref] = struct{}{}
+	return w, true
 }
 
 func (w watcher) tell(who *actor.PID, incarnation uint64, reason error) {
@@ -82,7 +115,7 @@ func (p *plane) monitor(w watcher, target *actor.PID) {
 	case pt == nil:
 		w.tell(target, p.incarnation, ErrNoProc)
 	case isNew: // not under the lock: protoactor may answer within this call
-		pt.proc.SendSystemMessage(target, &actor.Watch{Watcher: pt.me})
+		pt.watch()
 	}
 }
 
@@ -135,6 +168,8 @@ func (p *plane) fire(proc actor.Process, reason error) {
 	p.mu.Unlock()
 	pt.tellAll(due, reason)
 }
+
+func (pt *point) watch() { pt.proc.SendSystemMessage(pt.target, &actor.Watch{Watcher: pt.me}) }
 
 // takeAll empties the point, oldest monitor first. The plane is locked.
 func (pt *point) takeAll() []watcher {

@@ -211,3 +211,39 @@ func TestEveryMonitorGetsOneDownHoweverItRacesWithTheEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestSpawnMonitorKnowsTheReasonHoweverSoonTheChildEnds(t *testing.T) {
+	system := actorstest.System()
+	stillborn := act(func(ctx actor.Context, _ any) { process.Exit(ctx, errBoom) })
+	for range 200 {
+		downs := make(chan *process.Down, 1)
+		system.Root.Spawn(onDown(func(ctx actor.Context) {
+			if _, _, err := process.SpawnMonitor(ctx, stillborn, "child"); err != nil {
+				t.Error(err)
+			}
+		}, downs))
+		if d := <-downs; !errors.Is(d.Reason, errBoom) {
+			t.Fatalf("got %v", d.Reason)
+		}
+	}
+}
+
+func TestSpawnMonitorOfATakenNameLeavesNoMonitor(t *testing.T) {
+	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
+		downs := make(chan *process.Down, 4)
+		system.Root.Spawn(onDown(func(ctx actor.Context) {
+			pid, _, err := process.SpawnMonitor(ctx, act(idle), "child")
+			if err != nil {
+				t.Error(err)
+			}
+			if _, _, err := process.SpawnMonitor(ctx, act(idle), "child"); !errors.Is(err, actor.ErrNameExists) {
+				t.Errorf("got %v", err)
+			}
+			ctx.Stop(pid)
+		}, downs))
+		synctest.Wait()
+		if len(downs) != 1 {
+			t.Errorf("%d downs, want 1", len(downs))
+		}
+	})
+}
