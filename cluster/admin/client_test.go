@@ -60,7 +60,7 @@ func TestRefusalsMatchTheirSentinels(t *testing.T) {
 	f := &fake{}
 	c := serve(t, f)
 	for _, sentinel := range []error{
-		nil, ErrUnknownGroup, ErrNoActive, ErrNoStandby, ErrInTransition, ErrTargetNotReady, ErrNoLeader, ErrUncertain,
+		nil, ErrUnknownGroup, ErrNoActive, ErrNoStandby, ErrInTransition, ErrTargetNotReady, ErrPreferred, ErrNoLeader, ErrUncertain,
 		ErrStopping,
 	} {
 		f.mu.Lock()
@@ -115,14 +115,14 @@ func TestALostAnswerIsUncertain(t *testing.T) {
 
 func TestSomebodyElseOnThePortIsABadReply(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"text": func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "hello") },
+		"text": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") },
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 		},
 		"error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) },
 		"newer": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusConflict)
-			_, _ = fmt.Fprint(w, `{"error":"x","code":"from_the_future"}`)
+			fmt.Fprint(w, `{"error":"x","code":"from_the_future"}`)
 		},
 	} {
 		s := httptest.NewServer(h)

@@ -19,6 +19,8 @@ var (
 	ErrInTransition = errors.New("admin: the group is in transition")
 	// ErrTargetNotReady means that the standby is not in a state to take over.
 	ErrTargetNotReady = errors.New("admin: the standby is not ready")
+	// ErrPreferred means that the group prefers its present active (packed: false), so a switchover would be undone.
+	ErrPreferred = errors.New("admin: the group prefers its present active")
 	// ErrNoLeader means that nobody leads, so nothing was ordered; ask again later.
 	ErrNoLeader = errors.New("admin: no leader")
 	// ErrUncertain means that the order may or may not have been committed; Status tells.
@@ -52,6 +54,7 @@ var codes = []struct {
 	{ErrNoStandby, "no_standby", http.StatusConflict},
 	{ErrInTransition, "in_transition", http.StatusConflict},
 	{ErrTargetNotReady, "target_not_ready", http.StatusConflict},
+	{ErrPreferred, "preferred", http.StatusConflict},
 	{ErrNoLeader, "no_leader", http.StatusServiceUnavailable},
 	{ErrUncertain, "uncertain", http.StatusGatewayTimeout},
 	{context.DeadlineExceeded, "uncertain", http.StatusGatewayTimeout},

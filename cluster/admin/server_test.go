@@ -160,7 +160,7 @@ func TestAUsedPortIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	_, err = NewServer(taken.Addr().String(), &fake{})
 	want := fmt.Sprintf("admin: address %q: address already in use", taken.Addr())
 	if err == nil || err.Error() != want {
@@ -177,7 +177,7 @@ func TestCloseCutsWhatDoesNotFinish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if _, err := conn.Write([]byte("GET /v1/status HTTP/1.1\r\nHo")); err != nil {
 		t.Fatal(err)
 	}

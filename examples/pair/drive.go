@@ -28,7 +28,7 @@ func drive(ctx context.Context, o options, stdout, stderr io.Writer) int {
 	switch {
 	case o.json:
 		if err := r.json(stdout); err != nil {
-			_, _ = fmt.Fprintf(stderr, "pair: %v\n", err)
+			fmt.Fprintf(stderr, "pair: %v\n", err)
 			return exitRun
 		}
 	case len(r.Events) > 0:
@@ -39,11 +39,11 @@ func drive(ctx context.Context, o options, stdout, stderr io.Writer) int {
 		return exitRun
 	}
 	if o.verbose {
-		_, _ = fmt.Fprintf(out.w, "logs are in %s\n", dir)
+		fmt.Fprintf(out.w, "logs are in %s\n", dir)
 		return exitOK
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		_, _ = fmt.Fprintf(stderr, "pair: %v\n", err)
+		fmt.Fprintf(stderr, "pair: %v\n", err)
 	}
 	return exitOK
 }

@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "pair: %v\n", err)
+		fmt.Fprintf(stderr, "pair: %v\n", err)
 		return exitUsage
 	}
 	return drive(ctx, o, stdout, stderr)
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func runObserver(stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM) // the driver needs its last answer after a Ctrl-C, too
 	if err := observer.Run("127.0.0.1:0", stdin, stdout); err != nil {
-		_, _ = fmt.Fprintf(stderr, "pair: %v\n", err)
+		fmt.Fprintf(stderr, "pair: %v\n", err)
 		return exitRun
 	}
 	return exitOK

@@ -49,12 +49,12 @@ func parseMember(args []string) (memberFlags, error) {
 func runMember(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer) int {
 	f, err := parseMember(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "pair: member: %v\n", err)
+		fmt.Fprintf(stderr, "pair: member: %v\n", err)
 		return exitUsage
 	}
 	n, err := startNode(f, stderr)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "pair: member %s: %v\n", f.name, err)
+		fmt.Fprintf(stderr, "pair: member %s: %v\n", f.name, err)
 		return exitRun
 	}
 	orphaned := make(chan struct{})
@@ -66,13 +66,13 @@ func runMember(ctx context.Context, args []string, stdin io.Reader, stderr io.Wr
 	case <-ctx.Done():
 	case <-orphaned:
 	case <-n.Done():
-		_, _ = fmt.Fprintf(stderr, "pair: member %s ended by itself\n", f.name)
+		fmt.Fprintf(stderr, "pair: member %s ended by itself\n", f.name)
 		return exitRun
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	if err := n.Stop(bounded); err != nil {
-		_, _ = fmt.Fprintf(stderr, "pair: member %s: stop: %v\n", f.name, err)
+		fmt.Fprintf(stderr, "pair: member %s: stop: %v\n", f.name, err)
 		return exitRun
 	}
 	return exitOK

@@ -78,7 +78,7 @@ type timeline struct {
 }
 
 func (t *timeline) line(at float64, text string) {
-	_, _ = fmt.Fprintf(t.w, "%10.1f ms  %s\n", at, text)
+	fmt.Fprintf(t.w, "%10.1f ms  %s\n", at, text)
 }
 
 func (t *timeline) note(format string, args ...any) {
@@ -148,7 +148,7 @@ func (r Results) json(w io.Writer) error {
 // table prints the results for people.
 func (r Results) table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "\nround\tevent\tfrom\tto\tstart\tepoch\toutage ms\toverlap\tfenced")
+	fmt.Fprintln(t, "\nround\tevent\tfrom\tto\tstart\tepoch\toutage ms\toverlap\tfenced")
 	for _, e := range r.Events {
 		start, outage := "-", "-"
 		if e.Start != "" {
@@ -157,19 +157,19 @@ func (r Results) table(w io.Writer) {
 		if e.moved() {
 			outage = fmt.Sprintf("%.1f", e.Outage)
 		}
-		_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n",
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n",
 			e.Round, e.Event, dash(e.From), dash(e.To), start, e.Epoch, outage, e.Overlap, e.Fenced)
 	}
 	if r.Rounds > 3 {
-		_, _ = fmt.Fprintln(t, "\noutage of\tcount\tp50 ms\tp99 ms\tmax ms")
+		fmt.Fprintln(t, "\noutage of\tcount\tp50 ms\tp99 ms\tmax ms")
 		for _, event := range []string{"kill", "switchover", "pause"} {
 			o := r.Outages[event]
-			_, _ = fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\n", event, o.Count, o.P50, o.P99, o.Max)
+			fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\n", event, o.Count, o.P50, o.P99, o.Max)
 		}
 	}
 	_ = t.Flush()
 	if r.OK {
-		_, _ = fmt.Fprintln(w, "\nevery expectation held")
+		fmt.Fprintln(w, "\nevery expectation held")
 	}
 }
 
@@ -183,22 +183,22 @@ func dash(name string) string {
 // print says what was expected, what was seen instead, and where to look.
 func (f *Failure) print(w io.Writer) {
 	if f.Want != "" {
-		_, _ = fmt.Fprintf(w, "\npair: %s failed\n  expected  %s\n  saw       %s\n", f.Event, f.Want, f.Got)
+		fmt.Fprintf(w, "\npair: %s failed\n  expected  %s\n  saw       %s\n", f.Event, f.Want, f.Got)
 	} else {
-		_, _ = fmt.Fprintf(w, "pair: %s\n", f.Got)
+		fmt.Fprintf(w, "pair: %s\n", f.Got)
 	}
 	for _, name := range names {
 		if line := f.Members[name]; line != "" {
-			_, _ = fmt.Fprintf(w, "  %s  %s\n", name, line)
+			fmt.Fprintf(w, "  %s  %s\n", name, line)
 		}
 	}
 	for _, name := range names {
 		for _, line := range f.Logs[name] {
-			_, _ = fmt.Fprintf(w, "  %s.log  %s\n", name, line)
+			fmt.Fprintf(w, "  %s.log  %s\n", name, line)
 		}
 	}
 	if f.Dir != "" {
-		_, _ = fmt.Fprintf(w, "  everything is in %s\n", f.Dir)
+		fmt.Fprintf(w, "  everything is in %s\n", f.Dir)
 	}
 }
 

@@ -26,9 +26,9 @@ probably not meant is reported as a warning and does not change the exit status.
 			}
 			out := cmd.OutOrStdout()
 			for _, warning := range s.Lint() {
-				_, _ = fmt.Fprintf(out, "warning: %s\n", warning)
+				fmt.Fprintf(out, "warning: %s\n", warning)
 			}
-			_, _ = fmt.Fprintf(out, "%s: cluster %s is right: %s, %s, %s\n", file, s.Cluster,
+			fmt.Fprintf(out, "%s: cluster %s is right: %s, %s, %s\n", file, s.Cluster,
 				count(len(s.Members), "member"), count(len(s.Groups), "group"), count(len(s.Applications), "application"))
 			return nil
 		},

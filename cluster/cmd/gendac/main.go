@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(stderr, "gendac: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+	fmt.Fprintf(stderr, "gendac: %s\n", strings.Join(strings.Fields(err.Error()), " "))
 	if !started || isUsage(err) {
 		return exitUsage
 	}

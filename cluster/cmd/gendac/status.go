@@ -67,23 +67,23 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if s.Lease <= 0 {
 		lease = "no lease"
 	}
-	_, _ = fmt.Fprintf(w, "cluster %s as %s sees it: %s, %s, discovery %s\n", s.Cluster, s.Member, leader, lease, discovery)
+	fmt.Fprintf(w, "cluster %s as %s sees it: %s, %s, discovery %s\n", s.Cluster, s.Member, leader, lease, discovery)
 	for _, alarm := range s.Alarms {
-		_, _ = fmt.Fprintf(w, "alarm: %s\n", alarm)
+		fmt.Fprintf(w, "alarm: %s\n", alarm)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "\nMEMBER\tADDRESS\tSTATE\tPART\tINCARNATION")
+	fmt.Fprintln(t, "\nMEMBER\tADDRESS\tSTATE\tPART\tINCARNATION")
 	for _, m := range s.Members {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), m.State, part(m, s.Leader), incarnation(m.Incarnation))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), m.State, part(m, s.Leader), incarnation(m.Incarnation))
 	}
-	_, _ = fmt.Fprintln(t, "\nGROUP\tACTIVE\tSTANDBY\tEPOCH\tSTART\tPHASE")
+	fmt.Fprintln(t, "\nGROUP\tACTIVE\tSTANDBY\tEPOCH\tSTART\tPHASE")
 	for _, g := range s.Groups {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n",
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n",
 			g.Name, orDash(g.Active), orDash(strings.Join(g.Standby, ",")), g.Epoch, orDash(g.Start), orDash(g.Phase))
 	}
-	_, _ = fmt.Fprintln(t, "\nINSTANCE\tMEMBER\tROLE\tPHASE\tEPOCH\tSTART\tERROR")
+	fmt.Fprintln(t, "\nINSTANCE\tMEMBER\tROLE\tPHASE\tEPOCH\tSTART\tERROR")
 	for _, i := range s.Instances {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
 			i.Name, i.Member, orDash(i.Role), i.Phase, i.Epoch, orDash(i.Start), orDash(i.Err))
 	}
 	return t.Flush()

@@ -32,7 +32,7 @@ is on the move already.`,
 			if err != nil {
 				return fmt.Errorf("switchover: %w", err)
 			}
-			_, _ = fmt.Fprintln(cmd.OutOrStdout(), said)
+			fmt.Fprintln(cmd.OutOrStdout(), said)
 			return nil
 		},
 	}

@@ -45,7 +45,7 @@ func TestActsAreHeardAndReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	for _, datagram := range []string{
 		`{"member":"a1","pid":1,"epoch":1,"start":"normal","n":1,"left_us":1000}`,
 		`garbage`,
