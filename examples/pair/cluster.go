@@ -54,6 +54,7 @@ type cluster struct {
 	spec    *spec.Spec
 	flags   map[string]memberFlags
 	running map[string]*child
+	leader  string // as of the last time everything was in place
 }
 
 func newCluster(o options, dir, judge string) (*cluster, error) {
@@ -142,6 +143,7 @@ func (c *cluster) settled(ctx context.Context, active, standby string, epoch uin
 			return missing
 		}
 	}
+	c.leader = leader
 	g, _ := s.Group(group)
 	if g.Active != active || g.Epoch != epoch {
 		return fmt.Sprintf("group active on %q in epoch %d", g.Active, g.Epoch)

@@ -21,7 +21,8 @@ type Event struct {
 	To      string  `json:"to,omitempty"`
 	Start   string  `json:"start,omitempty"`
 	Epoch   uint64  `json:"epoch,omitempty"`
-	At      float64 `json:"at_ms,omitempty"` // first act of the new active, since the observer began
+	Leader  string  `json:"leader,omitempty"` // who led when it was done
+	At      float64 `json:"at_ms,omitempty"`  // first act of the new active, since the observer began
 	Outage  float64 `json:"outage_ms"`
 	Margin  float64 `json:"margin_ms"` // first act of the new active, counted from the safe moment; negative is earlier
 	Overlap uint64  `json:"overlap"`
@@ -92,9 +93,9 @@ func (t *timeline) detail(format string, args ...any) {
 }
 
 // move prints that somebody else acts now, as soon as it is known.
-func (t *timeline) move(to observer.Spell) {
-	t.line(to.First.Millis(), fmt.Sprintf("%s acts: %s, epoch %d, outage %.1f ms, %.1f ms %s the safe moment",
-		to.Member, to.Start, to.Epoch, to.Outage.Millis(), math.Abs(to.Margin.Millis()), beforeOrAfter(to.Margin)))
+func (t *timeline) move(to observer.Spell, led string) {
+	t.line(to.First.Millis(), fmt.Sprintf("%s acts: %s, epoch %d, outage %.1f ms, %.1f ms %s the safe moment, %s led",
+		to.Member, to.Start, to.Epoch, to.Outage.Millis(), math.Abs(to.Margin.Millis()), beforeOrAfter(to.Margin), led))
 }
 
 func beforeOrAfter(margin observer.Micros) string {

@@ -13,7 +13,7 @@ import (
 const (
 	formWithin    = 20 * time.Second // first start of the cluster, and return of a member
 	moveWithin    = 10 * time.Second // from a disturbance to the other member's first act
-	pollActs      = 2 * time.Millisecond
+	pollActs      = 5 * time.Millisecond
 	pollStatus    = 20 * time.Millisecond
 	stillFor      = 500 * time.Millisecond // after a return, to see that nothing else moves
 	safeSlack     = 300 * time.Millisecond // allowed on top of start_after in a safe failover
@@ -29,6 +29,7 @@ type script struct {
 	round   int
 	active  string // as the judge saw it last
 	epoch   uint64
+	led     string // who led when the last move was made
 	events  []Event
 }
 
@@ -136,7 +137,8 @@ func (s *script) moved(ctx context.Context, event, start string) (before, after 
 	if after.Member != other(s.active) || after.Start != start {
 		return before, after, &unmet{event, want, after.String()}
 	}
-	s.out.move(after)
+	s.led = s.cluster.leader
+	s.out.move(after, s.led)
 	return before, after, nil
 }
 

@@ -183,7 +183,7 @@ func (s *script) still(ctx context.Context, event string, d time.Duration) error
 func (s *script) recordMove(event string, before, after observer.Spell, fenced uint64) error {
 	s.active, s.epoch = after.Member, after.Epoch
 	return s.record(Event{
-		Event: event, From: before.Member, To: after.Member, Start: after.Start, Epoch: after.Epoch,
+		Event: event, From: before.Member, To: after.Member, Start: after.Start, Epoch: after.Epoch, Leader: s.led,
 		At: after.First.Millis(), Outage: after.Outage.Millis(), Margin: after.Margin.Millis(),
 	}, fenced)
 }
