@@ -54,9 +54,9 @@ func switchover(ctx context.Context, member admin.Client, group string, wait tim
 		return group + ": ordered", nil
 	}
 	was, _ := before.Group(group)
+	now := was
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	var now admin.Group
 	for {
 		s, err := member.Status(ctx)
 		if err == nil {
