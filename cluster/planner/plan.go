@@ -147,7 +147,7 @@ const (
 // recordFailures keeps seat from being chosen for a while if an application of the group failed there at epoch.
 func (t *turn) recordFailures(seat Seat, epoch uint64) {
 	report, failed := t.failed(t.group, seat, epoch)
-	if !failed {
+	if !failed || t.up[seat.Member] != seat { // a seat of the past is not chosen anyway
 		return
 	}
 	o, f := &t.order, Failure{Seat: seat}

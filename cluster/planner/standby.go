@@ -63,7 +63,6 @@ func (t *turn) prefer() {
 		return
 	}
 	better := t.better(o.Active.Member)
-	t.wakeForBackoff(better)
 	for _, seat := range t.ranking(o) {
 		if !slices.Contains(better, seat.Member) {
 			continue
@@ -75,4 +74,5 @@ func (t *turn) prefer() {
 		t.step("quiesce "+o.Active.Seat.String()+" for "+seat.String(), "the group prefers "+seat.Member)
 		return
 	}
+	t.wakeForBackoff(better)
 }

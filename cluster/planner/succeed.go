@@ -38,12 +38,16 @@ func (t *turn) succeed() {
 		if !t.settling(order[0]) {
 			t.activate(order[0], last, why)
 		}
-	case last != nil && t.state(last.Seat) == Left:
+	case last != nil && t.state(last.Seat) == Left && !t.anyUp():
 		o.Active, o.Previous, o.Quiesce, o.Target, o.LostAt = nil, nil, false, Seat{}, time.Time{}
 		t.step("stop", "the last member that could be active has left")
 	default:
 		t.wakeForBackoff(t.group.Candidates())
 	}
+}
+
+func (t *turn) anyUp() bool {
+	return slices.ContainsFunc(t.group.Candidates(), func(name string) bool { _, up := t.up[name]; return up })
 }
 
 // safe says why nothing of an activation can act any more. If something may, it asks to be woken when that is over.

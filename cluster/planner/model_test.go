@@ -1,0 +1,453 @@
+package planner_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/cluster/spec"
+)
+
+const (
+	modelLease      = time.Second
+	modelStartAfter = 1300 * time.Millisecond
+)
+
+var modelSpec = mustParse(`
+cluster: model
+members: {a1: {}, b1: {}, c1: {}, w1: {witness: true}}
+applications: {f1: {failover: fast}, f2: {failover: fast}, s1: {}, s2: {}, s3: {failover: fast}, t1: {}}
+groups:
+- {name: fast, members: [a1, b1], pair: {active: [f1, f2], standby: [f1]}}
+- {name: safe, members: [b1, c1, a1], pair: {active: [s1, s2]}}
+- {name: sparse, members: [c1, b1, a1], pair: {active: [s3]}, packed: false}
+- {name: tiers, on: [a1, [b1, c1]], run: [t1], failover_delay: 3s}
+`)
+
+func mustParse(text string) *spec.Spec {
+	s, err := spec.Parse([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// An instance is what a member runs of one application: the promises of its controller, and nothing else of it.
+type instance struct {
+	planner.Report
+	term  uint64 // the lease term it is active under
+	spent uint64 // no activation under this or a lower epoch
+}
+
+// A process is one incarnation of a member.
+type process struct {
+	seat          planner.Seat
+	alive, paused bool
+	cut           bool          // nothing gets through, either way
+	term          uint64        // of its lease
+	until         time.Duration // and its end
+	inbox         []any         // planner.Order or a grant, in the order sent
+	outbox        []planner.Report
+	instances     map[string]*instance
+
+	lastGrant time.Duration // leader's knowledge: when it last extended the lease,
+	state     planner.State // and what it takes the process for
+	unlisted  bool          // and that it does not know it
+}
+
+// A grant extends a lease until a time that counts from when it was sent.
+type grant struct{ until time.Duration }
+
+// A model is a leader that plans and members that obey when they get to it: late, not at all, or after a pause. The leader
+// is told the truth, also late: SafeAt is the last grant and start_after, and a process counts as dead only when it is,
+// except after misjudge, which a safe group has to survive.
+type model struct {
+	world
+	clock     time.Duration
+	processes []*process
+	failing   bool // applications may fail
+	misjudged bool // a living process was taken for dead, as a closed connection can make believe
+}
+
+func newModel() *model {
+	return &model{world: world{spec: modelSpec, now: start, orders: map[string]planner.Order{}}, failing: true}
+}
+
+// latest returns the newest incarnation of a member, nil when there was none.
+func (m *model) latest(name string) *process {
+	for _, p := range slices.Backward(m.processes) {
+		if p.seat.Member == name {
+			return p
+		}
+	}
+	return nil
+}
+
+func (m *model) boot(name string) {
+	was := m.latest(name)
+	if was != nil && was.alive {
+		return
+	}
+	p := &process{seat: planner.Seat{Member: name, Incarnation: uint64(len(m.processes) + 1)}, alive: true, instances: map[string]*instance{}}
+	for _, order := range slices.Sorted(maps.Keys(m.orders)) {
+		p.inbox = append(p.inbox, m.orders[order])
+	}
+	m.processes = append(m.processes, p)
+}
+
+func (m *model) pass(d time.Duration) {
+	m.clock += d
+	m.now = start.Add(m.clock)
+}
+
+// beat extends the lease of every process that the leader takes to be up.
+func (m *model) beat() {
+	for _, p := range m.processes {
+		if p.state == planner.Up && p.alive {
+			p.lastGrant = m.clock
+			p.inbox = append(p.inbox, grant{m.clock + modelLease})
+		}
+	}
+}
+
+// notice lets the leader see how one process is.
+func (m *model) notice(p *process) {
+	switch {
+	case p.unlisted || p.state == planner.Left || p.state == planner.Dead:
+	case !p.alive:
+		p.state = planner.Dead
+	case p.paused || p.cut:
+		p.state = planner.Suspect
+	default:
+		p.state = planner.Up
+	}
+}
+
+// receive lets a process handle the next n messages, and report.
+func (m *model) receive(p *process, n int) {
+	if !p.alive || p.paused || p.cut {
+		return
+	}
+	for ; n > 0 && len(p.inbox) > 0; n-- {
+		msg := p.inbox[0]
+		p.inbox = p.inbox[1:]
+		switch msg := msg.(type) {
+		case grant:
+			if msg.until > p.until && msg.until > m.clock {
+				if m.clock >= p.until {
+					p.term++
+				}
+				p.until = msg.until
+			}
+		case planner.Order:
+			m.apply(p, msg)
+		}
+	}
+}
+
+func (m *model) hear(p *process, n int) {
+	if p.cut {
+		return
+	}
+	for ; n > 0 && len(p.outbox) > 0; n-- {
+		m.report(p.outbox[0])
+		p.outbox = p.outbox[1:]
+	}
+}
+
+func (p *process) holds(now time.Duration, term uint64) bool {
+	return term != 0 && p.term == term && now < p.until
+}
+
+// apply hands each instance of the order's group its goal.
+func (m *model) apply(p *process, o planner.Order) {
+	g, _ := m.spec.Group(o.Group)
+	for _, want := range obedient(m.spec, g, o, p.seat, []byte("h")) {
+		i := p.instances[want.Instance]
+		if i == nil {
+			i = &instance{Report: planner.Report{Seat: p.seat, Instance: want.Instance, Phase: planner.Idle}}
+			p.instances[want.Instance] = i
+		}
+		m.goal(p, i, want)
+		p.outbox = append(p.outbox, i.Report)
+	}
+}
+
+func (m *model) goal(p *process, i *instance, want planner.Report) {
+	active := i.Role == app.Active && (i.Phase == planner.Starting || i.Phase == planner.Running)
+	if stays := active && want.Phase == planner.Running && want.Role == app.Active && want.Epoch == i.Epoch; i.Role == app.Active && !stays {
+		i.spent = max(i.spent, i.Epoch)
+	}
+	switch {
+	case want.Phase == planner.Running && want.Role == app.Active:
+		switch {
+		case active && i.Epoch == want.Epoch, want.Epoch <= i.spent:
+		case !p.holds(m.clock, p.term):
+			i.spent = want.Epoch
+			*i = instance{Report: planner.Report{Seat: i.Seat, Instance: i.Instance, Phase: planner.Idle, Epoch: want.Epoch, Err: "lease lost"}, spent: i.spent}
+		default:
+			i.Phase, i.Role, i.Epoch, i.term, i.Handover = planner.Starting, app.Active, want.Epoch, p.term, nil
+		}
+	case want.Phase == planner.Quiesced && active:
+		i.Phase, i.Handover = planner.Quiescing, nil
+	case want.Phase == planner.Quiesced:
+		i.Epoch = want.Epoch
+	case want.Phase == planner.Running && active, want.Phase == planner.Idle && active:
+		i.Phase = planner.Stopping
+	case want.Phase == planner.Running && (i.Phase != planner.Running || i.Role != app.Standby):
+		i.Phase, i.Role, i.Epoch, i.Handover = planner.Starting, app.Standby, want.Epoch, nil
+	case want.Phase == planner.Idle && i.Phase != planner.Stopping && i.Phase != planner.Quiescing:
+		i.Phase, i.Role, i.Epoch, i.Handover = planner.Idle, app.Standby, want.Epoch, nil
+	}
+}
+
+// progress lets every instance of a process finish what it is at; one for which fails returns true fails instead.
+func (m *model) progress(p *process, fails func() bool) {
+	if !p.alive || p.paused {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.instances)) {
+		i := p.instances[name]
+		was := i.Phase
+		switch {
+		case i.Role == app.Active && (i.Phase == planner.Starting || i.Phase == planner.Running) && !p.holds(m.clock, i.term):
+			i.Phase, i.Err, i.spent = planner.Stopping, "lease lost", max(i.spent, i.Epoch)
+		case i.Phase == planner.Stopping:
+			i.Phase, i.Role = planner.Idle, app.Standby
+		case i.Phase == planner.Quiescing:
+			i.Phase, i.Handover = planner.Quiesced, []byte("h")
+		case i.Phase == planner.Starting, i.Phase == planner.Running:
+			i.Phase = planner.Running
+			if m.failing && fails() {
+				i.Phase, i.Err = planner.Failed, "broke"
+				if i.Role == app.Active {
+					i.spent = max(i.spent, i.Epoch)
+				}
+			}
+		}
+		if i.Phase != was {
+			p.outbox = append(p.outbox, i.Report)
+		}
+	}
+}
+
+// planNow plans with what the leader knows, and sends the orders to everyone.
+func (m *model) planNow(t rapid.TB) planner.Plan {
+	m.members = nil
+	for _, p := range m.processes {
+		if p.unlisted {
+			continue
+		}
+		m.members = append(m.members, planner.MemberState{
+			Seat: p.seat, State: p.state, SafeAt: start.Add(p.lastGrant + modelStartAfter),
+		})
+	}
+	before := maps.Clone(m.orders)
+	plan := m.plan(t)
+	if len(plan.Steps) > 0 {
+		m.broadcast(before)
+	}
+	return plan
+}
+
+// newLeader forgets what the old leader knew: nobody has reported, whoever is silent is waited for from now on, and those
+// that were gone are not known at all. Members report to it from the beginning.
+func (m *model) newLeader() {
+	m.reports = nil
+	m.unknownSafeAt = m.now.Add(modelStartAfter)
+	for _, p := range m.processes {
+		p.unlisted = p.unlisted || p.state != planner.Up
+		p.lastGrant, p.outbox = m.clock, nil
+		for _, name := range slices.Sorted(maps.Keys(p.instances)) {
+			p.outbox = append(p.outbox, p.instances[name].Report)
+		}
+	}
+}
+
+func (m *model) broadcast(before map[string]planner.Order) {
+	for _, g := range m.spec.Groups {
+		if fmt.Sprintf("%+v", before[g.Name]) == fmt.Sprintf("%+v", m.orders[g.Name]) {
+			continue
+		}
+		for _, p := range m.processes {
+			p.inbox = append(p.inbox, m.orders[g.Name])
+		}
+	}
+}
+
+// atMostOneActive is the first promise, seen from the members: of no group can two seats act at this instant. A paused
+// process counts as able to act, for it may wake within this very instant.
+func (m *model) atMostOneActive() error {
+	for _, g := range m.spec.Groups {
+		if m.misjudged && m.spec.Fast(g) {
+			continue
+		}
+		acting := map[planner.Seat]bool{}
+		for _, p := range m.processes {
+			for _, name := range m.spec.Apps(g) {
+				i := p.instances[g.Name+"/"+name]
+				if !p.alive || i == nil || i.Role != app.Active || !p.holds(m.clock, i.term) {
+					continue
+				}
+				if i.Phase == planner.Starting || i.Phase == planner.Running || i.Phase == planner.Quiescing || i.Phase == planner.Stopping {
+					acting[p.seat] = true
+				}
+			}
+		}
+		if len(acting) > 1 {
+			return fmt.Errorf("%s: %v may all act at %v under %+v", g.Name, slices.Collect(maps.Keys(acting)), m.clock, m.orders[g.Name])
+		}
+	}
+	return nil
+}
+
+func (m *model) candidate(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"a1", "b1", "c1"}).Draw(t, "member")
+}
+
+func (m *model) process(t *rapid.T) *process {
+	if len(m.processes) == 0 {
+		t.Skip("nobody has booted")
+	}
+	back := rapid.IntRange(0, min(4, len(m.processes)-1)).Draw(t, "back")
+	return m.processes[len(m.processes)-1-back]
+}
+
+func (m *model) actions() map[string]func(*rapid.T) {
+	few := func(t *rapid.T) int { return rapid.IntRange(1, 6).Draw(t, "few") }
+	everyone := func(t *rapid.T) {
+		rare := func() bool { return rapid.IntRange(0, 40).Draw(t, "fails") == 40 }
+		for _, p := range m.processes {
+			m.notice(p)
+			m.receive(p, 100)
+			m.progress(p, rare)
+			m.hear(p, 100)
+		}
+	}
+	return map[string]func(*rapid.T){
+		"boot":     func(t *rapid.T) { m.boot(m.candidate(t)) },
+		"bootall":  func(*rapid.T) { m.boot("a1"); m.boot("b1"); m.boot("c1") },
+		"kill":     func(t *rapid.T) { m.process(t).alive = false },
+		"pause":    func(t *rapid.T) { m.process(t).paused = true },
+		"resume":   func(t *rapid.T) { m.process(t).paused = false },
+		"cut":      func(t *rapid.T) { m.process(t).cut = true },
+		"heal":     func(t *rapid.T) { m.process(t).cut = false },
+		"notice":   func(t *rapid.T) { m.notice(m.process(t)) },
+		"receive":  func(t *rapid.T) { m.receive(m.process(t), few(t)) },
+		"hear":     func(t *rapid.T) { m.hear(m.process(t), few(t)) },
+		"beat":     func(*rapid.T) { m.beat() },
+		"everyone": everyone,
+		"everyone2": func(t *rapid.T) {
+			m.beat()
+			everyone(t)
+			m.planNow(t)
+		},
+		"progress": func(t *rapid.T) {
+			m.progress(m.process(t), func() bool { return rapid.IntRange(0, 9).Draw(t, "fails") == 9 })
+		},
+		"leave": func(t *rapid.T) {
+			if p := m.process(t); p.alive && !p.cut && !p.paused && rapid.IntRange(0, 3).Draw(t, "really") == 0 {
+				p.alive, p.state = false, planner.Left
+			}
+		},
+		"misjudge": func(t *rapid.T) {
+			if p := m.process(t); p.state != planner.Left && rapid.IntRange(0, 3).Draw(t, "really") == 0 {
+				m.misjudged = m.misjudged || p.alive
+				p.state = planner.Dead
+			}
+		},
+		"newleader": func(*rapid.T) { m.newLeader() },
+		"pass":      func(t *rapid.T) { m.pass(time.Duration(rapid.IntRange(1, 900).Draw(t, "ms")) * time.Millisecond) },
+		"plan":      func(t *rapid.T) { m.planNow(t) },
+		"wake": func(t *rapid.T) {
+			if p := m.planNow(t); !p.Wake.IsZero() && p.Wake.Sub(m.now) < 10*time.Second {
+				m.pass(p.Wake.Sub(m.now))
+				m.planNow(t)
+			}
+		},
+		"switchover": func(t *rapid.T) {
+			group := rapid.SampledFrom([]string{"fast", "safe", "sparse", "tiers"}).Draw(t, "group")
+			if o, err := planner.Switchover(m.spec, m.view(), group); err == nil {
+				before := maps.Clone(m.orders)
+				m.orders[group] = o
+				m.broadcast(before)
+			}
+		},
+		"": func(t *rapid.T) {
+			if err := m.atMostOneActive(); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// TestAtMostOneActiveWhateverHappens checks the promises against a small world of members that die, pause, are cut off,
+// return as new incarnations and hear and report late: at most one active at any instant, epochs that only rise, plans that
+// do not depend on the order of their input and that change nothing when made again. When all has healed, every group runs.
+func TestAtMostOneActiveWhateverHappens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel()
+		t.Repeat(m.actions())
+		m.recover(t)
+	})
+}
+
+// recover ends all trouble and gives the groups the time they may need: the longest back-off and more.
+func (m *model) recover(t *rapid.T) {
+	m.failing = false
+	for _, p := range m.processes {
+		p.paused, p.cut = false, false
+		if p.unlisted || p.state == planner.Dead { // a process that was given up is not let in again: it ends itself
+			p.alive = false
+		}
+	}
+	for _, name := range []string{"a1", "b1", "c1"} {
+		m.boot(name)
+	}
+	quiet := 0
+	for range 3000 {
+		m.beat()
+		for _, p := range m.processes {
+			m.notice(p)
+			m.receive(p, 1000)
+			m.progress(p, nil)
+			m.hear(p, 1000)
+		}
+		if err := m.atMostOneActive(); err != nil {
+			t.Fatal(err)
+		}
+		plan := m.planNow(t)
+		m.pass(200 * time.Millisecond)
+		if quiet++; len(plan.Steps) > 0 {
+			quiet = 0
+		}
+		if quiet > 5 && len(plan.Alarms) == 0 && plan.Wake.IsZero() {
+			m.allRun(t)
+			return
+		}
+	}
+	t.Fatalf("no rest after ten minutes without trouble: %+v\n%+v", m.orders, m.reports)
+}
+
+func (m *model) allRun(t *rapid.T) {
+	for _, g := range m.spec.Groups {
+		o := m.orders[g.Name]
+		if o.Active == nil || m.latest(o.Active.Member).seat != o.Active.Seat {
+			t.Fatalf("%s has no active: %+v", g.Name, o)
+		}
+		for _, want := range obedient(m.spec, g, o, o.Active.Seat, nil) {
+			if r, _ := m.last(o.Active.Seat, want.Instance); r.Phase != planner.Running || r.Role != app.Active || r.Epoch != o.Epoch {
+				t.Fatalf("%s is %+v under %+v", want.Instance, r, o)
+			}
+		}
+		if g.Sparse() && o.Active.Member != g.Members[0] || g.Name == "tiers" && o.Active.Member != "a1" {
+			t.Fatalf("%s does not run where it should: %+v", g.Name, o.Active)
+		}
+	}
+}
