@@ -15,6 +15,7 @@ import (
 type (
 	callMessage struct {
 		seq      uint64
+		only     uint64
 		request  []byte
 		deadline time.Time
 		answer   chan outcome
@@ -70,7 +71,7 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		in.event = msg
 	case callMessage:
 		s.waiting[msg.seq] = msg.answer
-		in.event = called{seq: msg.seq, request: msg.request, deadline: msg.deadline}
+		in.event = called{seq: msg.seq, only: msg.only, request: msg.request, deadline: msg.deadline}
 	case frameMessage:
 		frame := &wire.Frame{}
 		if err := proto.Unmarshal(msg.frame, frame); err != nil {

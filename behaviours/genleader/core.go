@@ -61,9 +61,9 @@ type core struct {
 	flushing   bool // a flush is on its way
 
 	calls   map[uint64]*pendingCall
-	queue   []uint64 // sequence numbers of pending calls, oldest first
-	lastSeq uint64
-	backlog []*ask // calls that reached a leader which is still electing
+	queue   []uint64  // sequence numbers of pending calls, oldest first
+	callsAt time.Time // no call ends before
+	backlog []*ask    // calls that reached a leader which is still electing
 
 	rounds  *rounds // on a leader
 	acked   ackMark // the latest beat that this member acknowledged
@@ -165,7 +165,9 @@ func (c *core) alarms() {
 	if c.phase != Departed && !c.leaveBy.IsZero() && (c.due(&c.leaveBy) || c.rounds == nil) {
 		c.depart()
 	}
-	c.expireCalls()
+	if c.due(&c.callsAt) {
+		c.expireCalls()
+	}
 }
 
 // due says whether a deadline has passed, and clears it then.
@@ -200,16 +202,10 @@ func (c *core) finish() {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	consider := func(t time.Time) {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
-	}
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy} {
-		consider(t)
-	}
-	for _, call := range c.calls {
-		consider(call.deadline)
 	}
 	return next
 }

@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type pendingCall struct {
 	request  []byte
 	deadline time.Time
+	only     uint64 // zero: any term's leader will do
 	sentTerm uint64 // zero: not sent yet
 }
 
@@ -24,8 +26,19 @@ func (c *core) call(ev called) {
 		c.emit(resolve{seq: ev.seq, err: ErrStopped})
 		return
 	}
-	c.calls[ev.seq] = &pendingCall{request: ev.request, deadline: ev.deadline}
+	if ev.only != 0 && (c.phase != Leading || c.term != ev.only) {
+		c.emit(resolve{seq: ev.seq, err: ErrNoLeader})
+		return
+	}
+	c.calls[ev.seq] = &pendingCall{request: ev.request, deadline: ev.deadline, only: ev.only}
 	c.queue = append(c.queue, ev.seq)
+	c.watchDeadline(ev.deadline)
+}
+
+func (c *core) watchDeadline(deadline time.Time) {
+	if c.callsAt.IsZero() || deadline.Before(c.callsAt) {
+		c.callsAt = deadline
+	}
 }
 
 // pump sends what waits for a leader, oldest first.
@@ -52,13 +65,20 @@ func (c *core) pump() {
 	c.queue = c.queue[:0]
 }
 
-// resubmit queues again, in their order, the calls of earlier terms that did not come back.
+// resubmit queues again, in their order, the calls of earlier terms that did not come back. One that was for its term
+// only was not done and never will be.
 func (c *core) resubmit(term uint64) {
-	for seq, call := range c.calls {
-		if call.sentTerm != 0 && call.sentTerm < term {
-			call.sentTerm = 0
-			c.queue = append(c.queue, seq)
+	for _, seq := range slices.Sorted(maps.Keys(c.calls)) {
+		call := c.calls[seq]
+		if call.sentTerm == 0 || call.sentTerm >= term {
+			continue
 		}
+		call.sentTerm = 0
+		if call.only != 0 {
+			c.settle(seq)
+			continue
+		}
+		c.queue = append(c.queue, seq)
 	}
 	slices.Sort(c.queue)
 }
@@ -78,8 +98,10 @@ func (c *core) settle(seq uint64) {
 }
 
 func (c *core) expireCalls() {
-	for seq, call := range c.calls {
-		if !c.now.Before(call.deadline) {
+	for _, seq := range slices.Sorted(maps.Keys(c.calls)) {
+		if deadline := c.calls[seq].deadline; c.now.Before(deadline) {
+			c.watchDeadline(deadline)
+		} else {
 			c.settle(seq)
 		}
 	}
@@ -87,8 +109,8 @@ func (c *core) expireCalls() {
 
 // loseCalls ends every wait whose outcome can no longer be seen here.
 func (c *core) loseCalls() {
-	for seq, call := range c.calls {
-		if call.sentTerm != 0 || c.phase == Departed {
+	for _, seq := range slices.Sorted(maps.Keys(c.calls)) {
+		if c.calls[seq].sentTerm != 0 || c.phase == Departed {
 			c.settle(seq)
 		}
 	}

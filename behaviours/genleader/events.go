@@ -32,9 +32,10 @@ type (
 		from    Member
 		packets []*wire.Packet
 	}
-	// called is a local caller's leader call; seq is this member's own.
+	// called is a local caller's leader call; seq is this member's own. With only, it is for that term of this member.
 	called struct {
 		seq      uint64
+		only     uint64
 		request  []byte
 		deadline time.Time
 	}

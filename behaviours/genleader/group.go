@@ -97,6 +97,15 @@ func (g *Group) Err() error {
 	return nil
 }
 
+type termKey struct{}
+
+// InTerm makes a leader call one for that term of this member only: it is done while this member leads in that term, or
+// not at all, and then fails with ErrNoLeader. Whoever decides on what only a leader can know needs it, so that a
+// decision of a leader that has been replaced is not carried out by its successor.
+func InTerm(ctx context.Context, term uint64) context.Context {
+	return context.WithValue(ctx, termKey{}, term)
+}
+
 type outcome struct {
 	reply []byte
 	err   error
@@ -111,7 +120,8 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 	if !ok {
 		deadline = time.Now().Add(5 * time.Second)
 	}
-	call := callMessage{seq: g.seq.Add(1), request: request, deadline: deadline, answer: make(chan outcome, 1)}
+	only, _ := ctx.Value(termKey{}).(uint64)
+	call := callMessage{seq: g.seq.Add(1), only: only, request: request, deadline: deadline, answer: make(chan outcome, 1)}
 	if !g.tell(call) {
 		return nil, ErrStopped
 	}

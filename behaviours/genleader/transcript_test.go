@@ -69,6 +69,10 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		w.heal()
 	case "call":
 		w.call(args[0], args[1], time.Second)
+	case "call-in-term": // the term of this member's own view
+		h := w.hosts[args[0]]
+		h.nextSeq++
+		h.take(called{seq: h.nextSeq, only: h.view.Term, request: []byte(args[1]), deadline: w.now.Add(time.Second)})
 	case "calls":
 		for i := range 120 {
 			w.call(args[0], fmt.Sprintf("n%d", i), time.Second)
