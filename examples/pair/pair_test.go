@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/cluster/spec"
+	"github.com/gendac/gendac/examples/pair/observer"
 )
 
 func TestBadFlagsAreOneLineAndStatus2(t *testing.T) {
@@ -182,5 +183,31 @@ func TestFreePortsDifferAndLieBelowTheEphemeralRange(t *testing.T) {
 	slices.Sort(ports)
 	if len(ports) != 6 || len(slices.Compact(slices.Clone(ports))) != 6 || ports[0] < "127.0.0.1:20000" || ports[5] >= "127.0.0.1:32000" {
 		t.Errorf("got %v", ports)
+	}
+}
+
+func TestAMoveMayBeNeitherEarlyNorLate(t *testing.T) {
+	for _, c := range []struct {
+		after observer.Spell
+		want  string
+	}{
+		{observer.Spell{Member: "b1", Margin: 0, Outage: 1_600_000}, ""},
+		{
+			observer.Spell{Member: "b1", Margin: -1},
+			"kill: expected b1 to begin no earlier than the lease of its predecessor had ended; saw it began 0.0 ms earlier",
+		},
+		{
+			observer.Spell{Member: "b1", Margin: -20_000},
+			"kill: expected b1 to begin no earlier than the lease of its predecessor had ended; saw it began 20.0 ms earlier",
+		},
+		{observer.Spell{Member: "b1", Outage: 1_600_001}, "kill: expected an outage of at most 1.6s; saw 1600.0 ms"},
+	} {
+		got := ""
+		if err := errors.Join(notEarly("kill", c.after), notLonger("kill", c.after, 1600*time.Millisecond)); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.after, got, c.want)
+		}
 	}
 }
