@@ -1,0 +1,204 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/cluster/spec"
+	"github.com/gendac/gendac/gdict"
+)
+
+// writeTimeout bounds one write of the leader. Its outcome is read from the dictionary, so an unknown one does no harm.
+const writeTimeout = 2 * time.Second
+
+// A Leader configures the controller that plans while this member leads.
+type Leader struct {
+	Spec   *spec.Spec
+	Dict   *gdict.Dict
+	View   func() genleader.View
+	Logger *slog.Logger
+}
+
+// Look makes the leader's controller look at the state of things again. Send it when the group's view has changed.
+type Look struct{}
+
+// Switchover orders a group's standby to take over. Reply is called once, when the order is stored or refused; it must
+// not block.
+type Switchover struct {
+	Group string
+	Reply func(error)
+}
+
+// Props spawns the leader's controller. It takes Look and Switchover.
+func (cfg Leader) Props() *actor.Props {
+	return process.Props(func(ctx actor.Context) process.Machine[leader, leaderEvent, leaderEffect] {
+		h := &leaderHands{Leader: cfg, self: ctx.Self(), system: ctx.ActorSystem(), waiting: map[uint64]func(error){}, timer: func() {}}
+		h.watch = cfg.Dict.Watch(Reserved)
+		go h.follow(h.watch)
+		return process.Machine[leader, leaderEvent, leaderEffect]{
+			State: leader{spec: cfg.Spec}, Step: stepLeader, Lift: h.lift, Perform: h.perform, Terminate: h.terminate,
+		}
+	})
+}
+
+type leaderHands struct {
+	Leader
+	self    *actor.PID
+	system  *actor.ActorSystem
+	watch   *gdict.Watch
+	waiting map[uint64]func(error)
+	lastID  uint64
+	timer   func()
+}
+
+// follow turns changes of the dictionary into looks. Changes that come close together need one look.
+func (h *leaderHands) follow(w *gdict.Watch) {
+	for range w.Events() {
+		for more := true; more; {
+			select {
+			case _, more = <-w.Events():
+			default:
+				more = false
+			}
+		}
+		h.system.Root.Send(h.self, Look{})
+	}
+}
+
+func (h *leaderHands) lift(ctx actor.Context) (leaderEvent, bool) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Started, Look:
+		return h.look(), true
+	case Switchover:
+		h.lastID++
+		h.waiting[h.lastID] = msg.Reply
+		return commanded{command{id: h.lastID, group: msg.Group}}, true
+	case written:
+		return msg, true
+	default:
+		return nil, false
+	}
+}
+
+// look reads everything a plan is made from. Orders and reports come from one snapshot of the dictionary.
+func (h *leaderHands) look() looked {
+	view := h.View()
+	ev := looked{now: time.Now(), revisions: map[string]uint64{}}
+	if view.Phase != genleader.Leading {
+		return ev
+	}
+	ev.term = view.Term
+	entries, _ := h.Dict.ToList(Reserved)
+	var orders, reports []gdict.Entry
+	for _, e := range entries {
+		ev.revisions[e.Key] = e.Rev
+		switch {
+		case strings.HasPrefix(e.Key, orderKeys):
+			orders = append(orders, e)
+		case strings.HasPrefix(e.Key, reportKeys):
+			reports = append(reports, e)
+		case e.Key == societyKey:
+			ev.society = string(e.Value)
+		}
+	}
+	var bad, worse []string
+	ev.view.Orders, bad = decodeAll[planner.Order](orders)
+	records, worse := decodeAll[reportRecord](reports)
+	if bad = append(bad, worse...); len(bad) > 0 {
+		h.Logger.Error("records that are not readable are ignored", slog.Any("records", bad))
+	}
+	ev.view.UnknownSafeAt = view.ForeignSafeAt
+	listed := map[planner.Seat]bool{}
+	for _, s := range view.Standings {
+		seat := planner.Seat{Member: s.Name, Incarnation: s.Incarnation}
+		listed[seat] = true
+		ev.view.Members = append(ev.view.Members, planner.MemberState{Seat: seat, State: stateOf(s.State), SafeAt: s.SafeAt})
+	}
+	for _, r := range records {
+		ev.view.Reports = append(ev.view.Reports, r.planned())
+		if !listed[r.Seat] && !needed(ev.view.Orders, r.Seat) {
+			ev.stale = append(ev.stale, reportKey(r.Seat, r.Instance))
+		}
+	}
+	return ev
+}
+
+// needed says whether an order still speaks of a seat, so that its reports count.
+func needed(orders []planner.Order, seat planner.Seat) bool {
+	for _, o := range orders {
+		if (o.Active != nil && o.Active.Seat == seat) || (o.Previous != nil && o.Previous.Seat == seat) {
+			return true
+		}
+	}
+	return false
+}
+
+func stateOf(s genleader.State) planner.State {
+	switch s {
+	case genleader.Up:
+		return planner.Up
+	case genleader.Dead:
+		return planner.Dead
+	case genleader.Left:
+		return planner.Left
+	default:
+		return planner.Suspect
+	}
+}
+
+func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
+	switch e := e.(type) {
+	case write:
+		go h.write(e)
+	case lookAgain:
+		if e.at.IsZero() {
+			h.system.Root.Send(h.self, Look{})
+			return
+		}
+		h.timer()
+		h.timer = process.After(ctx, time.Until(e.at), Look{})
+	case reply:
+		if answer, waits := h.waiting[e.id]; waits {
+			delete(h.waiting, e.id)
+			answer(e.err)
+		}
+	case note:
+		for _, s := range e.steps {
+			h.Logger.Info("planned", slog.String("group", s.Group), slog.String("what", s.What), slog.String("why", s.Why))
+		}
+	}
+}
+
+// write runs in a goroutine of its own; its only result is the written event.
+func (h *leaderHands) write(w write) {
+	ctx, cancel := context.WithTimeout(genleader.InTerm(context.Background(), w.term), writeTimeout)
+	defer cancel()
+	for _, r := range w.records {
+		var err error
+		if r.value == "" {
+			_, err = h.Dict.Erase(ctx, r.key)
+		} else {
+			_, err = h.Dict.CompareAndStore(ctx, r.key, r.revision, []byte(r.value))
+		}
+		if err != nil {
+			h.system.Root.Send(h.self, written{now: time.Now(), gen: w.gen, err: fmt.Errorf("storing %s: %w", r.key, err)})
+			return
+		}
+	}
+	h.system.Root.Send(h.self, written{now: time.Now(), gen: w.gen})
+}
+
+func (h *leaderHands) terminate(error) {
+	h.watch.Close()
+	for _, answer := range h.waiting {
+		answer(ErrNotLeader)
+	}
+}

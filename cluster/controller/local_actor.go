@@ -1,0 +1,155 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/actors/appctrl"
+	"github.com/gendac/gendac/behaviours/lease"
+	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/cluster/spec"
+	"github.com/gendac/gendac/gdict"
+)
+
+// publishTimeout bounds one publication of a report; it is tried again until it succeeds or is out of date.
+const publishTimeout = time.Second
+
+// A Local configures the controller that carries out orders on its member. Watch must be a watch of the dictionary that
+// began before the group did, so that every order comes with the lease term under which it was learned.
+type Local struct {
+	Spec   *spec.Spec
+	Self   planner.Seat
+	Dict   *gdict.Dict
+	Watch  *gdict.Watch
+	Lease  *lease.Lease
+	Apps   app.Registry
+	Logger *slog.Logger
+}
+
+// LeaseEnded tells the local controller that a lease term is over.
+type LeaseEnded struct{ Term lease.Term }
+
+// Stop makes the local controller stop all instances in order, tell so, and end. Patience bounds the telling.
+type Stop struct{ Patience time.Duration }
+
+// Props spawns the member's own controller. It takes LeaseEnded and Stop, and ends after Stop with process.ErrNormal.
+func (cfg Local) Props() *actor.Props {
+	return process.Props(func(ctx actor.Context) process.Machine[*local, localEvent, localEffect] {
+		h := &localHands{Local: cfg, self: ctx.Self(), system: ctx.ActorSystem(), pids: map[string]*actor.PID{}, names: map[string]string{}, reasons: map[string]error{}}
+		go h.follow()
+		return process.Machine[*local, localEvent, localEffect]{
+			State: newLocal(cfg.Spec, cfg.Self), Step: stepLocal, Lift: h.lift, Perform: h.perform,
+			Failed: h.failed, Terminate: func(error) { cfg.Watch.Close() },
+		}
+	})
+}
+
+type localHands struct {
+	Local
+	self    *actor.PID
+	system  *actor.ActorSystem
+	pids    map[string]*actor.PID // by instance
+	names   map[string]string     // instances by actor id
+	reasons map[string]error      // why a controller failed, by actor id
+}
+
+func (h *localHands) follow() {
+	for ev := range h.Watch.Events() {
+		if ev.Synced || !strings.HasPrefix(ev.Key, orderKeys) {
+			continue
+		}
+		order := planner.Order{Group: strings.TrimPrefix(ev.Key, orderKeys)}
+		if !ev.Erased {
+			if err := json.Unmarshal(ev.Value, &order); err != nil {
+				h.Logger.Error("an order that is not readable is ignored", slog.String("key", ev.Key), slog.Any("error", err))
+				continue
+			}
+		}
+		h.system.Root.Send(h.self, ordered{order: order, term: ev.Term})
+	}
+}
+
+func (h *localHands) lift(ctx actor.Context) (localEvent, bool) {
+	switch msg := ctx.Message().(type) {
+	case localEvent:
+		return msg, true
+	case LeaseEnded:
+		return lapsed{msg.Term}, true
+	case Stop:
+		process.After(ctx, msg.Patience, giveUp{})
+		return stop{}, true
+	case *actor.Terminated:
+		instance, known := h.names[msg.Who.Id]
+		if !known {
+			return nil, false
+		}
+		err := h.reasons[msg.Who.Id]
+		delete(h.names, msg.Who.Id)
+		delete(h.reasons, msg.Who.Id)
+		delete(h.pids, instance)
+		return ended{instance: instance, err: err}, true
+	default:
+		return nil, false
+	}
+}
+
+func (h *localHands) failed(_ actor.Context, child *actor.PID, reason error) (localEvent, bool) {
+	h.reasons[child.Id] = reason
+	return nil, false // Terminated follows
+}
+
+func (h *localHands) perform(ctx actor.Context, e localEffect) {
+	switch e := e.(type) {
+	case spawn:
+		h.spawn(ctx, e)
+	case tell:
+		h.Logger.Info("ordered", slog.String("instance", e.instance), slog.String("goal", e.goal.String()))
+		ctx.Send(h.pids[e.instance], e.goal)
+	case tellLapsed:
+		ctx.Send(h.pids[e.instance], appctrl.Lapsed{Term: e.term})
+	case shutDown:
+		ctx.Send(h.pids[e.instance], appctrl.Shutdown{})
+	case publish:
+		go h.publish(e)
+	case rest:
+		process.After(ctx, e.pause, rested{})
+	case quiet:
+		process.Exit(ctx, process.ErrNormal)
+	}
+}
+
+func (h *localHands) spawn(ctx actor.Context, e spawn) {
+	rules := h.Spec.Applications[e.app]
+	pid := ctx.SpawnPrefix(appctrl.Props(appctrl.Config{
+		Instance: e.instance, Member: h.Self.Member, App: h.Apps[e.app], Lease: h.Lease,
+		StartTimeout: time.Duration(rules.StartTimeout), StopTimeout: time.Duration(rules.StopTimeout),
+		MaxRestarts: rules.MaxRestarts(), Within: time.Duration(rules.Within),
+		Report: func(r appctrl.Report) { h.system.Root.Send(h.self, reported{r}) },
+		Logger: h.Logger,
+	}), e.instance)
+	h.pids[e.instance], h.names[pid.Id] = pid, e.instance
+}
+
+// publish runs in a goroutine of its own; its only result is the published event.
+func (h *localHands) publish(p publish) {
+	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	defer cancel()
+	var err error
+	if p.value == "" {
+		_, err = h.Dict.Erase(ctx, p.key)
+	} else {
+		_, err = h.Dict.Store(ctx, p.key, []byte(p.value))
+	}
+	if err != nil {
+		err = fmt.Errorf("publishing %s: %w", p.key, err)
+	}
+	h.system.Root.Send(h.self, published{key: p.key, value: p.value, err: err})
+}

@@ -1,0 +1,253 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/actors/appctrl"
+	"github.com/gendac/gendac/behaviours/lease"
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/cluster/spec"
+)
+
+// localPhase is where a member's own controller is.
+type localPhase int
+
+const (
+	serving  localPhase = iota // carries out orders
+	stopping                   // stops everything, takes no orders
+	stopped                    // has stopped everything and told so, or has given up telling
+)
+
+func (p localPhase) String() string { return [...]string{"serving", "stopping", "stopped"}[p] }
+
+// retryPublish is how long a member waits before it tells a report again that nobody has acknowledged.
+const retryPublish = 50 * time.Millisecond
+
+// local carries out the orders that name this member, and keeps its reports in the dictionary up to date.
+type local struct {
+	spec  *spec.Spec
+	self  planner.Seat
+	phase localPhase
+
+	bound map[string]binding      // by group: the lease term under which an activation was learned
+	goals map[string]appctrl.Goal // by instance: what its controller was told last
+	alive map[string]bool         // instances that have a controller
+
+	want map[string]string // by key: the report to be published; empty: none
+	have map[string]string // by key: the report that is known to be published
+	busy bool              // a publication is under way, or waits to be tried again
+}
+
+// binding keeps an activation under the lease term that was held when it was first seen. A later lease does not revive it.
+type binding struct {
+	epoch uint64
+	term  lease.Term
+}
+
+type localEvent interface{ localEvent() }
+
+type (
+	// ordered is a group's order as of now, learned under that lease term.
+	ordered struct {
+		order planner.Order
+		term  lease.Term
+	}
+	// reported is what an instance's controller said; ended that it is gone, with an error if it crashed.
+	reported struct{ report appctrl.Report }
+	ended    struct {
+		instance string
+		err      error
+	}
+	lapsed struct{ term lease.Term }
+	// published is the outcome of a publication; rested ends the pause after one that failed.
+	published struct {
+		key, value string
+		err        error
+	}
+	rested struct{}
+	// stop ends everything in order; giveUp ends the waiting for it.
+	stop   struct{}
+	giveUp struct{}
+)
+
+func (ordered) localEvent()   {}
+func (reported) localEvent()  {}
+func (ended) localEvent()     {}
+func (lapsed) localEvent()    {}
+func (published) localEvent() {}
+func (rested) localEvent()    {}
+func (stop) localEvent()      {}
+func (giveUp) localEvent()    {}
+
+type localEffect interface{ localEffect() }
+
+type (
+	spawn struct{ instance, app string }
+	tell  struct {
+		instance string
+		goal     appctrl.Goal
+	}
+	tellLapsed struct {
+		instance string
+		term     lease.Term
+	}
+	shutDown struct{ instance string }
+	publish  struct{ key, value string } // an empty value erases
+	rest     struct{ pause time.Duration }
+	quiet    struct{} // everything has stopped
+)
+
+func (spawn) localEffect()      {}
+func (tell) localEffect()       {}
+func (tellLapsed) localEffect() {}
+func (shutDown) localEffect()   {}
+func (publish) localEffect()    {}
+func (rest) localEffect()       {}
+func (quiet) localEffect()      {}
+
+func newLocal(s *spec.Spec, self planner.Seat) *local {
+	return &local{
+		spec: s, self: self, bound: map[string]binding{}, goals: map[string]appctrl.Goal{}, alive: map[string]bool{},
+		want: map[string]string{}, have: map[string]string{},
+	}
+}
+
+func stepLocal(l *local, ev localEvent) (*local, []localEffect) {
+	var effects []localEffect
+	switch ev := ev.(type) {
+	case ordered:
+		effects = l.obey(ev)
+	case reported:
+		l.report(ev.report)
+	case ended:
+		l.ended(ev)
+	case lapsed:
+		for _, instance := range l.instances() {
+			effects = append(effects, tellLapsed{instance, ev.term})
+		}
+	case published:
+		l.busy = false
+		if ev.err == nil {
+			l.have[ev.key] = ev.value
+		} else {
+			l.busy = true
+			effects = append(effects, rest{retryPublish})
+		}
+	case rested:
+		l.busy = false
+	case stop:
+		if l.phase == serving {
+			l.phase = stopping
+			for _, instance := range l.instances() {
+				effects = append(effects, shutDown{instance})
+			}
+		}
+	case giveUp:
+		effects = append(effects, l.finish()...)
+	}
+	return l, append(effects, l.publishNext()...)
+}
+
+func (l *local) instances() []string { return slices.Sorted(maps.Keys(l.alive)) }
+
+// obey tells every application of the group what it shall be on this member. Told the same again, it tells nothing.
+func (l *local) obey(ev ordered) []localEffect {
+	group, known := l.spec.Group(ev.order.Group)
+	if !known || l.phase != serving {
+		return nil
+	}
+	if a := ev.order.Active; a != nil && a.Seat == l.self && l.bound[group.Name].epoch != a.Epoch {
+		l.bound[group.Name] = binding{epoch: a.Epoch, term: ev.term}
+	}
+	var effects []localEffect
+	for _, name := range l.spec.Apps(group) {
+		instance := instanceName(group.Name, name)
+		goal := l.goal(group, ev.order, name)
+		if was, told := l.goals[instance]; (told && sameGoal(was, goal)) || (!told && goal.Want == appctrl.Absent) {
+			continue
+		}
+		if !l.alive[instance] {
+			l.alive[instance] = true
+			effects = append(effects, spawn{instance, name})
+		}
+		l.goals[instance] = goal
+		effects = append(effects, tell{instance, goal})
+	}
+	return effects
+}
+
+// goal is what an order means for one application on this member.
+func (l *local) goal(group spec.Group, o planner.Order, name string) appctrl.Goal {
+	switch a := o.Active; {
+	case a != nil && a.Seat == l.self && o.Quiesce:
+		return appctrl.Goal{Want: appctrl.Quiesce, Epoch: a.Epoch}
+	case a != nil && a.Seat == l.self:
+		return appctrl.Goal{
+			Want: appctrl.Active, Epoch: a.Epoch, Kind: a.Kind, From: a.From, Handover: a.Handover[name],
+			Term: l.bound[group.Name].term,
+		}
+	case slices.Contains(o.Standby, l.self) && slices.Contains(l.spec.StandbyApps(group), name):
+		return appctrl.Goal{Want: appctrl.Standby, Epoch: o.Epoch}
+	case o.Previous != nil && a != nil && o.Previous.Seat == l.self:
+		return appctrl.Goal{Want: appctrl.Quiesce, Epoch: o.Epoch}
+	default:
+		return appctrl.Goal{Want: appctrl.Absent, Epoch: o.Epoch}
+	}
+}
+
+func sameGoal(a, b appctrl.Goal) bool {
+	return a.Want == b.Want && a.Epoch == b.Epoch && a.Kind == b.Kind && a.From == b.From && a.Term == b.Term &&
+		slices.Equal(a.Handover, b.Handover)
+}
+
+// report keeps what an instance said for publication. One that is absent, as it shall be, needs no report.
+func (l *local) report(r appctrl.Report) {
+	goal := l.goals[r.Instance]
+	value := ""
+	if r.Phase != appctrl.Idle || goal.Want != appctrl.Absent || r.Err != "" || l.phase != serving {
+		record := reportRecord{Seat: l.self, Report: r}
+		if goal.Want == appctrl.Active && r.Role == app.Active {
+			record.Start = app.Start{Kind: goal.Kind, From: goal.From}.String()
+		}
+		value = encode(record)
+	}
+	l.want[reportKey(l.self, r.Instance)] = value
+}
+
+// ended forgets an instance's controller. One that crashed has left its role: that is a failure of the instance.
+func (l *local) ended(ev ended) {
+	delete(l.alive, ev.instance)
+	goal, told := l.goals[ev.instance]
+	delete(l.goals, ev.instance)
+	if ev.err != nil && told {
+		l.report(appctrl.Report{Instance: ev.instance, Phase: appctrl.Failed, Epoch: goal.Epoch, Err: ev.err.Error()})
+	}
+}
+
+// publishNext starts the next publication that is needed, one at a time, and notices when nothing is left to stop.
+func (l *local) publishNext() []localEffect {
+	if l.busy || l.phase == stopped {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.want)) {
+		if value := l.want[key]; value != l.have[key] {
+			l.busy = true
+			return []localEffect{publish{key, value}}
+		}
+	}
+	if l.phase == stopping && len(l.alive) == 0 {
+		return l.finish()
+	}
+	return nil
+}
+
+func (l *local) finish() []localEffect {
+	if l.phase == stopped {
+		return nil
+	}
+	l.phase = stopped
+	return []localEffect{quiet{}}
+}
