@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,7 +172,8 @@ func parseEntry(e *api.ServiceEntry) (member.Member, bool) {
 	if e == nil || e.Service == nil {
 		return member.Member{}, false
 	}
-	return parseService(e.Service, health(e.Checks.AggregatedStatus()))
+	checks := slices.DeleteFunc(e.Checks, func(c *api.HealthCheck) bool { return c == nil })
+	return parseService(e.Service, health(checks.AggregatedStatus()))
 }
 
 // parseService returns false for a service that no member of ours has registered.

@@ -179,7 +179,7 @@ func step(s state, ev event) (state, []effect) {
 	case refused:
 		return s.refused(ev)
 	case displaced:
-		if ev.gen != s.gen {
+		if s.late(ev.gen) {
 			return s, nil
 		}
 		s, fx := s.yield(ev.theirs)
@@ -238,8 +238,11 @@ func (s state) yield(theirs string) (state, []effect) {
 	return s, []effect{rest{}}
 }
 
+// late reports whether the outcome of that request no longer matters.
+func (s state) late(gen uint64) bool { return s.phase == resting || gen != s.gen }
+
 func (s state) taken(ev taken) (state, []effect) {
-	if ev.gen != s.gen {
+	if s.late(ev.gen) {
 		return s, nil
 	}
 	s.phase, s.stumbles = refreshing, 0
@@ -250,7 +253,7 @@ func (s state) taken(ev taken) (state, []effect) {
 // refused tries again. Only an agent that does not know us is told anew: a refresh that merely failed says nothing
 // about the registration, and registering blindly could displace somebody.
 func (s state) refused(ev refused) (state, []effect) {
-	if ev.gen != s.gen {
+	if s.late(ev.gen) {
 		return s, nil
 	}
 	s.stumbles++
