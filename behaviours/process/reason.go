@@ -54,6 +54,9 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("process: panic: %v", e.Value) }
 
+// Ending is Abnormal, whatever Value is.
+func (e *PanicError) Ending() Ending { return Abnormal }
+
 // Unwrap returns Value if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
@@ -101,12 +104,13 @@ func (e Ending) String() string {
 	return fmt.Sprintf("Ending(%d)", int(e))
 }
 
-// EndingOf sorts a reason. A nil reason is Normal. A panic is Abnormal whatever it panicked with.
+// EndingOf sorts a reason. A nil reason is Normal. An error type with a method Ending() Ending says itself what it is,
+// whatever it wraps; a *PanicError is Abnormal.
 func EndingOf(reason error) Ending {
-	var panicked *PanicError
+	var self interface{ Ending() Ending }
 	switch {
-	case errors.As(reason, &panicked):
-		return Abnormal
+	case errors.As(reason, &self):
+		return self.Ending()
 	case reason == nil, errors.Is(reason, ErrNormal):
 		return Normal
 	case errors.Is(reason, ErrShutdown):
