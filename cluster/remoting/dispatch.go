@@ -1,0 +1,134 @@
+package remoting
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/behaviours/process"
+)
+
+// envelope decides what to do with one envelope: our own kinds are events of the link, others belong to a session.
+func (g *gateway) envelope(in *inbound, env *process.Envelope) {
+	name := env.GetFrom()
+	switch to := env.GetToIncarnation(); {
+	case name == g.r.cfg.Name:
+		if env.GetFromIncarnation() != g.r.cfg.Incarnation && g.r.warn.allow("namesake "+in.addr) {
+			g.r.log.Error("remoting: another process uses our name", "name", name, "addr", in.addr)
+		}
+		g.r.stats.stale.Add(1)
+	case to != 0 && to != g.r.cfg.Incarnation && env.GetKind() != kindPing:
+		g.r.stats.stale.Add(1)
+	case env.GetVersion() > process.EnvelopeVersion:
+		g.unsupported(in, env)
+	case reserved(env.GetKind()):
+		g.linkKind(in, name, env)
+	default:
+		g.userKind(in, name, env)
+	}
+}
+
+func (g *gateway) userKind(in *inbound, name string, env *process.Envelope) {
+	l, ok := g.links[name]
+	if !ok || !l.Accepts(env.GetFromIncarnation(), in.id) {
+		g.r.stats.stale.Add(1)
+		return
+	}
+	h, ok := g.r.handlers[env.GetKind()]
+	if !ok {
+		g.unsupported(in, env)
+		return
+	}
+	from := Peer{name, env.GetFromIncarnation()}
+	g.call(env.GetKind(), func() { h(from, env.GetBody()) })
+}
+
+// unsupported answers a linked peer, and nobody else: a stranger could name any address for the answer.
+func (g *gateway) unsupported(in *inbound, env *process.Envelope) {
+	g.r.stats.unsupported.Add(1)
+	name, kind := env.GetFrom(), env.GetKind()
+	if g.r.warn.allow("unsupported " + name + " " + kind) {
+		g.r.log.Warn("remoting: unsupported", "from", name, "kind", kind, "version", env.GetVersion())
+	}
+	l, ok := g.links[name]
+	if !ok || kind == kindUnsupported || !l.Accepts(env.GetFromIncarnation(), in.id) {
+		return
+	}
+	answer := g.r.envelope(kindUnsupported, l.Incarnation, []byte(kind))
+	answer.Seq = env.GetSeq()
+	g.r.system.Root.Send(actor.NewPID(l.Addr, Gateway), answer)
+}
+
+// linkKind turns our own kinds into events.
+func (g *gateway) linkKind(in *inbound, name string, env *process.Envelope) {
+	inc, body := env.GetFromIncarnation(), env.GetBody()
+	nonce, okNonce := decodeNonce(body)
+	switch kind := env.GetKind(); {
+	case kind == kindHello:
+		g.hello(in, name, inc, body)
+	case kind == kindPing && okNonce && env.GetToIncarnation() != g.r.cfg.Incarnation:
+		g.line(name) // meant for a former process at our address: our hello tells that it is gone
+		g.step(name, Ping{Incarnation: 0, Nonce: nonce, Addr: in.addr, In: in.id})
+	case kind == kindPing && okNonce:
+		g.step(name, Ping{inc, nonce, in.addr, in.id})
+	case kind == kindPong && okNonce:
+		g.step(name, Pong{inc, nonce, in.id})
+	case kind == kindBye:
+		g.step(name, Bye{inc, in.id})
+	case kind == kindRefused:
+		if g.r.warn.allow("refused by " + name) {
+			g.r.log.Warn("remoting: link refused by peer", "peer", name, "why", clip(body))
+		}
+		g.step(name, RefusedUs{})
+	case kind == kindUnsupported:
+		if g.r.warn.allow("peer lacks " + name + clip(body)) {
+			g.r.log.Warn("remoting: peer does not support", "peer", name, "kind", clip(body))
+		}
+	default:
+		g.r.stats.foreign.Add(1)
+	}
+}
+
+func clip(b []byte) string { return string(b[:min(len(b), maxName)]) }
+
+func (g *gateway) hello(in *inbound, name string, inc uint64, body []byte) {
+	h, err := decodeHello(body)
+	if err != nil {
+		g.r.stats.foreign.Add(1)
+		return
+	}
+	if h.Cluster != g.r.cfg.Cluster {
+		g.refuse(name, h.Addr, "this is cluster "+clipName(g.r.cfg.Cluster)+", not "+clipName(h.Cluster))
+		return
+	}
+	if _, known := g.links[name]; !known && len(g.links) >= maxUnnamed && g.unnamed() >= maxUnnamed {
+		g.r.stats.refused.Add(1)
+		return
+	}
+	g.line(name)
+	g.step(name, Hello{
+		Incarnation: inc, Session: h.Session, SeenIncarnation: h.SeenIncarnation, SeenSession: h.SeenSession,
+		Up: h.Up, Addr: h.Addr, In: in.id,
+	})
+}
+
+func clipName(s string) string { return "\"" + s[:min(len(s), maxName)] + "\"" }
+
+// unnamed counts the links that strangers could have made.
+func (g *gateway) unnamed() int {
+	n := 0
+	for _, l := range g.links {
+		if l.Known == "" && l.Phase != Up && l.Phase != Checking {
+			n++
+		}
+	}
+	return n
+}
+
+// refuse turns a hello away, and says why at both ends, once in a while.
+func (g *gateway) refuse(name, addr, why string) {
+	g.r.stats.refused.Add(1)
+	if !g.r.warn.allow("refuse " + name + " " + addr) {
+		return
+	}
+	g.r.log.Warn("remoting: refused a peer", "peer", name, "addr", addr, "why", why)
+	g.post(addr, 0, kindRefused, []byte(why))
+}

@@ -1,0 +1,28 @@
+// Package remoting carries envelopes between the named members of one cluster over protoactor's remote, and says who is
+// linked.
+//
+// It owns three things: the settings under which protoactor's remote is safe to expose (message size, batches,
+// keepalive on both ends, mutual TLS), a guard on the server that lets nothing but our one envelope type reach our one
+// gateway actor, and one link per peer, a small pure state machine in core.go:
+//
+//	        named      dial accepted        hello that has seen ours        connection lost
+//	Down ----------> Dialling ----------> Greeting ------------------> Up ------------------> Checking
+//	 ^  <--- refused ---+   <--- silence -----+                        ^  <----- pong ----------+
+//	 +-------------------- LinkDown: refused, silent, bye, newer incarnation -------------------+
+//
+// Dialling is a bare TCP connect; only when that succeeds is anything handed to protoactor, so no endpoint queues
+// messages for a dead peer and none sleeps in a retry. A link is Up at both ends or at neither: each side numbers its
+// sessions, a hello carries the sender's number and the number it has seen of the receiver, and a link is Up once a hello
+// has seen the current one. A lost connection is re-dialled at once. A refused dial means that nobody listens there any
+// more, so death of a process costs milliseconds; an accepted dial followed by a pong means that only a connection died,
+// and nobody is told.
+//
+// Promised: handlers and link events are called one after the other, from one actor. Nothing from a peer is handled
+// before its LinkUp, nor after its LinkDown until the next LinkUp. Messages of one Send-ing goroutine to one peer are
+// handled in the order sent. Whatever a stranger writes to the port, the process lives and its links stay.
+//
+// Not promised: delivery. A message accepted by Send may be lost, also without a LinkDown when only a connection was
+// replaced; requests need deadlines. Nor that a silent peer is noticed quickly: keepalive needs up to 13 s, whoever needs
+// less sends heartbeats. Without TLS the network is trusted: who can reach the port and knows a member's incarnation can
+// speak in its name.
+package remoting

@@ -1,0 +1,329 @@
+package remoting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/remote"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/process"
+)
+
+// Gateway is the name of the one actor that a peer can reach.
+const Gateway = "gendac"
+
+// MaxBody is the largest body that Send takes, in bytes.
+const MaxBody = 32 << 20
+
+// maxQueued bounds what waits for one peer, in bytes: protoactor's own queue has no bound.
+const maxQueued = 64 << 20
+
+var (
+	// ErrNoLink is returned by Send to a name whose link is not up at this moment.
+	ErrNoLink = errors.New("remoting: no link")
+	// ErrTooLarge is returned by Send for a body over MaxBody.
+	ErrTooLarge = errors.New("remoting: body too large")
+	// ErrBacklog is returned by Send while 64 MiB wait for a peer that takes them too slowly.
+	ErrBacklog = errors.New("remoting: peer takes messages too slowly")
+	// ErrStopped is returned after Stop.
+	ErrStopped = errors.New("remoting: stopped")
+)
+
+// An AddressError says that an address cannot be served on.
+type AddressError struct {
+	Addr string // the bind address
+	Err  error
+}
+
+func (e *AddressError) Error() string {
+	return fmt.Sprintf("remoting: cannot listen on %s: %v", e.Addr, e.Err)
+}
+func (e *AddressError) Unwrap() error { return e.Err }
+
+// A ConfigError names the field of a Config that cannot be used.
+type ConfigError struct{ Field, Value, Problem string }
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("remoting: %s: %q: %s", e.Field, e.Value, e.Problem)
+}
+
+// Config says who a member is and where it listens.
+type Config struct {
+	Name        string       // the member's name: not empty, unique in the cluster
+	Cluster     string       // members of another cluster are refused
+	Incarnation uint64       // of this process; 0: process.Incarnation of the system
+	Bind        string       // host:port to listen on; port 0 picks one; "": 127.0.0.1:0
+	Advertise   string       // host:port under which peers reach it; "": what Bind became
+	TLS         *TLS         // nil: plain TCP, for trusted networks only
+	Logger      *slog.Logger // nil: the actor system's
+}
+
+// A Peer is one incarnation of a member.
+type Peer struct {
+	Name        string
+	Incarnation uint64
+}
+
+func (p Peer) String() string { return fmt.Sprintf("%s/%x", p.Name, p.Incarnation) }
+
+// A LinkEvent is LinkUp or LinkDown.
+type LinkEvent interface{ link() }
+
+type (
+	// LinkUp says that messages flow between us and Peer, in both directions.
+	LinkUp struct{ Peer }
+	// LinkDown ends what LinkUp began.
+	LinkDown struct {
+		Peer
+		Refused bool // nobody, or another process, listens at its address: the process is gone
+		Bye     bool // it took its leave: Stop was called there
+	}
+)
+
+func (LinkUp) link()   {}
+func (LinkDown) link() {}
+
+// Remoting is one member's end of all its links. Its methods are safe for many goroutines.
+type Remoting struct {
+	cfg    Config
+	log    *slog.Logger
+	system *actor.ActorSystem
+	remote *remote.Remote
+	pid    *actor.PID
+
+	handlers map[string]func(Peer, []byte) // written before Open only
+	onLink   func(LinkEvent)
+	opened   atomic.Bool
+	stopped  atomic.Bool
+	gate     chan struct{} // closed by Open
+
+	admitted atomic.Pointer[map[string]*admission] // replaced by the gateway only
+	seq      atomic.Uint64
+	out      *outbounds
+	guard    *guard
+	stats    counters
+	warn     limiter
+	quit     context.Context
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // our goroutines: dials
+}
+
+// An admission lets Send reach one incarnation of a peer.
+type admission struct {
+	pid         *actor.PID
+	incarnation uint64
+	flow        *flow
+}
+
+// Start makes system reachable for its peers: it starts protoactor's remote on cfg.Bind, and the gateway. Start it before
+// spawning anything whose PID travels, once per system. Nothing is accepted until Open. Errors: *ConfigError,
+// *AddressError.
+func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
+	host, port, err := cfg.complete(system)
+	if err != nil {
+		return nil, err
+	}
+	creds, err := cfg.TLS.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := tryListen(cfg.Bind); err != nil {
+		return nil, err
+	}
+	r := &Remoting{
+		cfg: cfg, log: cfg.Logger, system: system, handlers: map[string]func(Peer, []byte){},
+		onLink: func(LinkEvent) {}, gate: make(chan struct{}),
+	}
+	r.admitted.Store(&map[string]*admission{})
+	r.quit, r.cancel = context.WithCancel(context.Background())
+	r.out = newOutbounds(func(ev any) { r.tell(ev) })
+	r.guard = &guard{r: r}
+	r.remote = remote.NewRemote(system, remote.Configure(host, port, settings(cfg, creds, r.out, r.guard)...))
+	if err := start(r.remote, cfg.Bind); err != nil {
+		r.cancel()
+		return nil, err
+	}
+	g := newGateway(r)
+	props := actor.PropsFromProducer(func() actor.Actor { return g })
+	if r.pid, err = system.Root.SpawnNamed(props, Gateway); err != nil {
+		r.cancel()
+		r.remote.Shutdown(false)
+		return nil, fmt.Errorf("remoting: the name %q is taken in this actor system: %w", Gateway, err)
+	}
+	r.out.watch(system)
+	return r, nil
+}
+
+// complete fills defaults and returns the host and port to listen on.
+func (c *Config) complete(system *actor.ActorSystem) (string, int, error) {
+	if c.Name == "" || len(c.Name) > maxName {
+		return "", 0, &ConfigError{"Name", c.Name, fmt.Sprintf("give a name of 1 to %d bytes", maxName)}
+	}
+	if c.Logger == nil {
+		c.Logger = system.Logger()
+	}
+	if c.Incarnation == 0 {
+		c.Incarnation = process.Incarnation(system)
+	}
+	if c.Bind == "" {
+		c.Bind = "127.0.0.1:0"
+	}
+	host, text, err := net.SplitHostPort(c.Bind)
+	if err != nil {
+		return "", 0, &ConfigError{"Bind", c.Bind, "give host:port"}
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0, &ConfigError{"Bind", c.Bind, "the port must be a number from 0 to 65535"}
+	}
+	if ip := net.ParseIP(host); c.Advertise == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return "", 0, &ConfigError{"Advertise", "", "required when Bind names no single host (" + c.Bind + ")"}
+	}
+	if c.Advertise != "" {
+		if h, p, err := net.SplitHostPort(c.Advertise); err != nil || h == "" || p == "" || p == "0" {
+			return "", 0, &ConfigError{"Advertise", c.Advertise, "give host:port that peers can dial"}
+		}
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
+		host = "[" + host + "]" // protoactor joins host and port without brackets
+	}
+	return host, int(port), nil
+}
+
+// tryListen finds out whether an address can be served on while that can still be an error and not a panic.
+func tryListen(bind string) error {
+	l, err := net.Listen("tcp", bind)
+	if err != nil {
+		return &AddressError{bind, cause(err)}
+	}
+	return l.Close()
+}
+
+// cause strips what the caller knows already from an error of package net.
+func cause(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func start(r *remote.Remote, bind string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &AddressError{bind, fmt.Errorf("%v", p)}
+		}
+	}()
+	r.Start()
+	return nil
+}
+
+// Addr returns the host:port under which peers reach this member.
+func (r *Remoting) Addr() string { return r.system.Address() }
+
+// Handle registers h for envelopes of a kind. Call it before Open; a kind twice, an empty kind, or one that begins with
+// "link." panics. h is called from the gateway's turn, one peer's messages in the order sent; it must not block and may
+// keep body. A panic of h is logged and counted, and costs that message only.
+func (r *Remoting) Handle(kind string, h func(from Peer, body []byte)) {
+	_, twice := r.handlers[kind]
+	if twice || r.opened.Load() || kind == "" || reserved(kind) {
+		panic(fmt.Sprintf("remoting: Handle(%q): register each kind once, before Open, not in link.*", kind))
+	}
+	r.handlers[kind] = h
+}
+
+// Links registers h for link events: LinkUp and LinkDown alternate for each name. Call it before Open; the rules of Handle
+// apply.
+func (r *Remoting) Links(h func(LinkEvent)) {
+	if r.opened.Load() {
+		panic("remoting: Links after Open")
+	}
+	r.onLink = h
+}
+
+// Open lets peers in and begins to look for those named by SetPeers.
+func (r *Remoting) Open() {
+	if r.opened.CompareAndSwap(false, true) {
+		r.tell(open{})
+		close(r.gate)
+	}
+}
+
+// SetPeers replaces what discovery knows: name to host:port. Our own name is ignored. A peer no longer named keeps its link
+// until that breaks; a peer at a new address is looked for there.
+func (r *Remoting) SetPeers(addrs map[string]string) { r.tell(peersAre{maps.Clone(addrs)}) }
+
+// Send hands body to the link of a peer. It never blocks. nil means accepted, not delivered. body must not be changed
+// afterwards. Errors: ErrNoLink, ErrTooLarge, ErrBacklog, ErrStopped.
+func (r *Remoting) Send(name, kind string, body []byte) error {
+	if r.stopped.Load() {
+		return ErrStopped
+	}
+	if len(body) > MaxBody || len(kind) > maxName {
+		return fmt.Errorf("%w: %q to %s: %d bytes, at most %d", ErrTooLarge, kind, name, len(body), MaxBody)
+	}
+	to, ok := (*r.admitted.Load())[name]
+	if !ok {
+		return ErrNoLink
+	}
+	env := r.envelope(kind, to.incarnation, body)
+	if !to.flow.take(int64(proto.Size(env))) {
+		return ErrBacklog
+	}
+	r.system.Root.Send(to.pid, env)
+	return nil
+}
+
+func (r *Remoting) envelope(kind string, to uint64, body []byte) *process.Envelope {
+	return &process.Envelope{
+		Version: process.EnvelopeVersion, Kind: kind, From: r.cfg.Name, FromIncarnation: r.cfg.Incarnation,
+		ToIncarnation: to, Seq: r.seq.Add(1), Body: body,
+	}
+}
+
+// tell posts to the gateway.
+func (r *Remoting) tell(msg any) { r.system.Root.Send(r.pid, msg) }
+
+// Stop says goodbye to the peers, waits a moment for them to hear it, and closes everything; ctx bounds it. No handler runs
+// after it returns. A second call returns nil at once.
+func (r *Remoting) Stop(ctx context.Context) error {
+	if !r.stopped.CompareAndSwap(false, true) {
+		return nil
+	}
+	flushed := make(chan struct{})
+	r.tell(leave{flushed})
+	brief := time.NewTimer(byeTimeout)
+	defer brief.Stop()
+	select {
+	case <-flushed:
+	case <-brief.C:
+	case <-ctx.Done():
+	}
+	r.cancel()
+	gone := r.system.Root.StopFuture(r.pid)
+	r.out.close(r.system)
+	r.remote.Shutdown(false)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = gone.Wait()
+		r.work.Wait()
+		r.out.wait(r.system)
+		r.guard.wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("remoting: stop: not everything has ended: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,198 @@
+package remoting
+
+import (
+	"fmt"
+	"time"
+)
+
+// Outcome of a bare TCP connect.
+type Outcome uint8
+
+// The outcomes of a dial.
+const (
+	Accepted Outcome = iota // somebody listens there
+	Refused                 // the host answered that nobody listens there
+	Failed                  // no answer in time, or no way there
+)
+
+func (o Outcome) String() string { return [...]string{"accepted", "refused", "failed"}[o] }
+
+// Loss says why a session ended.
+type Loss uint8
+
+// The reasons for which a session ends.
+const (
+	LoseRefused  Loss = iota // nobody, or another process, listens at its address: the process is gone
+	LoseSilent               // it could not be reached, or it dropped the link itself
+	LoseBye                  // it said goodbye
+	LoseReplaced             // a newer incarnation has joined under its name, elsewhere
+)
+
+func (w Loss) String() string { return [...]string{"refused", "silent", "bye", "replaced"}[w] }
+
+// An Event is something that happened to one link.
+type Event interface {
+	fmt.Stringer
+	event()
+}
+
+// The events of a link.
+type (
+	// Named is discovery's word: where the peer is; "" when it no longer names it.
+	Named struct{ Addr string }
+	// Dialled answers Dial.
+	Dialled struct {
+		Gen     uint64
+		Outcome Outcome
+	}
+	// Expired answers Arm.
+	Expired struct{ Gen uint64 }
+	// Hello arrived from the peer over inbound connection In.
+	Hello struct {
+		Incarnation, Session         uint64
+		SeenIncarnation, SeenSession uint64 // what the peer knows of us
+		Up                           bool   // the peer holds this session for established
+		Addr                         string
+		In                           uint64
+	}
+	// Ping arrived; Addr is what the inbound connection says the sender's address is.
+	Ping struct {
+		Incarnation, Nonce uint64
+		Addr               string
+		In                 uint64
+	}
+	// Pong arrived.
+	Pong struct{ Incarnation, Nonce, In uint64 }
+	// Bye arrived: the peer closes its links.
+	Bye struct{ Incarnation, In uint64 }
+	// RefusedUs arrived: the peer does not want this link.
+	RefusedUs struct{}
+	// OutLost says that our present connection to Addr ended.
+	OutLost struct{ Addr string }
+	// InLost says that an inbound connection ended.
+	InLost struct{ In uint64 }
+)
+
+func (Named) event()     {}
+func (Dialled) event()   {}
+func (Expired) event()   {}
+func (Hello) event()     {}
+func (Ping) event()      {}
+func (Pong) event()      {}
+func (Bye) event()       {}
+func (RefusedUs) event() {}
+func (OutLost) event()   {}
+func (InLost) event()    {}
+
+func (e Named) String() string   { return fmt.Sprintf("named addr=%q", e.Addr) }
+func (e Dialled) String() string { return fmt.Sprintf("dialled gen=%d %s", e.Gen, e.Outcome) }
+func (e Expired) String() string { return fmt.Sprintf("expired gen=%d", e.Gen) }
+func (e Hello) String() string {
+	return fmt.Sprintf("hello from=%d/%d seen=%d/%d up=%t addr=%s in=%d",
+		e.Incarnation, e.Session, e.SeenIncarnation, e.SeenSession, e.Up, e.Addr, e.In)
+}
+
+func (e Ping) String() string {
+	return fmt.Sprintf("ping from=%d nonce=%d addr=%s in=%d", e.Incarnation, e.Nonce, e.Addr, e.In)
+}
+
+func (e Pong) String() string {
+	return fmt.Sprintf("pong from=%d nonce=%d in=%d", e.Incarnation, e.Nonce, e.In)
+}
+func (e Bye) String() string     { return fmt.Sprintf("bye from=%d in=%d", e.Incarnation, e.In) }
+func (RefusedUs) String() string { return "refused-us" }
+func (e OutLost) String() string { return fmt.Sprintf("out-lost addr=%s", e.Addr) }
+func (e InLost) String() string  { return fmt.Sprintf("in-lost in=%d", e.In) }
+
+// An Effect is something to do about a link.
+type Effect interface {
+	fmt.Stringer
+	effect()
+}
+
+// The effects of a link.
+type (
+	// Dial tries a bare TCP connect; answered by Dialled.
+	Dial struct {
+		Addr    string
+		Timeout time.Duration
+		Gen     uint64
+	}
+	// Arm starts the link's one timer, replacing what it was set to; answered by Expired.
+	Arm struct {
+		After time.Duration
+		Gen   uint64
+	}
+	// SendHello says who we are, our session, and what we have seen of the peer.
+	SendHello struct {
+		Addr                                  string
+		Session, SeenIncarnation, SeenSession uint64
+		Up                                    bool
+	}
+	// SendPing asks that incarnation for a Pong.
+	SendPing struct {
+		Addr               string
+		Incarnation, Nonce uint64
+	}
+	// SendPong answers a Ping.
+	SendPong struct {
+		Addr               string
+		Incarnation, Nonce uint64
+	}
+	// SendRefusal tells a peer that, and why, it gets no link.
+	SendRefusal struct{ Addr, Why string }
+	// Admit lets Send through, to that address and incarnation.
+	Admit struct {
+		Addr        string
+		Incarnation uint64
+	}
+	// Bar stops Send.
+	Bar struct{}
+	// Forget drops our connection to Addr and whatever waits in it.
+	Forget struct{ Addr string }
+	// TellUp calls the link handler.
+	TellUp struct{ Incarnation uint64 }
+	// TellDown calls the link handler.
+	TellDown struct {
+		Incarnation uint64
+		Why         Loss
+	}
+)
+
+func (Dial) effect()        {}
+func (Arm) effect()         {}
+func (SendHello) effect()   {}
+func (SendPing) effect()    {}
+func (SendPong) effect()    {}
+func (SendRefusal) effect() {}
+func (Admit) effect()       {}
+func (Bar) effect()         {}
+func (Forget) effect()      {}
+func (TellUp) effect()      {}
+func (TellDown) effect()    {}
+
+func (e Dial) String() string {
+	return fmt.Sprintf("dial addr=%s timeout=%s gen=%d", e.Addr, e.Timeout, e.Gen)
+}
+func (e Arm) String() string { return fmt.Sprintf("arm after=%s gen=%d", e.After, e.Gen) }
+func (e SendHello) String() string {
+	return fmt.Sprintf("send-hello addr=%s session=%d seen=%d/%d up=%t", e.Addr, e.Session, e.SeenIncarnation, e.SeenSession, e.Up)
+}
+
+func (e SendPing) String() string {
+	return fmt.Sprintf("send-ping addr=%s to=%d nonce=%d", e.Addr, e.Incarnation, e.Nonce)
+}
+
+func (e SendPong) String() string {
+	return fmt.Sprintf("send-pong addr=%s to=%d nonce=%d", e.Addr, e.Incarnation, e.Nonce)
+}
+func (e SendRefusal) String() string {
+	return fmt.Sprintf("send-refusal addr=%s why=%q", e.Addr, e.Why)
+}
+func (e Admit) String() string  { return fmt.Sprintf("admit addr=%s to=%d", e.Addr, e.Incarnation) }
+func (Bar) String() string      { return "bar" }
+func (e Forget) String() string { return fmt.Sprintf("forget addr=%s", e.Addr) }
+func (e TellUp) String() string { return fmt.Sprintf("tell-up incarnation=%d", e.Incarnation) }
+func (e TellDown) String() string {
+	return fmt.Sprintf("tell-down incarnation=%d why=%s", e.Incarnation, e.Why)
+}
