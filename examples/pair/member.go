@@ -66,7 +66,7 @@ func runMember(ctx context.Context, args []string, stdin io.Reader, stderr io.Wr
 	case <-ctx.Done():
 	case <-orphaned:
 	case <-n.Done():
-		fmt.Fprintf(stderr, "pair: member %s ended by itself\n", f.name)
+		fmt.Fprintf(stderr, "pair: member %s: %v\n", f.name, n.Err())
 		return exitRun
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), stopWithin)
