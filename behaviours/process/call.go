@@ -83,17 +83,12 @@ func call(ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any
 
 // exchange sends one message and takes one reply; req is what errors name.
 func exchange(ctx context.Context, system *actor.ActorSystem, to *actor.PID, proc actor.Process, req any, message func(*pending) any) (any, error) {
-	if _, has := ctx.Deadline(); !has {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, callError(to, req, err)
 	}
 	p := planeOf(system)
 	c := &pending{plane: p, ref: p.newRef(), to: to, proc: proc, done: make(chan outcome, 1)}
-	me, _ := system.ProcessRegistry.Add(c, processID("call", c.ref))
+	me, _ := system.ProcessRegistry.Add(c, p.callPrefix+strconv.FormatUint(c.ref.Seq, 36))
 	defer system.ProcessRegistry.Remove(me)
 	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: message(c), Sender: me})
 	out, err := c.wait(ctx, me)
@@ -108,10 +103,6 @@ func callError(to *actor.PID, req any, err error) error {
 		return fmt.Errorf("%w: call of %T to %s: %w", ErrTimeout, req, to.GetId(), err)
 	}
 	return fmt.Errorf("process: call of %T to %s: %w", req, to.GetId(), err)
-}
-
-func processID(kind string, ref Ref) string {
-	return "gendac/" + kind + "/" + strconv.FormatUint(ref.Incarnation, 36) + "/" + strconv.FormatUint(ref.Seq, 36)
 }
 
 type outcome struct {
@@ -139,24 +130,38 @@ func (c *pending) deliver(out outcome) bool {
 	return true
 }
 
-// wait returns the outcome, or the error of ctx if no answer can be taken any more.
+// wait returns the outcome, or the error of ctx if no answer can be taken any more. One timer serves first the watch and
+// then, if ctx has no deadline, the default one.
 func (c *pending) wait(ctx context.Context, me *actor.PID) (outcome, error) {
-	watch := time.NewTimer(watchAfter)
-	defer watch.Stop()
+	timer := time.NewTimer(watchAfter)
+	defer timer.Stop()
+	watching := false
 	for {
 		select {
 		case out := <-c.done:
 			return out, nil
-		case <-watch.C:
+		case <-timer.C:
+			if watching {
+				return c.giveUp(context.DeadlineExceeded)
+			}
+			watching = true
 			c.proc.SendSystemMessage(c.to, &actor.Watch{Watcher: me})
 			defer c.proc.SendSystemMessage(c.to, &actor.Unwatch{Watcher: me})
-		case <-ctx.Done():
-			if c.closed.CompareAndSwap(false, true) {
-				return outcome{}, ctx.Err()
+			if _, has := ctx.Deadline(); !has {
+				timer.Reset(DefaultTimeout - watchAfter)
 			}
-			return <-c.done, nil
+		case <-ctx.Done():
+			return c.giveUp(ctx.Err())
 		}
 	}
+}
+
+// giveUp ends the wait with err, unless an answer was taken at the same moment.
+func (c *pending) giveUp(err error) (outcome, error) {
+	if c.closed.CompareAndSwap(false, true) {
+		return outcome{}, err
+	}
+	return <-c.done, nil
 }
 
 // SendUserMessage takes the reply of a plain actor that answers with ctx.Respond.

@@ -21,5 +21,4 @@ package process
 // EnvelopeVersion is the version of Envelope that this code writes. A receiver refuses a newer one and survives it.
 const EnvelopeVersion = 1
 
-//go:generate go build -o /tmp/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
-//go:generate protoc --plugin=protoc-gen-go=/tmp/protoc-gen-go --go_out=. --go_opt=paths=source_relative envelope.proto
+//go:generate sh -c "bin=$DOLLAR(mktemp -d) && go build -o $DOLLAR{bin} google.golang.org/protobuf/cmd/protoc-gen-go && PATH=$DOLLAR{bin}:$DOLLAR{PATH} protoc --go_out=. --go_opt=paths=source_relative envelope.proto; rm -r $DOLLAR{bin}"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -130,7 +131,7 @@ func (p *plane) add(w watcher, target *actor.PID) (pt *point, isNew bool) {
 	}
 	if pt, ok = p.points[proc]; !ok {
 		pt = &point{plane: p, target: target, proc: proc, watchers: make(map[Ref]watcher)}
-		pt.me, _ = p.system.ProcessRegistry.Add(pt, processID("monitor", w.ref))
+		pt.me, _ = p.system.ProcessRegistry.Add(pt, p.monitorPrefix+strconv.FormatUint(w.ref.Seq, 36))
 		p.points[proc] = pt
 	}
 	pt.watchers[w.ref] = w

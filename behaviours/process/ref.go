@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -24,6 +25,9 @@ type plane struct {
 	system      *actor.ActorSystem
 	incarnation uint64
 	seq         atomic.Uint64
+
+	// The ids of our own processes: what for, the incarnation, and (to be appended) the sequence number.
+	callPrefix, monitorPrefix string
 
 	mu     sync.Mutex
 	points map[actor.Process]*point // monitored processes
@@ -52,15 +56,22 @@ func planeOf(system *actor.ActorSystem) *plane {
 	if p, ok := system.Extensions.Get(planeID).(*plane); ok {
 		return p
 	}
-	p = &plane{
-		system:      system,
-		incarnation: randomNonZero(),
-		points:      make(map[actor.Process]*point),
-		refs:        make(map[Ref]*point),
-		ending:      make(map[actor.Process]error),
-	}
+	p = newPlane(system, randomNonZero())
 	system.Extensions.Register(p)
 	return p
+}
+
+func newPlane(system *actor.ActorSystem, incarnation uint64) *plane {
+	id := strconv.FormatUint(incarnation, 36)
+	return &plane{
+		system:        system,
+		incarnation:   incarnation,
+		callPrefix:    "gendac/call/" + id + "/",
+		monitorPrefix: "gendac/monitor/" + id + "/",
+		points:        make(map[actor.Process]*point),
+		refs:          make(map[Ref]*point),
+		ending:        make(map[actor.Process]error),
+	}
 }
 
 func randomNonZero() uint64 {
