@@ -226,7 +226,7 @@ func (s *state) converge() []effect {
 			if c.phase == Waiting {
 				return spawnOne(c)
 			}
-			if c.phase == Starting {
+			if c.phase == Starting || c.phase == Stopping {
 				return nil
 			}
 		}
