@@ -169,11 +169,11 @@ func (g *gateway) perform(name string, l *line, fx Effect) {
 	case SendRefusal:
 		g.refuse(name, fx.Addr, fx.Why)
 	case Admit:
-		g.admit(name, &admission{actor.NewPID(fx.Addr, Gateway), fx.Incarnation, r.out.flow(fx.Addr)})
+		g.admit(name, &admission{fx.Addr, fx.Incarnation})
 	case Bar:
 		g.admit(name, nil)
 	case Forget:
-		r.out.drop(r.system, fx.Addr)
+		r.out.drop(fx.Addr)
 	case TellUp:
 		r.log.Info("remoting: link up", "peer", name, "incarnation", hex(fx.Incarnation), "addr", l.Addr)
 		g.call("links", func() { r.onLink(LinkUp{Peer{name, fx.Incarnation}}) })
@@ -192,14 +192,20 @@ func (g *gateway) admit(name string, a *admission) {
 	if a == nil {
 		delete(next, name)
 	} else {
-		next[name] = a
+		next[name] = *a
 	}
 	g.r.admitted.Store(&next)
 }
 
 // post sends outside of any session.
 func (g *gateway) post(addr string, to uint64, kind string, body []byte) {
-	g.r.system.Root.Send(actor.NewPID(addr, Gateway), g.r.envelope(kind, to, body))
+	g.say(addr, g.r.envelope(kind, to, body))
+}
+
+func (g *gateway) say(addr string, env *process.Envelope) {
+	if err := g.r.out.send(addr, env, true); err != nil {
+		g.r.log.Debug("remoting: not sent", "addr", addr, "kind", env.GetKind(), "err", err)
+	}
 }
 
 // call runs a callback of our user; its panic costs that call only.
@@ -256,7 +262,7 @@ func (g *gateway) leave(flushed chan struct{}) {
 			g.post(l.Addr, l.Incarnation, kindBye, nil)
 		}
 	}
-	g.r.admitted.Store(&map[string]*admission{})
+	g.r.admitted.Store(&map[string]admission{})
 	g.farewell(nil)
 }
 

@@ -264,7 +264,8 @@ func (l Link) ping(ev Ping) (Link, []Effect) {
 	if l.Phase == Up || l.Phase == Checking || ev.Addr == "" {
 		return l, nil
 	}
-	// The sender believes in a session that we do not have; our hello tells it so.
+	// The sender believes in a session that we do not have, perhaps with a former process at our address; our hello
+	// tells it so.
 	return l, []Effect{l.greeting(ev.Addr)}
 }
 

@@ -1,8 +1,6 @@
 package remoting
 
 import (
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/gendac/gendac/behaviours/process"
 )
 
@@ -54,7 +52,7 @@ func (g *gateway) unsupported(in *inbound, env *process.Envelope) {
 	}
 	answer := g.r.envelope(kindUnsupported, l.Incarnation, []byte(kind))
 	answer.Seq = env.GetSeq()
-	g.r.system.Root.Send(actor.NewPID(l.Addr, Gateway), answer)
+	g.say(l.Addr, answer)
 }
 
 // linkKind turns our own kinds into events.

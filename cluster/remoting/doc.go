@@ -1,17 +1,17 @@
-// Package remoting carries envelopes between the named members of one cluster over protoactor's remote, and says who is
-// linked.
+// Package remoting carries envelopes between the named members of one cluster, and says who is linked.
 //
-// It owns three things: the settings under which protoactor's remote is safe to expose (message size, batches,
-// keepalive on both ends, mutual TLS), a guard on the server that lets nothing but our one envelope type reach our one
-// gateway actor, and one link per peer, a small pure state machine in core.go:
+// On the wire it is protoactor's remoting protocol: the same gRPC service, the same messages, one stream per direction. Both
+// ends of the stream are ours. A reader lets nothing but our one envelope type reach our one gateway actor, where
+// protoactor's would look up, spawn, stop and panic as a stranger asks; a writer has a bounded queue, never sleeps, and
+// tells exactly when its connection ended, where protoactor's retries for seconds and may announce the end of its
+// successor. Above them is one link per peer, a small pure state machine in core.go:
 //
 //	        named      dial accepted        hello that has seen ours        connection lost
 //	Down ----------> Dialling ----------> Greeting ------------------> Up ------------------> Checking
 //	 ^  <--- refused ---+   <--- silence -----+                        ^  <----- pong ----------+
 //	 +-------------------- LinkDown: refused, silent, bye, newer incarnation -------------------+
 //
-// Dialling is a bare TCP connect; only when that succeeds is anything handed to protoactor, so no endpoint queues
-// messages for a dead peer and none sleeps in a retry. A link is Up at both ends or at neither: each side numbers its
+// Dialling is a bare TCP connect; only when that succeeds does a writer exist, so nothing queues for a dead peer. A link is Up at both ends or at neither: each side numbers its
 // sessions, a hello carries the sender's number and the number it has seen of the receiver, and a link is Up once a hello
 // has seen the current one. A lost connection is re-dialled at once. A refused dial means that nobody listens there any
 // more, so death of a process costs milliseconds; an accepted dial followed by a pong means that only a connection died,

@@ -11,10 +11,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/remote"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc"
 
 	"github.com/gendac/gendac/behaviours/process"
 )
@@ -24,9 +25,6 @@ const Gateway = "gendac"
 
 // MaxBody is the largest body that Send takes, in bytes.
 const MaxBody = 32 << 20
-
-// maxQueued bounds what waits for one peer, in bytes: protoactor's own queue has no bound.
-const maxQueued = 64 << 20
 
 var (
 	// ErrNoLink is returned by Send to a name whose link is not up at this moment.
@@ -98,7 +96,7 @@ type Remoting struct {
 	cfg    Config
 	log    *slog.Logger
 	system *actor.ActorSystem
-	remote *remote.Remote
+	server *grpc.Server
 	pid    *actor.PID
 
 	handlers map[string]func(Peer, []byte) // written before Open only
@@ -107,67 +105,71 @@ type Remoting struct {
 	stopped  atomic.Bool
 	gate     chan struct{} // closed by Open
 
-	admitted atomic.Pointer[map[string]*admission] // replaced by the gateway only
+	admitted atomic.Pointer[map[string]admission] // replaced by the gateway only
 	seq      atomic.Uint64
-	out      *outbounds
-	guard    *guard
+	out      *writers
 	stats    counters
 	warn     limiter
 	quit     context.Context
 	cancel   context.CancelFunc
-	work     sync.WaitGroup // our goroutines: dials
+	work     sync.WaitGroup // the server, and dials under way
 }
 
 // An admission lets Send reach one incarnation of a peer.
 type admission struct {
-	pid         *actor.PID
+	addr        string
 	incarnation uint64
-	flow        *flow
 }
 
-// Start makes system reachable for its peers: it starts protoactor's remote on cfg.Bind, and the gateway. Start it before
-// spawning anything whose PID travels, once per system. Nothing is accepted until Open. Errors: *ConfigError,
-// *AddressError.
+// Start makes system reachable for its peers: it listens on cfg.Bind, gives the system its address, and spawns the gateway.
+// Start it before spawning anything whose PID travels, once per system, and not beside protoactor's own Remote. Nothing is
+// accepted until Open. Errors: *ConfigError, *AddressError.
 func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
-	host, port, err := cfg.complete(system)
-	if err != nil {
+	if err := cfg.complete(system); err != nil {
 		return nil, err
 	}
 	creds, err := cfg.TLS.load()
 	if err != nil {
 		return nil, err
 	}
-	if err := tryListen(cfg.Bind); err != nil {
-		return nil, err
+	listener, err := net.Listen("tcp", cfg.Bind)
+	if err != nil {
+		return nil, &AddressError{cfg.Bind, cause(err)}
 	}
+	if cfg.Advertise == "" {
+		cfg.Advertise = listener.Addr().String()
+	}
+	system.ProcessRegistry.Address = cfg.Advertise
 	r := &Remoting{
 		cfg: cfg, log: cfg.Logger, system: system, handlers: map[string]func(Peer, []byte){},
-		onLink: func(LinkEvent) {}, gate: make(chan struct{}),
+		onLink: func(LinkEvent) {}, gate: make(chan struct{}), server: grpc.NewServer(serverOptions(creds)...),
 	}
-	r.admitted.Store(&map[string]*admission{})
+	r.admitted.Store(&map[string]admission{})
 	r.quit, r.cancel = context.WithCancel(context.Background())
-	r.out = newOutbounds(func(ev any) { r.tell(ev) })
-	r.guard = &guard{r: r}
-	r.remote = remote.NewRemote(system, remote.Configure(host, port, settings(cfg, creds, r.out, r.guard)...))
-	if err := start(r.remote, cfg.Bind); err != nil {
-		r.cancel()
-		return nil, err
+	r.out = &writers{
+		system: system, dial: dialOptions(creds), current: map[string]*writer{},
+		lost: func(addr string) { r.tell(outLost{addr}) },
 	}
 	g := newGateway(r)
 	props := actor.PropsFromProducer(func() actor.Actor { return g })
 	if r.pid, err = system.Root.SpawnNamed(props, Gateway); err != nil {
 		r.cancel()
-		r.remote.Shutdown(false)
+		listener.Close()
 		return nil, fmt.Errorf("remoting: the name %q is taken in this actor system: %w", Gateway, err)
 	}
-	r.out.watch(system)
+	remote.RegisterRemotingServer(r.server, &reader{r: r})
+	r.work.Go(func() {
+		if err := r.server.Serve(listener); err != nil && !r.stopped.Load() {
+			r.log.Error("remoting: serving ended", "addr", cfg.Bind, "err", err)
+		}
+	})
 	return r, nil
 }
 
-// complete fills defaults and returns the host and port to listen on.
-func (c *Config) complete(system *actor.ActorSystem) (string, int, error) {
-	if c.Name == "" || len(c.Name) > maxName {
-		return "", 0, &ConfigError{"Name", c.Name, fmt.Sprintf("give a name of 1 to %d bytes", maxName)}
+// complete checks the fields and fills defaults.
+func (c *Config) complete(system *actor.ActorSystem) error {
+	if c.Name == "" || len(c.Name) > maxName || !utf8.ValidString(c.Name) {
+		return &ConfigError{"Name", c.Name, fmt.Sprintf("give a name of 1 to %d bytes of UTF-8", maxName)}
 	}
 	if c.Logger == nil {
 		c.Logger = system.Logger()
@@ -178,35 +180,22 @@ func (c *Config) complete(system *actor.ActorSystem) (string, int, error) {
 	if c.Bind == "" {
 		c.Bind = "127.0.0.1:0"
 	}
-	host, text, err := net.SplitHostPort(c.Bind)
+	host, port, err := net.SplitHostPort(c.Bind)
 	if err != nil {
-		return "", 0, &ConfigError{"Bind", c.Bind, "give host:port"}
+		return &ConfigError{"Bind", c.Bind, "give host:port"}
 	}
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return "", 0, &ConfigError{"Bind", c.Bind, "the port must be a number from 0 to 65535"}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return &ConfigError{"Bind", c.Bind, "the port must be a number from 0 to 65535"}
 	}
 	if ip := net.ParseIP(host); c.Advertise == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return "", 0, &ConfigError{"Advertise", "", "required when Bind names no single host (" + c.Bind + ")"}
+		return &ConfigError{"Advertise", "", "required because Bind " + c.Bind + " names no single host"}
 	}
 	if c.Advertise != "" {
 		if h, p, err := net.SplitHostPort(c.Advertise); err != nil || h == "" || p == "" || p == "0" {
-			return "", 0, &ConfigError{"Advertise", c.Advertise, "give host:port that peers can dial"}
+			return &ConfigError{"Advertise", c.Advertise, "give host:port that peers can dial"}
 		}
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
-		host = "[" + host + "]" // protoactor joins host and port without brackets
-	}
-	return host, int(port), nil
-}
-
-// tryListen finds out whether an address can be served on while that can still be an error and not a panic.
-func tryListen(bind string) error {
-	l, err := net.Listen("tcp", bind)
-	if err != nil {
-		return &AddressError{bind, cause(err)}
-	}
-	return l.Close()
+	return nil
 }
 
 // cause strips what the caller knows already from an error of package net.
@@ -217,18 +206,8 @@ func cause(err error) error {
 	return err
 }
 
-func start(r *remote.Remote, bind string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &AddressError{bind, fmt.Errorf("%v", p)}
-		}
-	}()
-	r.Start()
-	return nil
-}
-
 // Addr returns the host:port under which peers reach this member.
-func (r *Remoting) Addr() string { return r.system.Address() }
+func (r *Remoting) Addr() string { return r.cfg.Advertise }
 
 // Handle registers h for envelopes of a kind. Call it before Open; a kind twice, an empty kind, or one that begins with
 // "link." panics. h is called from the gateway's turn, one peer's messages in the order sent; it must not block and may
@@ -262,8 +241,7 @@ func (r *Remoting) Open() {
 // until that breaks; a peer at a new address is looked for there.
 func (r *Remoting) SetPeers(addrs map[string]string) { r.tell(peersAre{maps.Clone(addrs)}) }
 
-// Send hands body to the link of a peer. It never blocks. nil means accepted, not delivered. body must not be changed
-// afterwards. Errors: ErrNoLink, ErrTooLarge, ErrBacklog, ErrStopped.
+// Send hands body to the link of a peer. It never blocks. nil means accepted, not delivered. body is copied. Errors: ErrNoLink, ErrTooLarge, ErrBacklog, ErrStopped.
 func (r *Remoting) Send(name, kind string, body []byte) error {
 	if r.stopped.Load() {
 		return ErrStopped
@@ -275,12 +253,7 @@ func (r *Remoting) Send(name, kind string, body []byte) error {
 	if !ok {
 		return ErrNoLink
 	}
-	env := r.envelope(kind, to.incarnation, body)
-	if !to.flow.take(int64(proto.Size(env))) {
-		return ErrBacklog
-	}
-	r.system.Root.Send(to.pid, env)
-	return nil
+	return r.out.send(to.addr, r.envelope(kind, to.incarnation, body), false)
 }
 
 func (r *Remoting) envelope(kind string, to uint64, body []byte) *process.Envelope {
@@ -309,16 +282,15 @@ func (r *Remoting) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	r.cancel()
+	r.out.close()
 	gone := r.system.Root.StopFuture(r.pid)
-	r.out.close(r.system)
-	r.remote.Shutdown(false)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		r.server.Stop()
 		_ = gone.Wait()
 		r.work.Wait()
-		r.out.wait(r.system)
-		r.guard.wait()
+		r.out.live.Wait()
 	}()
 	select {
 	case <-done:

@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -18,11 +17,12 @@ import (
 
 const (
 	maxMessage     = 64 << 20 // bytes of one gRPC message, both ways
-	writerBatch    = 128      // messages that a writer takes at once
-	writerQueue    = 1024     // places it allocates; the queue grows beyond
 	keepaliveTime  = 10 * time.Second
 	keepaliveReply = 3 * time.Second
-	window         = 4 << 20 // bytes in flight per stream
+	window         = 4 << 20 // bytes in flight per stream and per connection
+	maxStreams     = 16      // per connection; a member uses one
+
+	handshakeTimeout = 5 * time.Second // for whoever connects and says nothing sensible
 )
 
 // TLS names the files for mutual TLS. Both ends present CertFile, and accept who is signed by CAFile; a certificate must
@@ -61,44 +61,36 @@ func (t *TLS) load() (creds, error) {
 	}, nil
 }
 
-// settings are protoactor's options. Its defaults allocate 16 MiB per peer, lose batches over 4 MiB, notice no silent
-// peer, and sleep ten seconds before giving up on a dead one.
-func settings(cfg Config, c creds, out *outbounds, g *guard) []remote.ConfigOption {
-	opts := []remote.ConfigOption{
-		remote.WithEndpointWriterBatchSize(writerBatch),
-		remote.WithEndpointWriterQueueSize(writerQueue),
-		func(rc *remote.Config) { rc.MaxRetryCount = 1 },
-		remote.WithServerOptions(
-			grpc.Creds(c.server),
-			grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
-			grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
-			grpc.ConnectionTimeout(5*time.Second),
-			grpc.MaxConcurrentStreams(16),
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveReply}),
-			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveTime / 2, PermitWithoutStream: true}),
-			grpc.StreamInterceptor(g.stream), grpc.UnaryInterceptor(g.unary),
-		),
-		remote.WithDialOptions(
-			grpc.WithTransportCredentials(c.client),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-			grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
-			grpc.WithKeepaliveParams(keepalive.ClientParameters{
-				Time: keepaliveTime, Timeout: keepaliveReply, PermitWithoutStream: true,
-			}),
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff: backoff.Config{
-					BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second,
-				},
-				MinConnectTimeout: connectTimeout,
-			}),
-			grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-				return (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", addr) // no proxy, no delay
-			}),
-			grpc.WithStreamInterceptor(out.intercept),
-		),
+// serverOptions and dialOptions are set on both ends alike. gRPC's defaults refuse messages over 4 MiB and notice no
+// silent peer; and a client that pings more often than its server allows is cut off.
+func serverOptions(c creds) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.Creds(c.server),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
+		grpc.ConnectionTimeout(handshakeTimeout), grpc.MaxConcurrentStreams(maxStreams), grpc.WaitForHandlers(true),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveReply}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveTime / 2, PermitWithoutStream: true}),
 	}
-	if cfg.Advertise != "" {
-		opts = append(opts, remote.WithAdvertisedHost(cfg.Advertise))
+}
+
+func dialOptions(c creds) []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(c.client),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: keepaliveTime, Timeout: keepaliveReply, PermitWithoutStream: true,
+		}),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second,
+			},
+			MinConnectTimeout: connectTimeout,
+		}),
+		grpc.WithIdleTimeout(0),
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", addr) // no proxy between members
+		}),
 	}
-	return opts
 }
