@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -151,8 +152,10 @@ func (d *decoder) object(n *yaml.Node, field string, v reflect.Value) error {
 }
 
 func (d *decoder) table(n *yaml.Node, field string, v reflect.Value) error {
-	v.Set(reflect.MakeMap(v.Type()))
 	return d.entries(n, field, func(key, value *yaml.Node) error {
+		if v.IsNil() { // an empty mapping stays nil, the one form of nothing
+			v.Set(reflect.MakeMap(v.Type()))
+		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		if err := d.decode(value, join(field, key.Value), item); err != nil {
 			return err
@@ -162,7 +165,7 @@ func (d *decoder) table(n *yaml.Node, field string, v reflect.Value) error {
 	})
 }
 
-// entries calls each for the pairs of a mapping and refuses a key that comes twice.
+// entries calls each with the pairs of a mapping and refuses a key that comes twice.
 func (d *decoder) entries(n *yaml.Node, field string, each func(key, value *yaml.Node) error) error {
 	if n.Kind != yaml.MappingNode {
 		return d.fail(n, field, n.Value, "wrong kind of value: expected a mapping, such as {name: value}")
@@ -188,7 +191,9 @@ func (d *decoder) list(n *yaml.Node, field string, v reflect.Value) error {
 	if n.Kind != yaml.SequenceNode {
 		return d.fail(n, field, n.Value, "wrong kind of value: expected a list, such as [a, b]")
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	if len(n.Content) > 0 {
+		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	}
 	for i, item := range n.Content {
 		if err := d.decode(item, fmt.Sprintf("%s[%d]", field, i), v.Index(i)); err != nil {
 			return err
@@ -237,7 +242,11 @@ func (d *decoder) duration(n *yaml.Node, field string, at *Duration) error {
 	return nil
 }
 
+// join extends a path. A name that could be mistaken for something else, or would break the line, is quoted.
 func join(field, name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+		name = strconv.Quote(name)
+	}
 	if field == "" {
 		return name
 	}

@@ -132,7 +132,7 @@ func (s *Spec) checkMembers() error {
 	}
 	at := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.Members)) {
-		field, addr := "members."+name, s.Members[name].Addr
+		field, addr := join("members", name), s.Members[name].Addr
 		if err := checkName(field, name); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (s *Spec) checkMembers() error {
 
 func (s *Spec) checkApplications() error {
 	for _, name := range slices.Sorted(maps.Keys(s.Applications)) {
-		if err := checkApplication("applications."+name, name, s.Applications[name]); err != nil {
+		if err := checkApplication(join("applications", name), name, s.Applications[name]); err != nil {
 			return err
 		}
 	}
@@ -190,7 +190,7 @@ func checkApplication(field, name string, a Application) error {
 func (s *Spec) checkRoles() error {
 	holder := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.Roles)) {
-		field := "roles." + name
+		field := join("roles", name)
 		if err := checkName(field, name); err != nil {
 			return err
 		}
