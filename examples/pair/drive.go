@@ -18,6 +18,9 @@ func drive(ctx context.Context, o options, stdout, stderr io.Writer) int {
 	if o.json {
 		out.w = stderr
 	}
+	watching, done := context.WithCancel(ctx)
+	defer done()
+	idle := watchStalls(watching)
 	r := Results{Failover: o.failover, Discovery: o.discovery, Rounds: o.rounds, Events: []Event{}}
 	s, dir, err := playIn(ctx, o, out, &r)
 	r.OK = err == nil
@@ -25,6 +28,12 @@ func drive(ctx context.Context, o options, stdout, stderr io.Writer) int {
 		r.Events = append(r.Events, s.events...)
 	}
 	r.Outages = spread(r.Events)
+	longest, at := idle.worst()
+	r.Stall = float64(longest) / float64(time.Millisecond)
+	if s != nil && r.Failure != nil && longest > s.cluster.spec.Timing.Election.Std()/2 {
+		r.Failure.Stall = fmt.Sprintf("this machine stood still for %d ms, until %d ms: that alone may be the reason",
+			longest.Milliseconds(), at.Sub(out.zero).Milliseconds())
+	}
 	switch {
 	case o.json:
 		if err := r.json(stdout); err != nil {

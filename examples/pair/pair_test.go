@@ -135,7 +135,7 @@ func TestBoundsOfTheOutageAreExpectations(t *testing.T) {
 }
 
 func TestTheSummaryIsAlignedAndAFailureSaysWhatWasExpected(t *testing.T) {
-	r := Results{OK: true, Rounds: 4, Events: append(
+	r := Results{OK: true, Rounds: 4, Stall: 3.21, Events: append(
 		[]Event{{Event: "start", To: "a1", Start: "normal", Epoch: 1}},
 		Event{Round: 1, Event: "kill", From: "a1", To: "b1", Start: "failover(a1)", Epoch: 2, Outage: 12.34, Fenced: 1},
 	)}
@@ -152,6 +152,7 @@ kill        1      12.3    12.3    12.3
 switchover  0      0.0     0.0     0.0
 pause       0      0.0     0.0     0.0
 
+longest time this machine did not run the driver: 3.2 ms
 every expectation held
 `
 	if out.String() != want {

@@ -127,6 +127,7 @@ type Failure struct {
 	Members map[string]string   `json:"members,omitempty"` // one line of status each
 	Logs    map[string][]string `json:"logs,omitempty"`    // last lines
 	Dir     string              `json:"dir,omitempty"`     // of the complete logs
+	Stall   string              `json:"stall,omitempty"`   // when this machine stood still longer than the cluster can bear
 }
 
 // Results are what -json prints.
@@ -137,6 +138,7 @@ type Results struct {
 	Rounds    int                `json:"rounds"`
 	Events    []Event            `json:"events"`
 	Outages   map[string]Outages `json:"outages"`
+	Stall     float64            `json:"stall_ms"` // longest time this machine did not run the driver
 	Failure   *Failure           `json:"failure,omitempty"`
 }
 
@@ -169,8 +171,9 @@ func (r Results) table(w io.Writer) {
 		}
 	}
 	_ = t.Flush()
+	fmt.Fprintf(w, "\nlongest time this machine did not run the driver: %.1f ms\n", r.Stall)
 	if r.OK {
-		fmt.Fprintln(w, "\nevery expectation held")
+		fmt.Fprintln(w, "every expectation held")
 	}
 }
 
@@ -187,6 +190,9 @@ func (f *Failure) print(w io.Writer) {
 		fmt.Fprintf(w, "\npair: %s failed\n  expected  %s\n  saw       %s\n", f.Event, f.Want, f.Got)
 	} else {
 		fmt.Fprintf(w, "pair: %s\n", f.Got)
+	}
+	if f.Stall != "" {
+		fmt.Fprintf(w, "  but       %s\n", f.Stall)
 	}
 	for _, name := range names {
 		if line := f.Members[name]; line != "" {
