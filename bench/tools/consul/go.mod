@@ -1,6 +1,6 @@
 module github.com/gendac/gendac/bench/tools/consul
 
-go 1.26.8
+go 1.26.7
 
 tool github.com/hashicorp/consul
 
