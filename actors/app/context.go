@@ -70,6 +70,16 @@ func (c *Context) ActiveUntil() time.Time {
 	if !c.acting.Load() {
 		return time.Time{}
 	}
+	return c.HeldUntil()
+}
+
+// HeldUntil returns when the lease term of this entry ends as far as is known now, also after the role was left; zero
+// when it has ended or there is none. It says nothing about Active. It serves what has to be fenced while it stops, such
+// as an OS process.
+func (c *Context) HeldUntil() time.Time {
+	if c.entry.Lease == nil {
+		return time.Time{}
+	}
 	term, until := c.entry.Lease.Current()
 	if term == 0 || term != c.entry.Term || !time.Now().Before(until) {
 		return time.Time{}
