@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,4 +223,38 @@ func TestIncarnationsDiffer(t *testing.T) {
 			t.Errorf("got %x and %x", a, b)
 		}
 	})
+}
+
+// TestANameMayBeCalledWhileItIsSpawnedAgain: protoactor registers an actor before its mailbox can take a message.
+func TestANameMayBeCalledWhileItIsSpawnedAgain(t *testing.T) {
+	system := actorstest.System()
+	pid := actor.NewPID("nonhost", "again")
+	stop := make(chan struct{})
+	var callers sync.WaitGroup
+	for range 4 {
+		callers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := process.Call[string](t.Context(), system, pid, "x"); err != nil && !errors.Is(err, process.ErrNoProc) {
+					t.Errorf("got %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 500 {
+		spawned, err := system.Root.SpawnNamed(server(), "again")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := system.Root.StopFuture(spawned).Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	callers.Wait()
 }

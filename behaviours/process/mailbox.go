@@ -1,6 +1,11 @@
 package process
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // WithMailbox chooses the queue of an actor made with Props. It takes the place of actor.WithMailbox, which would cost
 // the actor its answers to calls still queued when it ends, Machine.Stop and Machine.Ready.
@@ -15,6 +20,59 @@ type mailbox struct {
 	ctx     actor.Context
 	touches []any // held back until the machine is ready
 	drained bool
+
+	open  atomic.Bool // started: posts need no lock
+	mu    sync.Mutex
+	early []post
+}
+
+// A post is a message that came before the mailbox was started.
+type post struct {
+	msg    any
+	system bool
+}
+
+// PostUserMessage queues a message. protoactor registers an actor before it connects its mailbox, and a message that
+// comes in between, say by a name that is being spawned again, would crash its sender: here it waits.
+func (m *mailbox) PostUserMessage(msg any) {
+	if m.open.Load() || !m.keep(post{msg: msg}) {
+		m.Mailbox.PostUserMessage(msg)
+	}
+}
+
+// PostSystemMessage queues a system message, as PostUserMessage does.
+func (m *mailbox) PostSystemMessage(msg any) {
+	_, first := msg.(*actor.Started)
+	if first || m.open.Load() || !m.keep(post{msg: msg, system: true}) {
+		m.Mailbox.PostSystemMessage(msg)
+	}
+}
+
+// keep keeps what comes before Start and says whether it did.
+func (m *mailbox) keep(p post) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.open.Load() {
+		return false
+	}
+	m.early = append(m.early, p)
+	return true
+}
+
+// Start opens the mailbox: the actor's start is queued by now.
+func (m *mailbox) Start() {
+	m.Mailbox.Start()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.early {
+		if p.system {
+			m.Mailbox.PostSystemMessage(p.msg)
+		} else {
+			m.Mailbox.PostUserMessage(p.msg)
+		}
+	}
+	m.early = nil
+	m.open.Store(true)
 }
 
 // RegisterHandlers puts the mailbox between the queue and the actor.
