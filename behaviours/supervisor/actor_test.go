@@ -158,7 +158,8 @@ func TestADeadChildComesBackFreshUnderItsName(t *testing.T) {
 			}
 		})
 		sup := startSup(t, system, supervisor.Spec{MaxRestarts: 10, Children: []supervisor.Child{
-			child("perm", &d), {ID: "plain", Props: plain, Restart: supervisor.Transient},
+			child("perm", &d),
+			{ID: "plain", Props: plain, Restart: supervisor.Transient},
 			{ID: "trans", Props: child("trans", &d).Props, Restart: supervisor.Transient},
 			{ID: "temp", Props: child("temp", &d).Props, Restart: supervisor.Temporary},
 		}})

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gendac/gendac/behaviours/process"
@@ -146,6 +147,9 @@ func (s *state) expire(c *child, ev expired) []effect {
 		return nil
 	}
 	if c.phase == Starting {
+		if s.phase == stopping {
+			return nil // it is stopped when its turn comes
+		}
 		c.late = true
 		return stopOne(c)
 	}
@@ -232,19 +236,23 @@ func (s *state) converge() []effect {
 		}
 		s.phase = running
 	case stopping:
-		for i := len(s.children) - 1; i >= 0; i-- {
-			c := &s.children[i]
-			if c.phase == Stopping {
-				return nil
-			}
-			if c.live() {
-				return stopOne(c)
-			}
-		}
-		s.phase = done
-		return []effect{exit{s.reason}}
+		return s.stopNext()
 	}
 	return nil
+}
+
+// stopNext stops the last child that lives, unless one is stopping already, and ends when there is none.
+func (s *state) stopNext() []effect {
+	if slices.ContainsFunc(s.children, func(c child) bool { return c.phase == Stopping }) {
+		return nil
+	}
+	for i := len(s.children) - 1; i >= 0; i-- {
+		if c := &s.children[i]; c.live() {
+			return stopOne(c)
+		}
+	}
+	s.phase = done
+	return []effect{exit{s.reason}}
 }
 
 func spawnOne(c *child) []effect {

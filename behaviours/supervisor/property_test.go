@@ -105,7 +105,13 @@ func (w *world) hear(who of) {
 	if w.facts[who] = w.facts[who][1:]; len(w.facts[who]) == 0 {
 		delete(w.facts, who)
 	}
-	if _, ok := ev.(gone); ok {
+	switch fact := ev.(type) { // the shell's clock is read when it hears
+	case down:
+		fact.at = w.now
+		ev = fact
+	case gone:
+		fact.at = w.now
+		ev = fact
 		for name, other := range w.actors {
 			if other == who {
 				delete(w.actors, name)
