@@ -21,10 +21,11 @@ const writeTimeout = 2 * time.Second
 
 // A Leader configures the controller that plans while this member leads.
 type Leader struct {
-	Spec   *spec.Spec
-	Dict   *gdict.Dict
-	View   func() genleader.View
-	Logger *slog.Logger
+	Spec    *spec.Spec
+	Dict    *gdict.Dict
+	View    func() genleader.View
+	Started func(self *actor.PID) // called first
+	Logger  *slog.Logger
 }
 
 // Look makes the leader's controller look at the state of things again. Send it when the group's view has changed.
@@ -43,6 +44,7 @@ func (cfg Leader) Props() *actor.Props {
 		h := &leaderHands{Leader: cfg, self: ctx.Self(), system: ctx.ActorSystem(), waiting: map[uint64]func(error){}, timer: func() {}}
 		h.watch = cfg.Dict.Watch(Reserved)
 		go h.follow(h.watch)
+		cfg.Started(ctx.Self())
 		return process.Machine[leader, leaderEvent, leaderEffect]{
 			State: leader{spec: cfg.Spec}, Step: stepLeader, Lift: h.lift, Perform: h.perform, Terminate: h.terminate,
 		}

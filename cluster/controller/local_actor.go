@@ -25,19 +25,21 @@ const publishTimeout = time.Second
 // A Local configures the controller that carries out orders on its member. Watch must be a watch of the dictionary that
 // began before the group did, so that every order comes with the lease term under which it was learned.
 type Local struct {
-	Spec   *spec.Spec
-	Self   planner.Seat
-	Dict   *gdict.Dict
-	Watch  *gdict.Watch
-	Lease  *lease.Lease
-	Apps   app.Registry
-	Logger *slog.Logger
+	Spec    *spec.Spec
+	Self    planner.Seat
+	Dict    *gdict.Dict
+	Watch   *gdict.Watch
+	Lease   *lease.Lease
+	Apps    app.Registry
+	Started func(self *actor.PID) // called first
+	Ended   func(reason error)    // called last; must not block
+	Logger  *slog.Logger
 }
 
 // LeaseEnded tells the local controller that a lease term is over.
 type LeaseEnded struct{ Term lease.Term }
 
-// Stop makes the local controller stop all instances in order, tell so, and end. Patience bounds the telling.
+// Stop makes the local controller stop all instances in order, tell so, and end. Patience bounds the stopping.
 type Stop struct{ Patience time.Duration }
 
 // Props spawns the member's own controller. It takes LeaseEnded and Stop, and ends after Stop with process.ErrNormal.
@@ -45,9 +47,10 @@ func (cfg Local) Props() *actor.Props {
 	return process.Props(func(ctx actor.Context) process.Machine[*local, localEvent, localEffect] {
 		h := &localHands{Local: cfg, self: ctx.Self(), system: ctx.ActorSystem(), pids: map[string]*actor.PID{}, names: map[string]string{}, reasons: map[string]error{}}
 		go h.follow()
+		cfg.Started(ctx.Self())
 		return process.Machine[*local, localEvent, localEffect]{
 			State: newLocal(cfg.Spec, cfg.Self), Step: stepLocal, Lift: h.lift, Perform: h.perform,
-			Failed: h.failed, Terminate: func(error) { cfg.Watch.Close() },
+			Failed: h.failed, Terminate: h.terminate,
 		}
 	})
 }
@@ -101,6 +104,11 @@ func (h *localHands) lift(ctx actor.Context) (localEvent, bool) {
 	}
 }
 
+func (h *localHands) terminate(reason error) {
+	h.Watch.Close()
+	h.Ended(reason)
+}
+
 func (h *localHands) failed(_ actor.Context, child *actor.PID, reason error) (localEvent, bool) {
 	h.reasons[child.Id] = reason
 	return nil, false // Terminated follows
@@ -119,6 +127,8 @@ func (h *localHands) perform(ctx actor.Context, e localEffect) {
 		ctx.Send(h.pids[e.instance], appctrl.Shutdown{})
 	case publish:
 		go h.publish(e)
+	case hurry:
+		process.After(ctx, e.patience, giveUp{})
 	case rest:
 		process.After(ctx, e.pause, rested{})
 	case quiet:

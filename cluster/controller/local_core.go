@@ -18,13 +18,18 @@ type localPhase int
 const (
 	serving  localPhase = iota // carries out orders
 	stopping                   // stops everything, takes no orders
-	stopped                    // has stopped everything and told so, or has given up telling
+	telling                    // has stopped everything, and tells the last reports
+	stopped                    // has told them, or has given up telling
 )
 
-func (p localPhase) String() string { return [...]string{"serving", "stopping", "stopped"}[p] }
+func (p localPhase) String() string { return [...]string{"serving", "stopping", "telling", "stopped"}[p] }
 
-// retryPublish is how long a member waits before it tells a report again that nobody has acknowledged.
-const retryPublish = 50 * time.Millisecond
+const (
+	// retryPublish is how long a member waits before it tells a report again that nobody has acknowledged.
+	retryPublish = 50 * time.Millisecond
+	// tellPatience is how long it goes on telling once everything has stopped: nobody may be left to hear it.
+	tellPatience = 500 * time.Millisecond
+)
 
 // local carries out the orders that name this member, and keeps its reports in the dictionary up to date.
 type local struct {
@@ -68,7 +73,7 @@ type (
 		err        error
 	}
 	rested struct{}
-	// stop ends everything in order; giveUp ends the waiting for it.
+	// stop ends everything in order; giveUp ends the waiting for it, or for the last reports to be heard.
 	stop   struct{}
 	giveUp struct{}
 )
@@ -97,7 +102,8 @@ type (
 	shutDown struct{ instance string }
 	publish  struct{ key, value string } // an empty value erases
 	rest     struct{ pause time.Duration }
-	quiet    struct{} // everything has stopped
+	hurry    struct{ patience time.Duration } // asks for a giveUp
+	quiet    struct{}                         // everything has stopped
 )
 
 func (spawn) localEffect()      {}
@@ -106,6 +112,7 @@ func (tellLapsed) localEffect() {}
 func (shutDown) localEffect()   {}
 func (publish) localEffect()    {}
 func (rest) localEffect()       {}
+func (hurry) localEffect()      {}
 func (quiet) localEffect()      {}
 
 func newLocal(s *spec.Spec, self planner.Seat) *local {
@@ -147,6 +154,10 @@ func stepLocal(l *local, ev localEvent) (*local, []localEffect) {
 		}
 	case giveUp:
 		effects = append(effects, l.finish()...)
+	}
+	if l.phase == stopping && len(l.alive) == 0 {
+		l.phase = telling
+		effects = append(effects, hurry{tellPatience})
 	}
 	return l, append(effects, l.publishNext()...)
 }
@@ -227,7 +238,7 @@ func (l *local) ended(ev ended) {
 	}
 }
 
-// publishNext starts the next publication that is needed, one at a time, and notices when nothing is left to stop.
+// publishNext starts the next publication that is needed, one at a time, and notices when nothing is left to tell.
 func (l *local) publishNext() []localEffect {
 	if l.busy || l.phase == stopped {
 		return nil
@@ -238,7 +249,7 @@ func (l *local) publishNext() []localEffect {
 			return []localEffect{publish{key, value}}
 		}
 	}
-	if l.phase == stopping && len(l.alive) == 0 {
+	if l.phase == telling {
 		return l.finish()
 	}
 	return nil

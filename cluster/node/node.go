@@ -1,0 +1,335 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/lease"
+	"github.com/gendac/gendac/behaviours/supervisor"
+	"github.com/gendac/gendac/cluster/admin"
+	"github.com/gendac/gendac/cluster/controller"
+	"github.com/gendac/gendac/cluster/member"
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/cluster/remoting"
+	"github.com/gendac/gendac/gdict"
+)
+
+const (
+	joinTimeout  = 3 * time.Second // for discovery to take this member in
+	startTimeout = 5 * time.Second // for the actors to start
+	stopMargin   = time.Second     // for an instance to end, beyond its own stop timeout
+	endTimeout   = 3 * time.Second // for the remains of a member that has failed
+
+	groupKind   = "group"
+	controlKind = "control"
+)
+
+// ErrFailed is what Err wraps when a member ended by itself.
+var ErrFailed = errors.New("node: the member has ended; start it again")
+
+// A Node is this member while it runs. Its methods are safe for any goroutine.
+type Node struct {
+	cfg       Config
+	self      planner.Seat
+	system    *actor.ActorSystem
+	remoting  *remoting.Remoting
+	dict      *gdict.Dict
+	group     *genleader.Group
+	session   member.Session
+	admin     *admin.Server
+	tree      *actor.PID
+	leaderPID atomic.Pointer[actor.PID]
+	localPID  atomic.Pointer[actor.PID]
+	control   *control
+	found     atomic.Pointer[member.View]
+
+	stopping  atomic.Bool
+	localDone chan struct{}
+	ending    sync.Once
+	ended     chan struct{}
+	err       error // written before ended is closed
+}
+
+// Start runs this member until Stop, or until it fails. It returns once the member can be reached by the others, not
+// once the cluster has a leader. Every error is one line that names what is wrong: *Error and *spec.Error for what was
+// given, *remoting.AddressError and *admin.AddressError for addresses, and discovery's own.
+func Start(cfg Config) (*Node, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg:       cfg,
+		self:      planner.Seat{Member: cfg.Name, Incarnation: uint64(time.Now().UnixMicro())},
+		localDone: make(chan struct{}), ended: make(chan struct{}),
+	}
+	n.cfg.Logger = cfg.Logger.With(slog.String("node", cfg.Name))
+	n.found.Store(&member.View{})
+	if err := n.assemble(); err != nil {
+		n.teardown(endTimeout)
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) assemble() error {
+	n.system = actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(hostLogger{n.cfg.Logger.Handler()}) }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond), // its timer outlives the system
+	)
+	var err error
+	n.remoting, err = remoting.Start(n.system, remoting.Config{
+		Name: n.cfg.Name, Cluster: n.cfg.Spec.Cluster, Incarnation: n.self.Incarnation,
+		Bind: n.cfg.Bind, Advertise: n.cfg.Advertise, TLS: n.cfg.TLS, Logger: n.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := n.newGroup(); err != nil {
+		return err
+	}
+	n.control = newControl(n)
+	if err := n.startTree(); err != nil {
+		return err
+	}
+	n.listen()
+	if err := n.join(); err != nil {
+		return err
+	}
+	if n.cfg.Admin != "" {
+		if n.admin, err = admin.NewServer(n.cfg.Admin, n); err != nil {
+			return err
+		}
+	}
+	go n.watchGroup()
+	return nil
+}
+
+func (n *Node) newGroup() error {
+	n.dict = gdict.New()
+	t := n.cfg.Spec.Timing
+	group, err := genleader.New(n.system, genleader.Config{
+		Self:   genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
+		Voters: slices.Sorted(maps.Keys(n.cfg.Spec.Members)),
+		Timing: genleader.Timing{
+			Heartbeat: time.Duration(t.Heartbeat), Election: time.Duration(t.Election),
+			Lease: time.Duration(t.Lease), StartAfter: time.Duration(t.StartAfter),
+		},
+		Behaviour:   n.dict.Behaviour(),
+		Send:        func(to string, frame []byte) { _ = n.remoting.Send(to, groupKind, frame) }, // lost, as on any network
+		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },
+		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
+		Logger:      n.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	n.group = group
+	n.dict.Attach(group)
+	return nil
+}
+
+// tell sends to an actor that may not have started yet; it looks for itself when it does.
+func (n *Node) tell(pid *atomic.Pointer[actor.PID], msg any) {
+	if to := pid.Load(); to != nil {
+		n.system.Root.Send(to, msg)
+	}
+}
+
+// startTree spawns the controllers before the group: the local one watches orders from the group's first entry on.
+func (n *Node) startTree() error {
+	local := controller.Local{
+		Spec: n.cfg.Spec, Self: n.self, Dict: n.dict, Watch: n.dict.Watch(controller.Reserved), Lease: n.group.Lease(),
+		Apps: n.cfg.Apps, Logger: n.cfg.Logger, Ended: func(reason error) { n.localEnded(reason) },
+		Started: func(pid *actor.PID) { n.localPID.Store(pid) },
+	}
+	leader := controller.Leader{
+		Spec: n.cfg.Spec, Dict: n.dict, View: n.group.View, Logger: n.cfg.Logger,
+		Started: func(pid *actor.PID) { n.leaderPID.Store(pid) },
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	tree, err := supervisor.StartWait(ctx, n.system.Root, supervisor.Spec{
+		MaxRestarts: -1, // what they hold belongs to this incarnation, so the first crash ends the member
+		Children: []supervisor.Child{
+			{ID: "local", Props: local.Props(), Restart: supervisor.Transient},
+			{ID: "leader", Props: leader.Props(), Restart: supervisor.Permanent},
+			{ID: "group", Props: n.group.Props(), Restart: supervisor.Transient},
+		},
+		Report: func(notice supervisor.Notice) {
+			n.cfg.Logger.Debug("supervisor", slog.String("notice", fmt.Sprint(notice)))
+		},
+	}, "gendac-member")
+	n.tree = tree
+	return err
+}
+
+// listen connects remoting to the group and to the control channel, then opens it.
+func (n *Node) listen() {
+	n.remoting.Handle(groupKind, func(from remoting.Peer, body []byte) {
+		n.group.Deliver(genleader.Member(from), body)
+	})
+	n.remoting.Handle(controlKind, n.control.receive)
+	n.remoting.Links(func(ev remoting.LinkEvent) {
+		switch ev := ev.(type) {
+		case remoting.LinkUp:
+			n.cfg.Logger.Info("link up", slog.String("peer", ev.Name))
+			n.group.LinkUp(genleader.Member(ev.Peer))
+		case remoting.LinkDown:
+			n.cfg.Logger.Info("link down", slog.String("peer", ev.Name), slog.Bool("gone", ev.Refused))
+			n.group.LinkDown(genleader.Member(ev.Peer), ev.Refused)
+		}
+	})
+	n.remoting.Open()
+}
+
+func (n *Node) join() error {
+	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
+	defer cancel()
+	session, err := n.cfg.Discovery.Join(ctx, member.Member{
+		Name: n.cfg.Name, Addr: n.remoting.Addr(), Incarnation: n.self.Incarnation,
+	})
+	if err != nil {
+		return err
+	}
+	n.session = session
+	go func() {
+		for view := range session.Views() {
+			n.found.Store(&view)
+			addrs := map[string]string{}
+			for _, m := range view.Members {
+				if _, known := n.cfg.Spec.Members[m.Name]; known {
+					addrs[m.Name] = m.Addr
+				}
+			}
+			n.remoting.SetPeers(addrs)
+		}
+	}()
+	return nil
+}
+
+func (n *Node) watchGroup() {
+	<-n.group.Done()
+	if !n.stopping.Load() {
+		n.fail(n.group.Err())
+	}
+}
+
+func (n *Node) localEnded(reason error) {
+	close(n.localDone)
+	if !n.stopping.Load() {
+		go n.fail(reason)
+	}
+}
+
+// fail ends a member that cannot go on.
+func (n *Node) fail(reason error) {
+	n.stopping.Store(true)
+	n.cfg.Logger.Error("member failed", slog.Any("reason", reason))
+	n.end(fmt.Errorf("%w: %w", ErrFailed, reason), endTimeout)
+}
+
+// end takes everything down, once, and publishes why.
+func (n *Node) end(reason error, within time.Duration) {
+	n.ending.Do(func() {
+		n.teardown(within)
+		n.err = reason
+		close(n.ended)
+	})
+}
+
+// Stop stops this member's instances, lets the others know, hands leadership over and leaves. ctx bounds it; what could
+// not be done in time is said in the error. Called again it waits for the first.
+func (n *Node) Stop(ctx context.Context) error {
+	var problems []error
+	if n.stopping.CompareAndSwap(false, true) {
+		n.tell(&n.localPID, controller.Stop{Patience: n.stopPatience()})
+		select {
+		case <-n.localDone:
+		case <-ctx.Done():
+			problems = append(problems, fmt.Errorf("node: instances have not stopped: %w", context.Cause(ctx)))
+		}
+		if err := n.group.Leave(ctx); err != nil {
+			problems = append(problems, err)
+		}
+		go n.end(nil, endTimeout)
+	}
+	select {
+	case <-n.ended:
+	case <-ctx.Done():
+		problems = append(problems, fmt.Errorf("node: not everything has ended: %w", context.Cause(ctx)))
+	}
+	return errors.Join(problems...)
+}
+
+// stopPatience is how long instances may take to stop.
+func (n *Node) stopPatience() time.Duration {
+	var longest time.Duration
+	for _, a := range n.cfg.Spec.Applications {
+		longest = max(longest, time.Duration(a.StopTimeout))
+	}
+	return longest + stopMargin
+}
+
+// teardown ends whatever was started, from the outside inwards, and does not wait longer than within for any of it.
+func (n *Node) teardown(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if n.admin != nil {
+		_ = n.admin.Close(ctx)
+	}
+	if n.session != nil {
+		if err := n.session.Leave(ctx); err != nil {
+			n.cfg.Logger.Warn("leaving discovery", slog.Any("error", err))
+		}
+	}
+	if n.tree != nil {
+		if err := n.system.Root.StopFuture(n.tree).Wait(); err != nil {
+			n.cfg.Logger.Warn("stopping the actors", slog.Any("error", err))
+		}
+	}
+	if n.remoting != nil {
+		if err := n.remoting.Stop(ctx); err != nil {
+			n.cfg.Logger.Warn("closing connections", slog.Any("error", err))
+		}
+	}
+	if n.system != nil {
+		n.system.Shutdown()
+	}
+}
+
+// Done is closed when the member has ended, in order or not; Err then says why, and is nil after Stop.
+func (n *Node) Done() <-chan struct{} { return n.ended }
+
+// Err is why the member ended by itself. It is nil before Done and after an orderly Stop.
+func (n *Node) Err() error {
+	select {
+	case <-n.ended:
+		return n.err
+	default:
+		return nil
+	}
+}
+
+// Dict is the dictionary that all members share. Keys that begin with controller.Reserved are the cluster's own.
+func (n *Node) Dict() *gdict.Dict { return n.dict }
+
+// Name is this member's name.
+func (n *Node) Name() string { return n.cfg.Name }
+
+// Admin is the address of the admin API, or empty.
+func (n *Node) Admin() string {
+	if n.admin == nil {
+		return ""
+	}
+	return n.admin.Addr()
+}

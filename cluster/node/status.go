@@ -1,0 +1,116 @@
+package node
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/cluster/admin"
+	"github.com/gendac/gendac/cluster/controller"
+	"github.com/gendac/gendac/cluster/planner"
+)
+
+// Status is what this member knows now. It asks nobody, so on a member that is cut off it is old; Leader is empty then.
+func (n *Node) Status() admin.Status {
+	view := n.group.View()
+	society := controller.LeaderSays(n.dict)
+	status := admin.Status{
+		Cluster: n.cfg.Spec.Cluster, Member: n.self.Member, Incarnation: n.self.Incarnation,
+		Leader: view.Leader.Name, Term: view.Term, Role: roleOf(view.Phase), Lease: n.leaseLeft(),
+		Discovery: n.discovery(),
+		Members:   n.members(view, society),
+		Alarms:    []string{},
+	}
+	for _, a := range society.Alarms {
+		status.Alarms = append(status.Alarms, a.Group+": "+a.Name+": "+a.Why)
+	}
+	if view.Problem != "" {
+		status.Alarms = append(status.Alarms, view.Problem)
+	}
+	instances := controller.Instances(n.dict)
+	for _, i := range instances {
+		status.Instances = append(status.Instances, admin.Instance{
+			Name: i.Instance, Member: i.Member, Role: i.Role.String(), Phase: i.Phase.String(),
+			Epoch: i.Epoch, Start: i.Start, Err: i.Err,
+		})
+	}
+	orders := controller.Orders(n.dict)
+	for _, g := range n.cfg.Spec.Groups {
+		status.Groups = append(status.Groups, groupStatus(g.Name, orders[g.Name], instances))
+	}
+	return status
+}
+
+// roleOf gives the group's phase the usual word of elections.
+func roleOf(p genleader.Phase) string {
+	switch p {
+	case genleader.Leading, genleader.Electing:
+		return "leader"
+	case genleader.Following:
+		return "follower"
+	default:
+		return p.String()
+	}
+}
+
+func (n *Node) leaseLeft() int64 {
+	_, until := n.group.Lease().Current()
+	return max(0, time.Until(until).Milliseconds())
+}
+
+func (n *Node) discovery() admin.Discovery {
+	found := n.found.Load()
+	d := admin.Discovery{Source: found.Source.String()}
+	if found.Err != nil {
+		d.Err = found.Err.Error()
+	}
+	return d
+}
+
+// members lists every member of the spec once, by name: its latest incarnation as the leader sees it.
+func (n *Node) members(view genleader.View, society controller.Society) []admin.Member {
+	latest := map[string]controller.SocietyMember{}
+	for _, m := range society.Members {
+		if m.Incarnation >= latest[m.Member].Incarnation {
+			latest[m.Member] = m
+		}
+	}
+	var members []admin.Member
+	for _, name := range slices.Sorted(maps.Keys(n.cfg.Spec.Members)) {
+		known := latest[name]
+		m := admin.Member{
+			Name: name, Incarnation: known.Incarnation, State: known.State, Witness: n.cfg.Spec.Members[name].Witness,
+			Voter: slices.Contains(view.Voters, genleader.Member{Name: name, Incarnation: known.Incarnation}),
+		}
+		if found, ok := n.found.Load().Find(name); ok {
+			m.Addr = found.Addr
+		}
+		if m.State == "" {
+			m.State = "unknown"
+		}
+		members = append(members, m)
+	}
+	return members
+}
+
+// groupStatus says where a group is meant to be and how far its active has come.
+func groupStatus(name string, o planner.Order, instances []controller.Instance) admin.Group {
+	g := admin.Group{Name: name, Epoch: o.Epoch, Standby: []string{}, Phase: "idle"}
+	for _, s := range o.Standby {
+		g.Standby = append(g.Standby, s.Member)
+	}
+	if o.Active == nil {
+		return g
+	}
+	g.Active = o.Active.Member
+	g.Start = app.Start{Kind: o.Active.Kind, From: o.Active.From}.String()
+	g.Phase = "starting"
+	for _, i := range instances {
+		if i.Seat == o.Active.Seat && i.Epoch == o.Active.Epoch && i.Role == app.Active {
+			g.Phase = i.Phase.String()
+		}
+	}
+	return g
+}
