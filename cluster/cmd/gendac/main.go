@@ -25,6 +25,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gendac/gendac/cluster/member"
+	"github.com/gendac/gendac/cluster/node"
+	"github.com/gendac/gendac/cluster/remoting"
 	"github.com/gendac/gendac/cluster/spec"
 )
 
@@ -81,7 +83,10 @@ func isUsage(err error) bool {
 	var badUse usageError
 	var badSpec *spec.Error
 	var badMember *member.Error
-	return errors.As(err, &badUse) || errors.As(err, &badSpec) || errors.As(err, &badMember)
+	var badNode *node.Error
+	var badConfig *remoting.ConfigError
+	return errors.As(err, &badUse) || errors.As(err, &badSpec) || errors.As(err, &badMember) ||
+		errors.As(err, &badNode) || errors.As(err, &badConfig)
 }
 
 func rootCommand() *cobra.Command {

@@ -39,7 +39,8 @@ func nodeCommand() *cobra.Command {
 		Long: `node runs one member of the cluster that the specification describes. Its applications are OS processes: each needs a
 command in the specification. The process finds in its environment why it runs: GENDAC_START (normal, failover, takeover,
 restart), GENDAC_FROM (the member that was active before), GENDAC_EPOCH (rises with every activation; give it to whoever must
-refuse a predecessor) and GENDAC_ROLE (active, standby).
+refuse a predecessor), GENDAC_ROLE, GENDAC_INSTANCE and GENDAC_MEMBER. It runs on the active member only; a standby is ready to
+start it. It is killed when its member dies, is paused, or loses its lease.
 
 The member stops in order on SIGINT and SIGTERM: its applications first, then it leaves the cluster. A second signal ends it
 at once.`,
@@ -77,12 +78,13 @@ func runNode(ctx context.Context, f nodeFlags, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
+	cfg.Logger.Info("running", slog.String("member", f.name), slog.String("admin", n.Admin()))
 	var ended error
 	select {
 	case <-ctx.Done():
 		cfg.Logger.Info("stopping")
 	case <-n.Done():
-		ended = errors.New("node: the member ended by itself; its log says why")
+		ended = fmt.Errorf("node: %w", n.Err())
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), stopWithin(cfg.Spec))
 	defer cancel()

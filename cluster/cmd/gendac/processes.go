@@ -23,7 +23,9 @@ func processes(s *spec.Spec) (app.Registry, error) {
 	}
 	apps := app.Registry{}
 	for name, a := range s.Applications {
-		apps[name] = osproc.New(osproc.Config{Command: a.Command, Dir: a.Dir, Env: a.Env, Guard: []string{self, guardWord}})
+		apps[name] = osproc.App(osproc.Config{
+			Command: a.Command, Dir: a.Dir, Env: a.Env, StopTimeout: a.StopTimeout.Std(), Guard: []string{self, guardWord},
+		})
 	}
 	return apps, nil
 }
@@ -34,5 +36,5 @@ func guard(args []string) (status int, ok bool) {
 	if len(args) == 0 || args[0] != guardWord {
 		return 0, false
 	}
-	return osproc.GuardMain(args[1:]), true
+	return osproc.GuardMain(args[1:], os.Stdin), true
 }
