@@ -22,7 +22,9 @@ const (
 	stopped                    // has told them, or has given up telling
 )
 
-func (p localPhase) String() string { return [...]string{"serving", "stopping", "telling", "stopped"}[p] }
+func (p localPhase) String() string {
+	return [...]string{"serving", "stopping", "telling", "stopped"}[p]
+}
 
 const (
 	// retryPublish is how long a member waits before it tells a report again that nobody has acknowledged.
