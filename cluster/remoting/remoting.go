@@ -149,6 +149,12 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 	r.out = &writers{
 		system: system, dial: dialOptions(creds), current: map[string]*writer{},
 		lost: func(addr string) { r.tell(outLost{addr}) },
+		failed: func(addr string, err error) {
+			r.stats.failures.Add(1)
+			if r.warn.allow("connect " + addr) {
+				r.log.Warn("remoting: somebody listens there, but cannot be connected", "addr", addr, "err", err)
+			}
+		},
 	}
 	g := newGateway(r)
 	props := actor.PropsFromProducer(func() actor.Actor { return g })

@@ -13,14 +13,15 @@ type Stats struct {
 	Stale       uint64 // envelopes outside a session, or for another incarnation
 	Panics      uint64 // handlers and streams that panicked
 	Refused     uint64 // hellos turned away
+	Failures    uint64 // connections that could not be made, or did not pass the handshake
 }
 
-type counters struct{ foreign, unsupported, stale, panics, refused atomic.Uint64 }
+type counters struct{ foreign, unsupported, stale, panics, refused, failures atomic.Uint64 }
 
 // Stats returns the present counts.
 func (r *Remoting) Stats() Stats {
 	c := &r.stats
-	return Stats{c.foreign.Load(), c.unsupported.Load(), c.stale.Load(), c.panics.Load(), c.refused.Load()}
+	return Stats{c.foreign.Load(), c.unsupported.Load(), c.stale.Load(), c.panics.Load(), c.refused.Load(), c.failures.Load()}
 }
 
 // A limiter lets one through per period and key, so that a stranger cannot fill the log.

@@ -27,7 +27,8 @@ const (
 type writers struct {
 	system *actor.ActorSystem
 	dial   []grpc.DialOption
-	lost   func(addr string) // the present connection to addr ended, and we did not mean it
+	lost   func(addr string)            // the present connection to addr ended, and we did not mean it
+	failed func(addr string, err error) // a connection could not be made
 
 	mu      sync.Mutex
 	current map[string]*writer
@@ -156,6 +157,7 @@ func (w *writer) run() {
 func (w *writer) converse(conn *grpc.ClientConn) {
 	stream, err := w.connect(conn)
 	if err != nil {
+		w.all.failed(w.addr, err)
 		return
 	}
 	w.all.live.Go(func() { // whatever the peer sends here, only the end matters
