@@ -14,21 +14,38 @@
 //	 |                             Failed (too many restarts)     | goal: absent
 //	 +------------------------------------------------------------+
 //
-// The complete table of what may follow, which a test compares with every state the machine can reach (a phase that an
-// event leaves alone is always possible and not listed; any phase may jump further when the next goal is waiting already):
+// This is every change of phase an event can make; a test explores all states and compares. What is not listed leaves the
+// phase alone, and a step goes on to the next phase where the goal asks for it and no callback is needed. An active entry
+// whose lease term is not held any more takes any event as Lapsed.
 //
-//	Idle       Goal         Starting
-//	Starting   Started      Running Quiescing Stopping
-//	Starting   StartFailed  Idle Starting Stopping Failed
-//	Starting   Exited       Idle Starting Failed
-//	Starting   Expired      Idle Starting Failed
+//	failed    Goal         -> idle starting
+//	failed    Shutdown     -> idle
+//	idle      Goal         -> starting
+//	quiesced  Exited       -> idle
+//	quiesced  Goal         -> idle starting
+//	quiesced  Shutdown     -> idle
+//	quiescing Exited       -> idle starting
+//	quiescing Expired      -> idle starting
+//	quiescing Stopped      -> idle quiesced starting
+//	running   Broke        -> stopping
+//	running   Exited       -> failed starting
+//	running   Goal         -> quiescing starting stopping
+//	running   Lapsed       -> stopping
+//	running   Shutdown     -> stopping
+//	starting  Exited       -> failed idle
+//	starting  Expired      -> failed idle
+//	starting  StartFailed  -> failed idle stopping
+//	starting  Started      -> quiescing running stopping
+//	stopping  Exited       -> failed idle starting
+//	stopping  Expired      -> failed idle starting
+//	stopping  Stopped      -> failed idle starting
 //
 // # Promises
 //
 // The Context of a role is left, and so never Active again, before App.Stop is called and before any report of a phase
 // other than Starting and Running. A report of Idle, Quiesced or Failed therefore means that nothing of this instance can
-// act under that epoch any more, and no later goal brings that epoch back: a goal to be active needs an epoch higher than
-// every one that was left. Between two entries into a role there is always a Stop, except from standby to active, which is
+// act under the epochs it was active under so far, and no later goal brings one back: a goal to be active needs an epoch
+// higher than every one that was left. Between two entries into a role there is always a Stop, except from standby to active, which is
 // a second Start on the same value. A crash is restarted in place under its epoch, at most MaxRestarts times Within.
 //
 // A callback that exceeds its deadline cannot be interrupted. The instance is abandoned: its Context is left, its actor is

@@ -110,8 +110,8 @@ func (p *Phase) UnmarshalText(text []byte) error {
 }
 
 // A Report is where an instance is. One is made on every change of phase, role, epoch or error, in order; an Idle that is
-// left within the same step is not reported. Idle, Quiesced and Failed promise that nothing of this instance is, or will
-// ever be, Active under this or an earlier epoch.
+// left within the same step is not reported. Idle, Quiesced and Failed promise that every activation begun here so far is
+// over: nothing of this instance is, or will ever be, Active under its epoch again.
 type Report struct {
 	Instance string
 	Phase    Phase

@@ -1,0 +1,226 @@
+package appctrl
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/behaviours/lease"
+)
+
+// alphabet is every event that makes a difference to s, under small epochs and terms.
+func alphabet(s State) []Event {
+	evs := []Event{
+		Lapsed{Term: 1}, Shutdown{}, Started{Gen: s.Gen}, StartFailed{Gen: s.Gen, Err: "e"}, Stopped{Gen: s.Gen, Handover: []byte("h")},
+		Stopped{Gen: s.Gen, Err: "e"}, Broke{Gen: s.Gen, Reason: "e"}, Exited{Gen: s.Born, Reason: "e"},
+		Expired{Gen: s.Gen, What: StartDeadline}, Expired{Gen: s.Gen, What: StopDeadline},
+	}
+	for epoch := uint64(1); epoch <= 3; epoch++ {
+		for _, w := range []Want{Absent, Standby, Active, Quiesce} {
+			for term := max(s.Goal.Term, 1); term <= 2; term++ { // a member's terms never decrease
+				evs = append(evs, Goal{Want: w, Epoch: epoch, Term: term})
+			}
+		}
+	}
+	return evs
+}
+
+// key tells states apart that may behave differently. Errors and generations count only as far as they are compared.
+func key(s State) string {
+	return fmt.Sprint(s.Phase, s.Role, s.Epoch, s.Goal.Want, s.Goal.Epoch, s.Goal.Term, s.Acted, s.Spent, s.Lapsed, s.Down, s.Ended,
+		s.Term, s.Then, s.Born != 0, s.Entered, s.Cut, s.Broken, s.Ran.Kind, s.Ran.Role, s.Ran.Epoch, len(s.Restarts))
+}
+
+// reachable explores every state and returns, by "phase event", the phases that may follow other than the same one.
+func reachable() map[string]map[string]bool {
+	found, seen := map[string]map[string]bool{}, map[string]bool{}
+	first := New("i", Limits{StartTimeout: time.Second, StopTimeout: time.Second, MaxRestarts: 1, Within: time.Hour})
+	todo := []State{first}
+	seen[key(first)] = true
+	for len(todo) > 0 {
+		s := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, ev := range alphabet(s) {
+			for held := lease.Term(0); held <= 2; held++ {
+				next, _ := Step(s, Input{At: time.Unix(0, 0), Held: held, Event: ev})
+				if next.Phase != s.Phase && held >= max(s.Goal.Term, 1) && !changed(s, held) {
+					from := s.Phase.String() + " " + strings.TrimPrefix(fmt.Sprintf("%T", ev), "appctrl.")
+					if found[from] == nil {
+						found[from] = map[string]bool{}
+					}
+					found[from][next.Phase.String()] = true
+				}
+				if k := key(next); !seen[k] {
+					seen[k] = true
+					todo = append(todo, next)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// changed says whether the lease moved under an active entry: that acts like Lapsed on any event, and the diagram says so
+// once.
+func changed(s State, held lease.Term) bool {
+	return s.Role == app.Active && s.Phase == Running && (s.Term != held || s.Term <= s.Lapsed)
+}
+
+func TestTheDiagramIsWhatTheMachineDoes(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var promised []string
+	for line := range strings.Lines(string(doc)) {
+		if fields := strings.Fields(strings.TrimPrefix(line, "//")); len(fields) > 3 && fields[2] == "->" && fields[0] != "goal:" {
+			if slices.Contains(phases[:], fields[0]) {
+				promised = append(promised, strings.Join(fields, " "))
+			}
+		}
+	}
+	var done []string
+	found := reachable()
+	for _, from := range slices.Sorted(maps.Keys(found)) {
+		done = append(done, from+" -> "+strings.Join(slices.Sorted(maps.Keys(found[from])), " "))
+	}
+	slices.Sort(promised)
+	if !slices.Equal(done, promised) {
+		t.Errorf("the machine does\n%s\n\nthe package doc says\n%s", strings.Join(done, "\n"), strings.Join(promised, "\n"))
+	}
+}
+
+// referee watches the effects of one run and knows what must never happen.
+type referee struct {
+	t       *rapid.T
+	seen    uint64    // highest epoch of any goal
+	acted   uint64    // epoch of the latest activation begun
+	spent   uint64    // the same, once a report said that it is over
+	inside  *app.Role // the role entered and not left
+	calling bool      // a callback is under way
+	alive   bool      // a value exists
+	told    Report
+}
+
+func (r *referee) judge(fx []Effect) {
+	for _, f := range fx {
+		switch f := f.(type) {
+		case SpawnInstance:
+			r.must(!r.alive, "two values at once: %v", f)
+			r.alive = true
+		case EnterRole:
+			r.must(r.alive && !r.calling, "%v without a free value", f)
+			r.must(r.inside == nil || *r.inside == app.Standby && f.Start.Role == app.Active, "%v without a leave", f)
+			r.must(f.Start.Epoch >= r.seen, "%v after epoch %d was seen", f, r.seen)
+			r.must(f.Start.Role == app.Standby || f.Start.Epoch > r.spent, "%v after epoch %d was reported as over", f, r.spent)
+			r.inside, r.calling = &f.Start.Role, true
+			if f.Start.Role == app.Active {
+				r.acted = f.Start.Epoch
+			}
+		case LeaveRole:
+			r.must(r.inside != nil && !r.calling, "%v of no role", f)
+			r.inside, r.calling = nil, true
+		case KillInstance:
+			r.must(r.alive, "%v of no value", f)
+			r.must(f.Abandon == r.calling, "%v, callback under way: %v", f, r.calling)
+			r.alive, r.inside, r.calling = false, nil, false
+		case Tell:
+			r.must(f.Report.differs(r.told), "%v twice", f)
+			r.told = f.Report
+			if p := f.Report.Phase; p == Idle || p == Quiesced || p == Failed {
+				r.must(r.inside == nil, "%v inside a role", f)
+				r.spent = r.acted
+			}
+		case Revoke, Arm, Disarm, End:
+		}
+	}
+}
+
+func (r *referee) must(ok bool, format string, args ...any) {
+	if !ok {
+		r.t.Fatalf(format, args...)
+	}
+}
+
+func TestAnyOrderOfEventsIsSafeAndConverges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := New("i", Limits{MaxRestarts: 2, Within: time.Minute})
+		r := &referee{t: t}
+		at, held := time.Unix(0, 0), lease.Term(1)
+		step := func(ev Event) {
+			// The outcome of a callback ends it, whether or not the core is still interested.
+			switch ev := ev.(type) {
+			case Started:
+				r.calling = r.calling && ev.Gen != s.Gen
+			case StartFailed, Stopped:
+				r.calling = false
+			case Exited:
+				r.calling = r.calling && ev.Gen != s.Born
+			case Goal:
+				r.seen = max(r.seen, ev.Epoch)
+			}
+			var fx []Effect
+			s, fx = Step(s, Input{At: at, Held: held, Event: ev})
+			r.judge(fx)
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "events") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "s")) * time.Second)
+			if rapid.IntRange(0, 9).Draw(t, "lease") == 0 {
+				held++
+			}
+			ev := rapid.SampledFrom(possible(s, r.calling, held)).Draw(t, "event")
+			step(ev)
+		}
+		for r.calling { // from here on every callback succeeds
+			if s.Phase == Starting {
+				step(Started{Gen: s.Gen})
+			} else {
+				step(Stopped{Gen: s.Gen})
+			}
+		}
+		if !met(s, held) {
+			t.Fatalf("rests %v %v e%d err=%q, wants %v (spent e%d)", s.Phase, s.Role, s.Epoch, s.Err, s.Goal, s.Spent)
+		}
+	})
+}
+
+// possible is what may happen next: any goal, and outcomes only of what is under way.
+func possible(s State, calling bool, held lease.Term) []Event {
+	evs := []Event{Lapsed{Term: held - 1}, Broke{Gen: s.Gen, Reason: "b"}, Expired{Gen: s.Gen - 1, What: StartDeadline}, Started{Gen: s.Gen - 1}}
+	if s.Born != 0 {
+		evs = append(evs, Exited{Gen: s.Born, Reason: "x"})
+	}
+	if calling && s.Phase == Starting {
+		evs = append(evs, Started{Gen: s.Gen}, Started{Gen: s.Gen}, StartFailed{Gen: s.Gen, Err: "s"}, Expired{Gen: s.Gen, What: StartDeadline})
+	} else if calling {
+		evs = append(evs, Stopped{Gen: s.Gen, Handover: []byte("h")}, Stopped{Gen: s.Gen, Err: "s"}, Expired{Gen: s.Gen, What: StopDeadline})
+	}
+	for _, w := range []Want{Absent, Standby, Active, Quiesce} {
+		for _, epoch := range []uint64{s.Goal.Epoch, s.Goal.Epoch + 1, max(s.Goal.Epoch, 1) - 1} {
+			evs = append(evs, Goal{Want: w, Epoch: epoch, Term: held})
+		}
+	}
+	return evs
+}
+
+// met says whether s rests where its goal wants it, or where it must because the goal's epoch is over.
+func met(s State, held lease.Term) bool {
+	switch s.Goal.Want {
+	case Absent:
+		return s.Phase == Idle
+	case Standby:
+		return s.Phase == Failed || s.Phase == Running && s.Role == app.Standby
+	case Active:
+		over := s.Goal.Epoch <= s.Spent || s.Term != held
+		return s.Phase == Running && s.Role == app.Active && s.Epoch == s.Goal.Epoch || over && s.Phase != Starting
+	default:
+		return s.Phase == Quiesced || s.Phase == Idle || s.Phase == Failed
+	}
+}
