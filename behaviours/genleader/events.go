@@ -82,9 +82,10 @@ func (leaving) event()    {}
 func (flushed) event()    {}
 func (woke) event()       {}
 
-func (started) String() string      { return "started" }
-func (e linkUp) String() string     { return "link up " + e.member.String() }
-func (e linkDown) String() string   { return fmt.Sprintf("link down %v refused=%v", e.member, e.refused) }
+func (started) String() string    { return "started" }
+func (e linkUp) String() string   { return "link up " + e.member.String() }
+func (e linkDown) String() string { return fmt.Sprintf("link down %v refused=%v", e.member, e.refused) }
+
 func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
 func (e called) String() string     { return fmt.Sprintf("call %d %q", e.seq, e.request) }
 func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
@@ -193,6 +194,7 @@ func (e takeImage) String() string { return fmt.Sprintf("take image at %d", e.in
 func (e memberDown) String() string {
 	return fmt.Sprintf("member down %v: %v", e.who, e.reason)
 }
+
 func (e resolve) String() string     { return fmt.Sprintf("resolve %d %q %v", e.seq, e.reply, e.err) }
 func (e extendLease) String() string { return "extend lease" }
 func (leaseEnded) String() string    { return "lease ended" }

@@ -167,7 +167,6 @@ func (w *world) call(name, message string, timeout time.Duration) uint64 {
 // take steps one event, now or, in a paused process, when it goes on.
 
 func (h *host) take(ev event) {
-
 	if h.gone || h.ended != nil {
 		return
 	}

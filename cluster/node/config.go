@@ -86,4 +86,5 @@ func (h hostLogger) Enabled(ctx context.Context, level slog.Level) bool {
 func (h hostLogger) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return hostLogger{h.Handler.WithAttrs(attrs)}
 }
+
 func (h hostLogger) WithGroup(name string) slog.Handler { return hostLogger{h.Handler.WithGroup(name)} }
