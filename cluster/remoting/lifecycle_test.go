@@ -21,10 +21,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// An actor system keeps one goroutine for its dead-letter throttle and one for its event stream, for ever.
-		goleak.IgnoreAnyFunction("github.com/asynkron/protoactor-go/actor.NewThrottle.func1.1"),
-		goleak.IgnoreAnyFunction("github.com/asynkron/protoactor-go/actor.NewThrottleWithLogger.func1"))
+	if os.Getenv(childVariable) != "" {
+		childMain()
+		return
+	}
+	goleak.VerifyTestMain(m)
 }
 
 func TestUsedPortIsAnAddressError(t *testing.T) {
@@ -149,7 +150,12 @@ func TestLostConnectionsOfTheLivingAreNotTold(t *testing.T) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	eventuallyWithin(t, patience, what, ok)
+}
+
+func eventuallyWithin(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

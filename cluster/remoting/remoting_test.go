@@ -30,7 +30,10 @@ func quietSystem() *actor.ActorSystem {
 		level = slog.LevelDebug
 	}
 	h := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})
-	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(h) }))
+	return actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(h) }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond), // its goroutine lives that long after a dead letter
+	)
 }
 
 func startNode(t testing.TB, cfg Config) *node {

@@ -1,0 +1,63 @@
+package remoting
+
+import (
+	"testing"
+	"time"
+)
+
+// echo answers every "ping" envelope of a pair.
+func benchPair(b *testing.B, kind string, h func(n *node) func(Peer, []byte)) (*node, *node) {
+	b.Helper()
+	x, y := startNode(b, Config{Name: "a"}), startNode(b, Config{Name: "b"})
+	x.Handle(kind, h(x))
+	y.Handle(kind, h(y))
+	acquaint(x, y)
+	x.await(b, "up b")
+	y.await(b, "up a")
+	return x, y
+}
+
+// BenchmarkRoundTrip is one envelope there and one back, one at a time.
+func BenchmarkRoundTrip(b *testing.B) {
+	back := make(chan struct{}, 1)
+	x, _ := benchPair(b, "echo", func(n *node) func(Peer, []byte) {
+		if n.cfg.Name == "b" {
+			return func(p Peer, body []byte) { _ = n.Send(p.Name, "echo", body) }
+		}
+		return func(Peer, []byte) { back <- struct{}{} }
+	})
+	body := make([]byte, 100)
+	for b.Loop() {
+		if err := x.Send("b", "echo", body); err != nil {
+			b.Fatal(err)
+		}
+		<-back
+	}
+}
+
+// BenchmarkOneWay is envelopes of 100 bytes as fast as they go, until the last is handled.
+func BenchmarkOneWay(b *testing.B) {
+	const last = 200_000
+	done := make(chan struct{}, 1)
+	n := 0
+	x, _ := benchPair(b, "flood", func(*node) func(Peer, []byte) {
+		return func(Peer, []byte) {
+			if n++; n == last {
+				n = 0
+				done <- struct{}{}
+			}
+		}
+	})
+	body := make([]byte, 100)
+	start, rounds := time.Now(), 0
+	for b.Loop() {
+		for range last {
+			for x.Send("b", "flood", body) != nil {
+				time.Sleep(time.Millisecond) // backlog
+			}
+		}
+		<-done
+		rounds++
+	}
+	b.ReportMetric(float64(rounds*last)/time.Since(start).Seconds(), "envelopes/s")
+}
