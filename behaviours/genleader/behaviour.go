@@ -15,7 +15,8 @@ type Behaviour interface {
 	// FromLeader runs on every member, the leader included, in one order, once a majority has the broadcast. Its reply
 	// reaches the caller unless the answer that broadcast it had a reply of its own.
 	FromLeader(e *Election, msg []byte) (reply []byte)
-	// HandleDown runs on the leader when a member is gone; its answer may broadcast.
+	// HandleDown runs on the leader when a member's process is known to be gone (ErrGone) or has left (ErrLeft); its
+	// answer may broadcast. A member that is only silent is not down: see View.
 	HandleDown(e *Election, who Member, reason error) Answer
 	// HandleCall, HandleCast and HandleInfo serve the local instance, as in a gen_server.
 	HandleCall(e *Election, req any) (reply any, err error)

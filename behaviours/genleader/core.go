@@ -75,6 +75,7 @@ type core struct {
 	eager                                                            int // quick campaigns left
 
 	view    View
+	stale   bool // something that the view shows may have changed
 	problem string
 	outbox  map[string][]*wire.Packet
 	out     []effect
@@ -110,6 +111,12 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 // step absorbs one event at one instant and returns what to do about it, in order.
 func step(c *core, in input) (*core, []effect) {
 	c.now, c.out = in.at, nil
+	switch in.event.(type) {
+	case called, abandoned, castMade, handled, flushed, received:
+		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
+	default:
+		c.stale = true
+	}
 	switch ev := in.event.(type) {
 	case started:
 		c.seek()
@@ -194,9 +201,12 @@ func (c *core) finish() {
 		c.wakeAt = next
 		c.emit(setTimer{at: next})
 	}
-	if view := c.look(); !view.equal(c.view) {
-		c.view = view
-		c.emit(announce{view: view})
+	if c.stale {
+		c.stale = false
+		if view := c.look(); !view.equal(c.view) {
+			c.view = view
+			c.emit(announce{view: view})
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func (c *core) synced(ev synced) {
 	if err := c.propose(&wire.Record{What: &wire.Record_Sync{Sync: sync}}); err != nil || ev.to != nil {
 		return
 	}
-	c.phase = Leading
+	c.phase, c.stale = Leading, true
 	for _, a := range c.backlog {
 		c.emit(a)
 	}

@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -130,6 +131,7 @@ func (c *core) admit(joiner Member) {
 
 // changeElectorate applies a committed change. Names of the outgoing electorate are kept until it is left.
 func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
+	c.stale = true
 	c.conf = c.node.ApplyConfChange(cc)
 	change := &wire.Change{}
 	if len(cc.GetContext()) > 0 && proto.Unmarshal(cc.GetContext(), change) == nil {
@@ -160,6 +162,7 @@ func (c *core) checkMemory() {
 		}
 	}
 	if c.leader == 0 && 2*lost > len(c.voterIDs()) {
+		c.stale = true
 		c.problem = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
 	}
 }
@@ -183,9 +186,21 @@ func (c *core) linkUp(who Member) {
 	}
 	c.links[who.Name] = who.Incarnation
 	delete(c.refused, who) // it lives after all
+	c.forgetGone(who.Name)
 	if c.node == nil {
 		c.seek()
 	}
+}
+
+// forgetGone forgets how earlier incarnations of a name ended, once nobody speaks of them.
+func (c *core) forgetGone(name string) {
+	forget := func(who Member, _ bool) bool {
+		_, voter := c.electorate[who.Incarnation]
+		listed := c.rounds != nil && slices.ContainsFunc(c.rounds.former, func(f former) bool { return f.Member == who })
+		return who.Name == name && !voter && !listed
+	}
+	maps.DeleteFunc(c.refused, forget)
+	maps.DeleteFunc(c.left, forget)
 }
 
 func (c *core) linkDown(who Member, refused bool) {
@@ -236,7 +251,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 			c.emit(&ask{term: c.term, request: what.Cast.GetRequest(), cast: true})
 		}
 	case *wire.Packet_Bye:
-		c.left[from] = true
+		c.left[from], c.stale = true, true
 		c.reportDown(from, ErrLeft)
 		if c.leader == from.Incarnation {
 			c.suspectLeader()
@@ -268,7 +283,7 @@ func (c *core) leave() {
 }
 
 func (c *core) depart() {
-	c.leaveBy, c.phase = time.Time{}, Departed
+	c.leaveBy, c.phase, c.stale = time.Time{}, Departed, true
 	for _, name := range c.voters {
 		c.post(name, &wire.Packet{What: &wire.Packet_Bye{Bye: &wire.Bye{}}})
 	}

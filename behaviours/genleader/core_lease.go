@@ -64,6 +64,7 @@ func (c *core) beat() {
 	if c.rounds == nil {
 		return
 	}
+	c.stale = true // whoever is silent shows by the time that passes
 	c.node.Tick()
 	c.touch()
 	if c.observeRole(); c.rounds == nil {
@@ -183,6 +184,7 @@ func (c *core) ackHeard(from Member, a *wire.Ack) {
 	if h.acked == 0 && a.GetAckedOlder() {
 		h.older = c.now.Add(-time.Duration(a.GetSinceOlder()))
 	}
+	c.stale = c.stale || h.leased != a.GetLeased()
 	h.ack(mark{round: min(a.GetRound(), c.rounds.round), stamp: a.GetStamp(), at: c.now}, a.GetLeased())
 	c.settleFence()
 }

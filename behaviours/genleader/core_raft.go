@@ -40,7 +40,7 @@ func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 		return
 	}
 	c.node, c.log, c.applied = node, storage, applied
-	c.phase, c.seekAt = Leaderless, time.Time{}
+	c.phase, c.seekAt, c.stale = Leaderless, time.Time{}, true
 	c.contact()
 	c.touch()
 }
@@ -179,6 +179,8 @@ func (c *core) observeRole() {
 	status := c.node.BasicStatus()
 	leads := status.RaftState == raft.StateLeader
 	changed := status.GetTerm() != c.term
+	was := c.phase
+	c.stale = c.stale || changed || status.Lead != c.leader
 	c.term, c.leader = status.GetTerm(), status.Lead
 	switch {
 	case c.phase == Departed:
@@ -196,6 +198,7 @@ func (c *core) observeRole() {
 			c.phase = Leaderless
 		}
 	}
+	c.stale = c.stale || c.phase != was
 }
 
 func (c *core) applyEntry(entry *raftpb.Entry) {
@@ -309,6 +312,7 @@ func (c *core) adopt(snapshot *raftpb.Snapshot) {
 		c.emit(fail{reason: fmt.Errorf("genleader: the leader's snapshot is not readable: %w", err)})
 		return
 	}
+	c.stale = true
 	c.conf, c.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
 	c.imaged, c.sync = c.applied, image.GetSync()
 	c.electorate = map[uint64]string{}
