@@ -104,7 +104,7 @@ func (t *turn) goal(g Goal) {
 	if g.Epoch > t.Goal.Epoch {
 		t.Restarts = nil
 	}
-	t.Goal = g
+	t.Goal, t.Then = g, Idle // having given up was an answer to the earlier goal
 	if t.Phase == Failed || t.Phase == Idle {
 		t.Phase, t.Role, t.Err = Idle, app.Standby, ""
 	}
