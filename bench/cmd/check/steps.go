@@ -89,9 +89,10 @@ func (r *runner) generated() error {
 	return nil
 }
 
-// generatedFiles returns the contents of the Go files that a generator wrote, by path.
+// generatedFiles returns the contents of the Go files that a generator wrote, by path, but for the generator's version.
 func (r *runner) generatedFiles() (map[string][]byte, error) {
 	mark := regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+	compiler := regexp.MustCompile(`(?m)^// .*protoc.*$`)
 	files := map[string][]byte{}
 	err := r.walk(func(p string) error {
 		if !strings.HasSuffix(p, ".go") {
@@ -99,7 +100,7 @@ func (r *runner) generatedFiles() (map[string][]byte, error) {
 		}
 		text, err := os.ReadFile(r.path(p))
 		if err == nil && mark.Match(text) {
-			files[p] = text
+			files[p] = compiler.ReplaceAll(text, nil) // another release of protoc is no other source
 		}
 		return err
 	})
