@@ -104,7 +104,7 @@ func (c *cluster) kill() {
 func (c *cluster) dead() error {
 	for name, m := range c.running {
 		if !m.alive() {
-			return fmt.Errorf("member %s ended: %v: %s", name, m.err, strings.Join(tail(m.log, 1), ""))
+			return fmt.Errorf("member %s ended: %s: %s", name, m.cmd.ProcessState, strings.Join(tail(m.log, 1), ""))
 		}
 	}
 	return nil
