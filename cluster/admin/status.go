@@ -24,7 +24,7 @@ type Status struct {
 
 // A Discovery says where the member's list of addresses comes from and whether it is up to date.
 type Discovery struct {
-	Kind   string `json:"kind"`   // static, consul, memory
+	Kind   string `json:"kind"`   // static, memory, "consul ADDR"
 	Source string `json:"source"` // connected or unreachable; unreachable keeps the last list
 	Err    string `json:"err,omitempty"`
 }

@@ -130,6 +130,8 @@ func Sort(members []Member) {
 
 // A Discovery finds the other members. It is safe for several goroutines.
 type Discovery interface {
+	// String names the kind of discovery, for people: "static", "consul 127.0.0.1:8500".
+	String() string
 	// Join announces self and starts to watch. ctx bounds the joining only: once Join has returned, the session lives
 	// until Leave, whatever happens to ctx and to the source.
 	//

@@ -75,7 +75,8 @@ func Start(cfg Config) (*Node, error) {
 	n.cfg.Logger = cfg.Logger.With(slog.String("node", cfg.Name))
 	n.found.Store(&member.View{})
 	if err := n.assemble(); err != nil {
-		n.teardown(endTimeout)
+		n.stopping.Store(true) // what ends now does not end by itself
+		n.end(err, endTimeout)
 		return nil, err
 	}
 	return n, nil

@@ -30,6 +30,7 @@ func (n *Node) Status() admin.Status {
 		status.Alarms = append(status.Alarms, view.Problem)
 	}
 	instances := controller.Instances(n.dict)
+	instances = slices.DeleteFunc(instances, func(i controller.Instance) bool { return gone(i.Seat, society) })
 	for _, i := range instances {
 		status.Instances = append(status.Instances, admin.Instance{
 			Name: i.Instance, Member: i.Member, Role: i.Role.String(), Phase: i.Phase.String(),
@@ -41,6 +42,12 @@ func (n *Node) Status() admin.Status {
 		status.Groups = append(status.Groups, groupStatus(g.Name, orders[g.Name], instances))
 	}
 	return status
+}
+
+// gone says whether what a seat reported last is history: it is dead or has left, or is no longer spoken of.
+func gone(seat planner.Seat, society controller.Society) bool {
+	i := slices.IndexFunc(society.Members, func(m controller.SocietyMember) bool { return m.Seat == seat })
+	return len(society.Members) > 0 && (i < 0 || society.Members[i].State == planner.Dead.String() || society.Members[i].State == planner.Left.String())
 }
 
 // roleOf gives the group's phase the usual word of elections.
@@ -62,7 +69,7 @@ func (n *Node) leaseLeft() int64 {
 
 func (n *Node) discovery() admin.Discovery {
 	found := n.found.Load()
-	d := admin.Discovery{Source: found.Source.String()}
+	d := admin.Discovery{Kind: n.cfg.Discovery.String(), Source: found.Source.String()}
 	if found.Err != nil {
 		d.Err = found.Err.Error()
 	}

@@ -100,6 +100,9 @@ func (c config) validate() error {
 	return nil
 }
 
+// String names the kind of discovery and the agent.
+func (c config) String() string { return "consul " + c.addr }
+
 // Join registers self and reads who is there. While Consul does not answer it tries again until ctx ends (after 3 s, if
 // ctx has no deadline), and then returns an error that names the address and the last failure.
 func (c config) Join(ctx context.Context, self member.Member) (member.Session, error) {

@@ -66,6 +66,9 @@ func (b *Board) publish() {
 
 type discovery struct{ board *Board }
 
+// String names the kind of discovery.
+func (d discovery) String() string { return "memory" }
+
 func (d discovery) Join(ctx context.Context, self member.Member) (member.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

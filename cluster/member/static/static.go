@@ -20,6 +20,9 @@ type list map[string]string
 
 var _ member.Discovery = list(nil)
 
+// String names the kind of discovery.
+func (l list) String() string { return "static" }
+
 // Join checks that the list is usable and that self stands in it with the same address: the others will dial what the
 // list says, so a difference would leave this member unreachable.
 func (l list) Join(ctx context.Context, self member.Member) (member.Session, error) {
