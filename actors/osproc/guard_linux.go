@@ -18,7 +18,7 @@ import (
 )
 
 // The lines a member writes to its guard: until N (nanoseconds of CLOCK_MONOTONIC, zero means no deadline), term, kill.
-// The guard answers once, on statusFD: started PID, or failed and why.
+// The guard answers on statusFD: ready, when it is up, and after the first line started PID, or failed and why.
 const (
 	lineUntil = "until"
 	lineTerm  = "term"
@@ -61,6 +61,7 @@ func GuardMain(args []string, stdin io.Reader) int {
 
 	g := &guard{lines: make(chan string), signals: signals, exits: make(chan int, 1)}
 	go g.read(stdin)
+	fmt.Fprintln(status, "ready")
 	first, ok := <-g.lines
 	if !ok || !strings.HasPrefix(first, lineUntil) || !g.obey(first) || g.late() {
 		fmt.Fprintln(status, "failed no time left to run")

@@ -39,8 +39,7 @@ type child struct {
 
 // launch starts the command under a guard. The command runs when launch returns nil.
 func launch(ctx *app.Context, cfg Config, env []string) (*child, error) {
-	limit, err := firstDeadline(ctx)
-	if err != nil {
+	if _, err := firstDeadline(ctx); err != nil {
 		return nil, err
 	}
 	argv := append(append(append([]string{}, cfg.Guard...), "--"), cfg.Command...)
@@ -53,7 +52,7 @@ func launch(ctx *app.Context, cfg Config, env []string) (*child, error) {
 	}
 	go c.wait(ctx)
 	defer status.Close()
-	if err := c.begin(status, limit); err != nil {
+	if err := c.begin(ctx, status); err != nil {
 		close(c.stopped)
 		c.control.Close() // ends the guard, and with it the command
 		<-c.ended
@@ -117,13 +116,24 @@ func (c *child) spawn(log *slog.Logger) (status *os.File, err error) {
 	return answer[0], nil
 }
 
-// begin lets the command start and reads what became of it.
-func (c *child) begin(status *os.File, limit string) error {
+// begin waits until the guard is up, lets the command start and reads what became of it.
+func (c *child) begin(ctx *app.Context, status *os.File) error {
+	_ = status.SetReadDeadline(time.Now().Add(guardAnswer))
+	answers := bufio.NewReader(status)
+	switch line, err := answers.ReadString('\n'); {
+	case err != nil:
+		return fmt.Errorf("osproc: guard of %s did not get ready: %w", c.name, err)
+	case line != "ready\n":
+		return fmt.Errorf("osproc: guard of %s answered %q, want ready: is Guard right?", c.name, line)
+	}
+	limit, err := firstDeadline(ctx) // now, because a guard takes some milliseconds to start
+	if err != nil {
+		return err
+	}
 	if err := c.tell(limit); err != nil {
 		return fmt.Errorf("osproc: guard of %s: %w", c.name, err)
 	}
-	_ = status.SetReadDeadline(time.Now().Add(guardAnswer))
-	line, err := bufio.NewReader(status).ReadString('\n')
+	line, err := answers.ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("osproc: guard of %s gave no answer: %w", c.name, err)
 	}

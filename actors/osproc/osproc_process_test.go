@@ -45,11 +45,13 @@ func member(script string) {
 	term := l.Extend(time.Now(), time.Now().Add(leaseTime))
 	ctx, _ := app.Enter(app.Entry{Role: app.Active, Epoch: 1, Lease: &l, Term: term,
 		Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
-	a := osproc.App(config(script))()
-	if err := a.Start(ctx, app.Start{Role: app.Active, Epoch: 1}); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
+	go func() {
+		a := osproc.App(config(script))()
+		if err := a.Start(ctx, app.Start{Role: app.Active, Epoch: 1}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}()
 	for {
 		l.Extend(time.Now(), time.Now().Add(leaseTime))
 		time.Sleep(leaseTime / 8)
@@ -183,7 +185,7 @@ func TestEnvironmentIsAsPromised(t *testing.T) {
 }
 
 func TestTermIsHonoured(t *testing.T) {
-	cfg := config(`trap "echo bye; exit 0" TERM; echo $$; while :; do sleep 0.01; done`)
+	cfg := config(`exec 2>/dev/null; trap "echo bye; exit 0" TERM; echo $$; while :; do sleep 0.01; done`)
 	cfg.StopTimeout = 5 * time.Second
 	b := put(t, cfg, app.Start{Role: app.Active, Epoch: 1})
 	ids := pids(t, b.line(t))
@@ -322,7 +324,10 @@ func startMember(t *testing.T) (*exec.Cmd, []int) {
 		t.Fatal(err)
 	}
 	go io.Copy(io.Discard, out) //nolint:errcheck // ends with the member
-	_, msg, _ := strings.Cut(line, `msg="`)
+	_, msg, found := strings.Cut(line, `msg="`)
+	if !found {
+		t.Fatalf("the member printed %q", line)
+	}
 	msg, _, _ = strings.Cut(msg, `"`)
 	return cmd, pids(t, msg)
 }
