@@ -86,7 +86,7 @@ func (t *turn) activate(seat Seat, last *Activation, why string) {
 	o.Epoch, o.Active, o.Previous = next.Epoch, next, nil
 	o.Quiesce, o.Target, o.LostAt = false, Seat{}, time.Time{}
 	o.Standby = slices.DeleteFunc(o.Standby, func(s Seat) bool { return s.Member == seat.Member })
-	if quiesced && t.group.Pair != nil && len(o.Standby) == 0 && !t.gone(last.Seat) {
+	if quiesced && t.group.Pair != nil && len(o.Standby) == 0 && t.fit(o, last.Seat) {
 		o.Previous = last.bare()
 	}
 	t.step("activate "+next.String(), why)
