@@ -156,6 +156,7 @@ func passing(t *testing.T, agent *consultest.Agent) int {
 
 func TestNoChildOutlivesADriverThatWasKilled(t *testing.T) {
 	cmd := command(t, "-rounds", "100")
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // whoever is killed leaves its directory behind
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +165,7 @@ func TestNoChildOutlivesADriverThatWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stdout)
-	for lines.Scan() && !strings.Contains(lines.Text(), "a1 acts") {
+	for lines.Scan() && !strings.Contains(lines.Text(), "started [") {
 	}
 	children := childrenOf(t, cmd.Process.Pid)
 	if len(children) != len(names)+1 {
