@@ -236,6 +236,8 @@ func (r *Remoting) dial(addr string, timeout time.Duration, answer func(Outcome)
 			answer(Accepted)
 		case errors.Is(err, syscall.ECONNREFUSED):
 			answer(Refused)
+		case errors.Is(err, syscall.ECONNRESET):
+			answer(Reset)
 		default:
 			answer(Failed)
 		}

@@ -28,10 +28,10 @@ const (
 	keptRetired     = 8 // incarnations remembered as replaced, per name
 )
 
-// recheckWaits are the pauses between the pings of a check. Their sum bounds a check: 300 ms, and one dial.
+// recheckWaits are the pauses between the tries of a check. Their sum bounds a check: 300 ms, and one dial.
 var recheckWaits = [...]time.Duration{
-	5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond,
-	75 * time.Millisecond, 150 * time.Millisecond,
+	1 * time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 8 * time.Millisecond,
+	15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 180 * time.Millisecond,
 }
 
 // A Link is the state of the link to the peer of one name. The zero Link, given Self, is Down with no known address.
@@ -47,7 +47,7 @@ type Link struct {
 	Theirs      uint64   // the peer's session, as of its last accepted hello
 	Addr        string   // where the peer says it is; what is sent goes there
 	In          uint64   // the inbound connection that carries the peer's messages; only a newer one may take over
-	Try         int      // pings sent in this check
+	Try         int      // pauses made in this check
 	Retired     []uint64 // incarnations that a newer one has replaced
 }
 
@@ -170,6 +170,8 @@ func (l Link) dialled(ev Dialled) (Link, []Effect) {
 			return l.lose(LoseSilent)
 		case Accepted:
 			return l, []Effect{SendPing{l.Addr, l.Incarnation, l.Gen}, Arm{recheckWaits[l.Try], l.Gen}}
+		case Reset:
+			return l, []Effect{Arm{recheckWaits[l.Try], l.Gen}}
 		}
 	case Down, Greeting:
 	}

@@ -67,6 +67,8 @@ func parseEvent(t *testing.T, d *datadriven.TestData, l Link) Event {
 		return Dialled{num("gen", l.Gen), Accepted}
 	case "refused":
 		return Dialled{num("gen", l.Gen), Refused}
+	case "reset":
+		return Dialled{num("gen", l.Gen), Reset}
 	case "failed":
 		return Dialled{num("gen", l.Gen), Failed}
 	case "expired":
@@ -154,6 +156,14 @@ func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev Event) {
 	}
 }
 
+// restart replaces one end by a new incarnation at the same address; what it said before may still arrive.
+func (w *world) restart(t interface{ Fatalf(string, ...any) }, i int) {
+	w.links[i] = Link{Self: w.links[i].Self + 2, Session: 1}
+	w.inbox[i], w.timers[i], w.dials[i], w.up[i], w.admit[i] = nil, nil, nil, 0, false
+	w.step(t, i, Named{addrOf(1 - i)})
+	w.step(t, 1-i, OutLost{addrOf(i)})
+}
+
 // move lets the i-th possible thing happen at one end: a delivery, a dial's answer, a timer.
 func (w *world) move(t interface{ Fatalf(string, ...any) }, i, what int) {
 	switch what {
@@ -186,7 +196,7 @@ func TestLinksConverge(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
 			i := rapid.IntRange(0, 1).Draw(t, "end")
-			switch what := rapid.IntRange(0, 7).Draw(t, "what"); what {
+			switch what := rapid.IntRange(0, 8).Draw(t, "what"); what {
 			case 0, 1, 2:
 				w.move(t, i, what)
 			case 3:
@@ -200,6 +210,8 @@ func TestLinksConverge(t *testing.T) {
 				w.step(t, i, Dialled{w.links[i].Gen, Failed})
 			case 7:
 				w.move(t, i, 0)
+			case 8:
+				w.restart(t, i)
 			}
 		}
 		for range 400 { // well again: everything is delivered before a timer fires

@@ -77,31 +77,24 @@ func TestSendRefusesWhatItCannotCarry(t *testing.T) {
 	_ = b
 }
 
-// TestManyLargeMessages: together far over any message limit.
-func TestManyLargeMessages(t *testing.T) {
+// TestLargeMessagesGoInParts: what waits together is far over gRPC's limit for one message.
+func TestLargeMessagesGoInParts(t *testing.T) {
 	a, b := startNode(t, Config{Name: "a"}), startNode(t, Config{Name: "b"})
 	got := make(chan int, 100)
 	b.Handle("big", func(_ Peer, body []byte) { got <- len(body) })
 	acquaint(a, b)
 	a.await(t, "up b")
-	big := make([]byte, MaxBody)
-	if err := a.Send("b", "big", big); err != nil {
-		t.Fatal(err)
+	sizes := []int{16 << 20}
+	for range 16 {
+		sizes = append(sizes, 1<<20)
 	}
-	sent := []int{len(big)}
-	for range 40 {
-		body := make([]byte, 1<<20)
-		for err := a.Send("b", "big", body); err != nil; err = a.Send("b", "big", body) {
-			if !errors.Is(err, ErrBacklog) {
-				t.Fatal(err)
-			}
-			<-got // room comes with what arrives
-			sent = sent[1:]
+	for _, n := range sizes {
+		if err := a.Send("b", "big", make([]byte, n)); err != nil {
+			t.Fatal(err)
 		}
-		sent = append(sent, len(body))
 	}
 	limit := time.After(patience)
-	for _, want := range sent {
+	for _, want := range sizes {
 		select {
 		case n := <-got:
 			if n != want {
@@ -111,6 +104,37 @@ func TestManyLargeMessages(t *testing.T) {
 			t.Fatal("not all arrived")
 		}
 	}
+}
+
+// TestSlowPeerIsBacklogNotMemory: a peer that handles nothing stops the sender at a bound, and what was accepted arrives.
+func TestSlowPeerIsBacklogNotMemory(t *testing.T) {
+	a, b := startNode(t, Config{Name: "a"}), startNode(t, Config{Name: "b"})
+	hold, got := make(chan struct{}), make(chan struct{}, 1000)
+	b.Handle("slow", func(Peer, []byte) { <-hold; got <- struct{}{} })
+	acquaint(a, b)
+	a.await(t, "up b")
+	body := make([]byte, 4<<20)
+	sent := 0
+	for {
+		err := a.Send("b", "slow", body)
+		if errors.Is(err, ErrBacklog) {
+			break
+		}
+		if err != nil || sent > 200 {
+			t.Fatalf("after %d: %v", sent, err)
+		}
+		sent++
+	}
+	close(hold)
+	limit := time.After(patience)
+	for i := range sent {
+		select {
+		case <-got:
+		case <-limit:
+			t.Fatalf("only %d of %d arrived", i, sent)
+		}
+	}
+	eventually(t, "room again", func() bool { return a.Send("b", "slow", nil) == nil })
 }
 
 func TestForeignClusterIsRefused(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,8 +152,12 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 		lost: func(addr string) { r.tell(outLost{addr}) },
 		failed: func(addr string, err error) {
 			r.stats.failures.Add(1)
+			level := slog.LevelDebug // a peer that dies just now, or is paused
+			if msg := err.Error(); strings.Contains(msg, "tls:") || strings.Contains(msg, "handshake") {
+				level = slog.LevelWarn
+			}
 			if r.warn.allow("connect " + addr) {
-				r.log.Warn("remoting: somebody listens there, but cannot be connected", "addr", addr, "err", err)
+				r.log.Log(context.Background(), level, "remoting: cannot connect", "addr", addr, "err", err)
 			}
 		},
 	}
@@ -270,7 +275,11 @@ func (r *Remoting) envelope(kind string, to uint64, body []byte) *process.Envelo
 }
 
 // tell posts to the gateway.
-func (r *Remoting) tell(msg any) { r.system.Root.Send(r.pid, msg) }
+func (r *Remoting) tell(msg any) {
+	if r.quit.Err() == nil { // afterwards it would be a dead letter
+		r.system.Root.Send(r.pid, msg)
+	}
+}
 
 // Stop says goodbye to the peers, waits a moment for them to hear it, and closes everything; ctx bounds it. No handler runs
 // after it returns. A second call returns nil at once.

@@ -22,7 +22,7 @@ type node struct {
 	moved chan struct{}
 }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 func quietSystem() *actor.ActorSystem {
 	level := slog.LevelError + 1

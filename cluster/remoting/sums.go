@@ -13,9 +13,10 @@ const (
 	Accepted Outcome = iota // somebody listens there
 	Refused                 // the host answered that nobody listens there
 	Failed                  // no answer in time, or no way there
+	Reset                   // cut while it was made: the listener is just being closed
 )
 
-func (o Outcome) String() string { return [...]string{"accepted", "refused", "failed"}[o] }
+func (o Outcome) String() string { return [...]string{"accepted", "refused", "failed", "reset"}[o] }
 
 // Loss says why a session ended.
 type Loss uint8
