@@ -61,7 +61,10 @@ func (c *core) stepRaft(data []byte) {
 	// A former leader that asks for votes is not heard as a leader, or nobody would ever give up on it.
 	_ = c.node.Step(m) // an error says that the message means nothing here, which is a lost message
 	status := c.node.BasicStatus()
-	if (leads && status.Lead == m.GetFrom()) || (status.GetTerm() > c.term && status.RaftState == raft.StateFollower) {
+	if leads && status.Lead == m.GetFrom() {
+		c.contact()
+		c.noteAck(status.GetTerm()) // its answer supports this leader as the answer to a beat does
+	} else if status.GetTerm() > c.term && status.RaftState == raft.StateFollower {
 		c.contact()
 	}
 	c.touch()

@@ -47,7 +47,7 @@ var refusals = []struct {
 	{"no_standby", planner.ErrNoStandby, admin.ErrNoStandby},
 	{"in_transition", planner.ErrInTransition, admin.ErrInTransition},
 	{"target_not_ready", planner.ErrTargetNotReady, admin.ErrTargetNotReady},
-	{"preferred", planner.ErrPreferred, admin.ErrTargetNotReady},
+	{"preferred", planner.ErrPreferred, admin.ErrPreferred},
 	{"conflict", gdict.ErrConflict, admin.ErrInTransition},
 	{"not_leader", controller.ErrNotLeader, admin.ErrNoLeader},
 	{"no_leader", genleader.ErrNoLeader, admin.ErrNoLeader},
