@@ -3,7 +3,6 @@ package controller
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/cluster/planner"
@@ -45,12 +44,6 @@ func reportKey(seat planner.Seat, instance string) string {
 
 func instanceName(group, app string) string { return group + "/" + app }
 
-// groupOf is the group that an instance belongs to.
-func groupOf(instance string) string {
-	group, _, _ := strings.Cut(instance, "/")
-	return group
-}
-
 // encode cannot fail: every record is made of strings, numbers, times and bytes.
 func encode(v any) string {
 	text, err := json.Marshal(v)
@@ -71,6 +64,22 @@ func decodeAll[T any](entries []gdict.Entry) (records []T, bad []string) {
 		records = append(records, record)
 	}
 	return records, bad
+}
+
+func (r reportRecord) String() string {
+	if r.Start == "" {
+		return r.Report.String()
+	}
+	return r.Report.String() + " after " + r.Start
+}
+
+// readable is an encoded report for people.
+func readable(value string) string {
+	var r reportRecord
+	if json.Unmarshal([]byte(value), &r) != nil {
+		return value
+	}
+	return r.String()
 }
 
 func (r reportRecord) planned() planner.Report {

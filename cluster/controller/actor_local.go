@@ -55,6 +55,9 @@ func (cfg Local) Props() *actor.Props {
 	})
 }
 
+// gone says that an instance's controller has ended.
+type gone struct{ id string }
+
 type localHands struct {
 	Local
 	self    *actor.PID
@@ -87,16 +90,19 @@ func (h *localHands) lift(ctx actor.Context) (localEvent, bool) {
 	case LeaseEnded:
 		return lapsed{msg.Term}, true
 	case Stop:
-		process.After(ctx, msg.Patience, giveUp{})
+		process.After(ctx, msg.Patience, giveUp{during: stopping})
 		return stop{}, true
 	case *actor.Terminated:
-		instance, known := h.names[msg.Who.Id]
+		h.system.Root.Send(h.self, gone{id: msg.Who.Id}) // it has overtaken the last reports, which are in the mailbox
+		return nil, false
+	case gone:
+		instance, known := h.names[msg.id]
 		if !known {
 			return nil, false
 		}
-		err := h.reasons[msg.Who.Id]
-		delete(h.names, msg.Who.Id)
-		delete(h.reasons, msg.Who.Id)
+		err := h.reasons[msg.id]
+		delete(h.names, msg.id)
+		delete(h.reasons, msg.id)
 		delete(h.pids, instance)
 		return ended{instance: instance, err: err}, true
 	default:
@@ -128,7 +134,7 @@ func (h *localHands) perform(ctx actor.Context, e localEffect) {
 	case publish:
 		go h.publish(e)
 	case hurry:
-		process.After(ctx, e.patience, giveUp{})
+		process.After(ctx, e.patience, giveUp{during: telling})
 	case rest:
 		process.After(ctx, e.pause, rested{})
 	case quiet:

@@ -46,12 +46,16 @@ type command struct {
 	group string
 }
 
-type leaderEvent interface{ leaderEvent() }
+type leaderEvent interface {
+	leaderEvent()
+	String() string
+}
 
 type (
 	// looked is everything a plan is made from, as of now.
 	looked struct {
 		now       time.Time
+		rang      bool   // it is the look that was asked for at a time
 		term      uint64 // in which this member leads; zero: it does not
 		view      planner.View
 		revisions map[string]uint64 // of the keys that the leader may write
@@ -71,7 +75,19 @@ func (looked) leaderEvent()    {}
 func (commanded) leaderEvent() {}
 func (written) leaderEvent()   {}
 
-type leaderEffect interface{ leaderEffect() }
+func (e looked) String() string {
+	if e.term == 0 {
+		return "looked: not leading"
+	}
+	return fmt.Sprintf("looked: leading in term %d", e.term)
+}
+func (e commanded) String() string { return fmt.Sprintf("command %d: %v", e.id, e.command) }
+func (e written) String() string   { return fmt.Sprintf("written #%d: %v", e.gen, outcome(e.err)) }
+
+type leaderEffect interface {
+	leaderEffect()
+	String() string
+}
 
 type (
 	// write stores records in order, in that term only and each only if its revision still holds, and stops at the first
@@ -97,11 +113,50 @@ func (lookAgain) leaderEffect() {}
 func (reply) leaderEffect()     {}
 func (note) leaderEffect()      {}
 
+func (e write) String() string {
+	text := fmt.Sprintf("write #%d in term %d", e.gen, e.term)
+	for _, r := range e.records {
+		text += "\n  " + r.String()
+	}
+	return text
+}
+
+func (e lookAgain) String() string {
+	if e.at.IsZero() {
+		return "look again now"
+	}
+	return "look again at " + e.at.Format(time.StampMilli)
+}
+
+func (e reply) String() string { return fmt.Sprintf("answer %d: %v", e.id, outcome(e.err)) }
+
+func (e note) String() string {
+	text := "note"
+	for _, s := range e.steps {
+		text += "\n  " + s.String()
+	}
+	return text
+}
+
+func outcome(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return err.Error()
+}
+
 // record is one write; an empty value erases.
 type record struct {
 	key      string
 	revision uint64
 	value    string
+}
+
+func (r record) String() string {
+	if r.value == "" {
+		return "erase " + r.key
+	}
+	return fmt.Sprintf("%s @%d = %s", r.key, r.revision, r.value)
 }
 
 func stepLeader(l leader, ev leaderEvent) (leader, []leaderEffect) {
@@ -142,6 +197,9 @@ func (l leader) look(ev looked) (leader, []leaderEffect) {
 		return l, nil // written looks again
 	}
 	l.phase = planning
+	if ev.rang {
+		l.wake = time.Time{} // it rings no more, and it may have been early by the clock that plans are made by
+	}
 	var effects []leaderEffect
 	for len(l.asked) > 0 {
 		next := l.asked[0]

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/process"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 	"github.com/gendac/gendac/gdict"
 )
@@ -51,6 +49,9 @@ func (cfg Leader) Props() *actor.Props {
 	})
 }
 
+// ring is the alarm that a look asked for.
+type ring struct{}
+
 type leaderHands struct {
 	Leader
 	self    *actor.PID
@@ -79,6 +80,10 @@ func (h *leaderHands) lift(ctx actor.Context) (leaderEvent, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started, Look:
 		return h.look(), true
+	case ring:
+		ev := h.look()
+		ev.rang = true
+		return ev, true
 	case Switchover:
 		h.lastID++
 		h.waiting[h.lastID] = msg.Reply
@@ -93,67 +98,12 @@ func (h *leaderHands) lift(ctx actor.Context) (leaderEvent, bool) {
 // look reads everything a plan is made from. Orders and reports come from one snapshot of the dictionary.
 func (h *leaderHands) look() looked {
 	view := h.View()
-	ev := looked{now: time.Now(), revisions: map[string]uint64{}}
-	if view.Phase != genleader.Leading {
-		return ev
-	}
-	ev.term = view.Term
 	entries, _ := h.Dict.ToList(Reserved)
-	var orders, reports []gdict.Entry
-	for _, e := range entries {
-		ev.revisions[e.Key] = e.Rev
-		switch {
-		case strings.HasPrefix(e.Key, orderKeys):
-			orders = append(orders, e)
-		case strings.HasPrefix(e.Key, reportKeys):
-			reports = append(reports, e)
-		case e.Key == societyKey:
-			ev.society = string(e.Value)
-		}
-	}
-	var bad, worse []string
-	ev.view.Orders, bad = decodeAll[planner.Order](orders)
-	records, worse := decodeAll[reportRecord](reports)
-	if bad = append(bad, worse...); len(bad) > 0 {
+	ev, bad := lookAt(view, entries, time.Now())
+	if len(bad) > 0 {
 		h.Logger.Error("records that are not readable are ignored", slog.Any("records", bad))
 	}
-	ev.view.UnknownSafeAt = view.ForeignSafeAt
-	listed := map[planner.Seat]bool{}
-	for _, s := range view.Standings {
-		seat := planner.Seat{Member: s.Name, Incarnation: s.Incarnation}
-		listed[seat] = true
-		ev.view.Members = append(ev.view.Members, planner.MemberState{Seat: seat, State: stateOf(s.State), SafeAt: s.SafeAt})
-	}
-	for _, r := range records {
-		ev.view.Reports = append(ev.view.Reports, r.planned())
-		if !listed[r.Seat] && !needed(ev.view.Orders, r.Seat) {
-			ev.stale = append(ev.stale, reportKey(r.Seat, r.Instance))
-		}
-	}
 	return ev
-}
-
-// needed says whether an order still speaks of a seat, so that its reports count.
-func needed(orders []planner.Order, seat planner.Seat) bool {
-	for _, o := range orders {
-		if (o.Active != nil && o.Active.Seat == seat) || (o.Previous != nil && o.Previous.Seat == seat) {
-			return true
-		}
-	}
-	return false
-}
-
-func stateOf(s genleader.State) planner.State {
-	switch s {
-	case genleader.Up:
-		return planner.Up
-	case genleader.Dead:
-		return planner.Dead
-	case genleader.Left:
-		return planner.Left
-	default:
-		return planner.Suspect
-	}
 }
 
 func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
@@ -166,7 +116,7 @@ func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
 			return
 		}
 		h.timer()
-		h.timer = process.After(ctx, time.Until(e.at), Look{})
+		h.timer = process.After(ctx, time.Until(e.at), ring{})
 	case reply:
 		if answer, waits := h.waiting[e.id]; waits {
 			delete(h.waiting, e.id)

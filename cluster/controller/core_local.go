@@ -1,8 +1,10 @@
 package controller
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gendac/gendac/actors/app"
@@ -42,11 +44,16 @@ type local struct {
 	bound map[string]binding      // by group: the lease term under which an activation was learned
 	goals map[string]appctrl.Goal // by instance: what its controller was told last
 	alive map[string]bool         // instances that have a controller
+	spent map[string]uint64       // by instance: up to this epoch its controllers have ended, and it is never active again
+	await map[string]bool         // by group: an order waits for this member's report of having stopped
 
 	want map[string]string // by key: the report to be published; empty: none
-	have map[string]string // by key: the report that is known to be published
+	have map[string]string // by key: the report that is known to be published, or unsure
 	busy bool              // a publication is under way, or waits to be tried again
 }
+
+// unsure is no report: a publication failed, and the dictionary may have it all the same.
+const unsure = "?"
 
 // binding keeps an activation under the lease term that was held when it was first seen. A later lease does not revive it.
 type binding struct {
@@ -54,7 +61,10 @@ type binding struct {
 	term  lease.Term
 }
 
-type localEvent interface{ localEvent() }
+type localEvent interface {
+	localEvent()
+	String() string
+}
 
 type (
 	// ordered is a group's order as of now, learned under that lease term.
@@ -77,7 +87,7 @@ type (
 	rested struct{}
 	// stop ends everything in order; giveUp ends the waiting for it, or for the last reports to be heard.
 	stop   struct{}
-	giveUp struct{}
+	giveUp struct{ during localPhase }
 )
 
 func (ordered) localEvent()   {}
@@ -89,7 +99,24 @@ func (rested) localEvent()    {}
 func (stop) localEvent()      {}
 func (giveUp) localEvent()    {}
 
-type localEffect interface{ localEffect() }
+func (e ordered) String() string {
+	return fmt.Sprintf("ordered %s under lease term %d", e.order.Group, e.term)
+}
+func (e reported) String() string { return fmt.Sprintf("reported %s: %v", e.report.Instance, e.report) }
+func (e ended) String() string    { return fmt.Sprintf("ended %s: %s", e.instance, outcome(e.err)) }
+func (e lapsed) String() string   { return fmt.Sprintf("lapsed %d", e.term) }
+func (e published) String() string {
+	return fmt.Sprintf("published %s: %s", e.key, outcome(e.err))
+}
+func (rested) String() string { return "rested" }
+func (stop) String() string   { return "stop" }
+
+func (e giveUp) String() string { return fmt.Sprintf("give up %v", e.during) }
+
+type localEffect interface {
+	localEffect()
+	String() string
+}
 
 type (
 	spawn struct{ instance, app string }
@@ -104,7 +131,7 @@ type (
 	shutDown struct{ instance string }
 	publish  struct{ key, value string } // an empty value erases
 	rest     struct{ pause time.Duration }
-	hurry    struct{ patience time.Duration } // asks for a giveUp
+	hurry    struct{ patience time.Duration } // asks for a giveUp of the telling
 	quiet    struct{}                         // everything has stopped
 )
 
@@ -117,9 +144,26 @@ func (rest) localEffect()       {}
 func (hurry) localEffect()      {}
 func (quiet) localEffect()      {}
 
+func (e spawn) String() string { return fmt.Sprintf("spawn %s of %s", e.instance, e.app) }
+func (e tell) String() string  { return fmt.Sprintf("tell %s: %v", e.instance, e.goal) }
+func (e tellLapsed) String() string {
+	return fmt.Sprintf("tell %s: lapsed %d", e.instance, e.term)
+}
+func (e shutDown) String() string { return "shut down " + e.instance }
+func (e publish) String() string {
+	if e.value == "" {
+		return "publish nothing for " + e.key
+	}
+	return fmt.Sprintf("publish %s = %s", e.key, readable(e.value))
+}
+func (e rest) String() string  { return fmt.Sprintf("rest %v", e.pause) }
+func (e hurry) String() string { return fmt.Sprintf("give up in %v", e.patience) }
+func (quiet) String() string   { return "everything has stopped" }
+
 func newLocal(s *spec.Spec, self planner.Seat) *local {
 	return &local{
 		spec: s, self: self, bound: map[string]binding{}, goals: map[string]appctrl.Goal{}, alive: map[string]bool{},
+		spent: map[string]uint64{}, await: map[string]bool{},
 		want: map[string]string{}, have: map[string]string{},
 	}
 }
@@ -142,7 +186,7 @@ func stepLocal(l *local, ev localEvent) (*local, []localEffect) {
 		if ev.err == nil {
 			l.have[ev.key] = ev.value
 		} else {
-			l.busy = true
+			l.busy, l.have[ev.key] = true, unsure
 			effects = append(effects, rest{retryPublish})
 		}
 	case rested:
@@ -155,7 +199,9 @@ func stepLocal(l *local, ev localEvent) (*local, []localEffect) {
 			}
 		}
 	case giveUp:
-		effects = append(effects, l.finish()...)
+		if ev.during == l.phase {
+			effects = append(effects, l.finish()...)
+		}
 	}
 	if l.phase == stopping && len(l.alive) == 0 {
 		l.phase = telling
@@ -175,12 +221,21 @@ func (l *local) obey(ev ordered) []localEffect {
 	if a := ev.order.Active; a != nil && a.Seat == l.self && l.bound[group.Name].epoch != a.Epoch {
 		l.bound[group.Name] = binding{epoch: a.Epoch, term: ev.term}
 	}
+	previous := ev.order.Previous
+	l.await[group.Name] = ev.order.Active == nil && previous != nil && previous.Seat == l.self
 	var effects []localEffect
 	for _, name := range l.spec.Apps(group) {
 		instance := instanceName(group.Name, name)
 		goal := l.goal(group, ev.order, name)
-		if was, told := l.goals[instance]; (told && sameGoal(was, goal)) || (!told && goal.Want == appctrl.Absent) {
+		was, told := l.goals[instance]
+		switch {
+		case told && sameGoal(was, goal):
 			continue
+		case !told && goal.Want == appctrl.Absent:
+			l.forget(instance)
+			continue
+		case goal.Want == appctrl.Active && goal.Epoch <= l.spent[instance]:
+			continue // it is reported to have ended, and another may be active by now
 		}
 		if !l.alive[instance] {
 			l.alive[instance] = true
@@ -216,11 +271,13 @@ func sameGoal(a, b appctrl.Goal) bool {
 		slices.Equal(a.Handover, b.Handover)
 }
 
-// report keeps what an instance said for publication. One that is absent, as it shall be, needs no report.
+// report keeps what an instance said for publication. One that is absent, as it shall be, needs no report unless
+// somebody waits for it.
 func (l *local) report(r appctrl.Report) {
 	goal := l.goals[r.Instance]
+	group, _, _ := strings.Cut(r.Instance, "/")
 	value := ""
-	if r.Phase != appctrl.Idle || goal.Want != appctrl.Absent || r.Err != "" || l.phase != serving {
+	if r.Phase != appctrl.Idle || goal.Want != appctrl.Absent || r.Err != "" || l.phase != serving || l.await[group] {
 		record := reportRecord{Seat: l.self, Report: r}
 		if goal.Want == appctrl.Active && r.Role == app.Active {
 			record.Start = app.Start{Kind: goal.Kind, From: goal.From}.String()
@@ -230,10 +287,20 @@ func (l *local) report(r appctrl.Report) {
 	l.want[reportKey(l.self, r.Instance)] = value
 }
 
+// forget takes back the report of an instance whose controller is gone and which shall be absent. As long as somebody
+// waits for just that report it stays.
+func (l *local) forget(instance string) {
+	group, _, _ := strings.Cut(instance, "/")
+	if key := reportKey(l.self, instance); l.want[key] != "" && !l.await[group] {
+		l.want[key] = ""
+	}
+}
+
 // ended forgets an instance's controller. One that crashed has left its role: that is a failure of the instance.
 func (l *local) ended(ev ended) {
 	delete(l.alive, ev.instance)
 	goal, told := l.goals[ev.instance]
+	l.spent[ev.instance] = max(l.spent[ev.instance], goal.Epoch)
 	delete(l.goals, ev.instance)
 	if ev.err != nil && told {
 		l.report(appctrl.Report{Instance: ev.instance, Phase: appctrl.Failed, Epoch: goal.Epoch, Err: ev.err.Error()})
