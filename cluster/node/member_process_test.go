@@ -1,0 +1,156 @@
+//go:build process && linux
+
+package node_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/cluster/node"
+	"github.com/gendac/gendac/cluster/spec"
+)
+
+// memberVariable makes this test binary a member. It holds a memberConfig.
+const memberVariable = "GENDAC_NODE_TEST_MEMBER"
+
+const statusEvery = 10 * time.Millisecond
+
+// A memberConfig is what a test tells a member that it starts as a process.
+type memberConfig struct {
+	Name, Bind, Advertise string
+	Judge                 string // UDP address for acts
+	Spec                  string // text
+}
+
+// A word is one line on a member's stdin; the only one there is asks for a switchover.
+const wordSwitchover = "switchover"
+
+// init, because a member must not run under the test main, which waits for tests and looks for leaks.
+func init() {
+	if text := os.Getenv(memberVariable); text != "" {
+		os.Exit(runMember(text))
+	}
+}
+
+// runMember is a whole process: it says what it knows on stdout, a status a line, until SIGTERM or until the member ends.
+func runMember(text string) int {
+	n, err := startMember(text)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	go obey(n)
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	out := json.NewEncoder(os.Stdout)
+	for tick := time.NewTicker(statusEvery); ; {
+		select {
+		case <-tick.C:
+			if err := out.Encode(n.Status()); err != nil {
+				return 1 // the test is gone
+			}
+		case <-n.Done():
+			fmt.Fprintln(os.Stderr, n.Err())
+			return 1
+		case <-stop:
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			if err := n.Stop(ctx); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			return 0
+		}
+	}
+}
+
+func startMember(text string) (*node.Node, error) {
+	var c memberConfig
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return nil, err
+	}
+	s, err := spec.Parse([]byte(c.Spec))
+	if err != nil {
+		return nil, err
+	}
+	return node.Start(node.Config{
+		Name: c.Name, Bind: c.Bind, Advertise: c.Advertise, Spec: s,
+		Apps:   app.Registry{"switch": func() app.App { return &actor{judge: c.Judge} }},
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+}
+
+// obey orders a switchover for every such word. A refusal is for the test to see: nothing changes.
+func obey(n *node.Node) {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() == wordSwitchover {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			fmt.Fprintln(os.Stderr, "switchover:", n.Switchover(ctx, "pair"))
+			cancel()
+		}
+	}
+}
+
+// An actor acts every millisecond while it may. It asks right before each act, as every application should.
+type actor struct {
+	app.Defaults
+	judge string
+	done  chan struct{} // closed when act has ended
+}
+
+func (a *actor) Start(ctx *app.Context, s app.Start) error {
+	a.done = make(chan struct{})
+	if s.Role != app.Active {
+		close(a.done)
+		return nil
+	}
+	conn, err := net.Dial("udp", a.judge)
+	if err != nil {
+		close(a.done)
+		return err
+	}
+	go a.act(ctx, s, conn)
+	return nil
+}
+
+func (a *actor) act(ctx *app.Context, s app.Start, conn net.Conn) {
+	defer close(a.done)
+	defer func() { _ = conn.Close() }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for out := json.NewEncoder(conn); ctx.Err() == nil; <-tick.C {
+		left := time.Until(ctx.ActiveUntil()) // before the question: the lease may have been extended since, not shortened
+		if !ctx.Active() {
+			continue
+		}
+		at := now()
+		_ = out.Encode(act{
+			Member: ctx.Member(), PID: os.Getpid(), Epoch: s.Epoch, Start: s.String(), At: at, Until: at + left,
+		}) // the judge takes silence for what it is
+	}
+}
+
+func (a *actor) Stop(*app.Context) ([]byte, error) {
+	<-a.done // after Stop nothing acts any more
+	return nil, nil
+}
+
+// now is the machine's clock, the same for all processes and in all network namespaces.
+func now() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		panic(err) // every Linux has it
+	}
+	return time.Duration(t.Nano())
+}
