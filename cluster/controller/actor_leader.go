@@ -151,6 +151,6 @@ func (h *leaderHands) write(w write) {
 func (h *leaderHands) terminate(error) {
 	h.watch.Close()
 	for _, answer := range h.waiting {
-		answer(ErrNotLeader)
+		answer(ErrEnded)
 	}
 }

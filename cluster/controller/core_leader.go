@@ -10,8 +10,12 @@ import (
 	"github.com/gendac/gendac/cluster/spec"
 )
 
-// ErrNotLeader is the answer to a command that reached a member which does not lead.
-var ErrNotLeader = errors.New("controller: this member does not lead")
+var (
+	// ErrNotLeader is the answer to a command that reached a member which does not lead. Nothing was done.
+	ErrNotLeader = errors.New("controller: this member does not lead")
+	// ErrEnded is the answer to a command whose leader's controller ended before it was settled.
+	ErrEnded = errors.New("controller: the leader's controller has ended; the command may have been carried out or not")
+)
 
 // leadPhase is where the leader's controller is.
 type leadPhase int

@@ -31,18 +31,28 @@ func lookAt(view genleader.View, entries []gdict.Entry, now time.Time) (ev looke
 	}
 	ev.view.Orders, bad = decodeAll[planner.Order](orders)
 	records, worse := decodeAll[reportRecord](reports)
-	ev.members(view)
+	ev.members(view, now)
 	ev.reports(records)
 	return ev, append(bad, worse...)
 }
 
-func (ev *looked) members(view genleader.View) {
-	ev.view.UnknownSafeAt = view.ForeignSafeAt
+func (ev *looked) members(view genleader.View, now time.Time) {
+	ev.view.UnknownSafeAt = onWallClock(view.ForeignSafeAt, now)
 	for _, s := range view.Standings {
 		ev.view.Members = append(ev.view.Members, planner.MemberState{
-			Seat: planner.Seat{Member: s.Name, Incarnation: s.Incarnation}, State: stateOf(s.State), SafeAt: s.SafeAt,
+			Seat: planner.Seat{Member: s.Name, Incarnation: s.Incarnation}, State: stateOf(s.State),
+			SafeAt: onWallClock(s.SafeAt, now),
 		})
 	}
+}
+
+// onWallClock tells a moment of the monotonic clock by the wall clock of now. Plans are made by the wall clock, because
+// they are stored; if it was set forward since the group named the moment, the moment must not come the earlier for that.
+func onWallClock(at, now time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return now.Round(0).Add(at.Sub(now))
 }
 
 // reports takes the reports, and notes those of incarnations that are not listed any more and that no order speaks of.

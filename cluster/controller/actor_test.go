@@ -1,0 +1,151 @@
+package controller
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gendac/gendac/actors/appctrl"
+	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/planner"
+)
+
+const pairGroup = "- {name: pair, members: [a1, b1], pair: {active: [switch]}}"
+
+// TestOrdersAreCarriedOut: the leader plans, every member obeys, and everybody can read where things stand.
+func TestOrdersAreCarriedOut(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		c.happened("a1 normal epoch 1", "b1 normal")
+		for name, m := range c.members {
+			order := Orders(m.dict)["pair"]
+			if order.Active == nil || order.Active.Member != "a1" || len(order.Standby) != 1 {
+				t.Errorf("%s has the order %v", name, order)
+			}
+			instances := Instances(m.dict)
+			if len(instances) != 2 || instances[0].Member != "a1" || instances[0].Start != "normal" || instances[1].Phase != appctrl.Running {
+				t.Errorf("%s has the instances %v", name, instances)
+			}
+			if society := LeaderSays(m.dict); len(society.Members) != 3 || society.Members[2].State != "up" || len(society.Alarms) != 0 {
+				t.Errorf("%s reads %v", name, society)
+			}
+		}
+	})
+}
+
+func TestASwitchoverHandsOver(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		c.happened("a1 normal epoch 1", "b1 normal")
+		if err := c.leader().switchover("pair"); err != nil {
+			t.Fatal(err)
+		}
+		c.pass(time.Second)
+		c.happened("a1 stops as active", "b1 takeover(a1) epoch 2 with what a1 left", "a1 normal")
+		if err := c.leader().switchover("nowhere"); !errors.Is(err, planner.ErrUnknownGroup) {
+			t.Errorf("a group that is not there: %v", err)
+		}
+	})
+}
+
+func TestASwitchoverThatReachesAnotherMemberIsRefused(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		leader := c.leader()
+		for _, m := range c.members {
+			if m == leader {
+				continue
+			}
+			if err := m.switchover("pair"); !errors.Is(err, ErrNotLeader) {
+				t.Errorf("%v answers %v", m.self, err)
+			}
+		}
+	})
+}
+
+// TestAMemberThatIsCutOffStopsInTime: its lease ends, its instance stops, and only then another one is active. When it is
+// back it becomes the standby. pass looks all the time that never two are active.
+func TestAMemberThatIsCutOffStopsInTime(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		c.happened("a1 normal epoch 1", "b1 normal")
+		c.cut("a1", true)
+		c.pass(5 * time.Second)
+		c.happened("a1 stops as active", "b1 failover(a1) epoch 2")
+		c.cut("a1", false)
+		c.pass(5 * time.Second)
+		c.happened("a1 normal")
+	})
+}
+
+// TestAnInstanceThatFailedIsTriedAgain: there is nowhere else to go, so it is tried again in its place after the pause
+// that follows a failure.
+func TestAnInstanceThatFailedIsTriedAgain(t *testing.T) {
+	inCluster(t, "- {name: solo, on: [a1], run: [switch]}", func(c *cluster) {
+		c.happened("a1 normal epoch 1")
+		c.mu.Lock()
+		c.failing = true
+		ctx := c.active["a1"]
+		c.mu.Unlock()
+		ctx.Fail(errors.New("broken"))
+		c.pass(20 * time.Second)
+		c.mu.Lock()
+		c.failing, c.lines = false, nil
+		c.mu.Unlock()
+		c.pass(20 * time.Second)
+		c.happened("a1 normal epoch 2")
+	})
+}
+
+// TestAStopTellsThatEverythingHasStopped: what the last reports say is in the dictionary before the controller ends.
+func TestAStopTellsThatEverythingHasStopped(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		c.happened("a1 normal epoch 1", "b1 normal")
+		m := c.members["a1"]
+		m.system.Root.Send(m.local.Load(), Stop{Patience: 5 * time.Second})
+		if reason := <-m.ended; !errors.Is(reason, process.ErrNormal) {
+			t.Errorf("ended: %v", reason)
+		}
+		synctest.Wait()
+		for _, i := range Instances(m.dict) {
+			if i.Member == "a1" && i.Phase != appctrl.Idle {
+				t.Errorf("the last report of a1 is %v", i.Report)
+			}
+		}
+		c.pass(time.Second)
+		c.happened("a1 stops as active", "b1 takeover(a1) epoch 2")
+	})
+}
+
+// TestAStopWithNobodyToHearIt: a member that is cut off stops its instances and ends, with nothing told.
+func TestAStopWithNobodyToHearIt(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		m := c.members["a1"]
+		c.cut("a1", true)
+		began := time.Now()
+		m.system.Root.Send(m.local.Load(), Stop{Patience: 5 * time.Second})
+		<-m.ended
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestALeaderThatEndsAnswersWhoeverWaits: one order is on its way, the other command was kept for a look that will
+// never come.
+func TestALeaderThatEndsAnswersWhoeverWaits(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		m := c.leader()
+		c.cut(m.self.Member, true) // its order cannot be stored
+		answers := make(chan error, 2)
+		for range 2 {
+			m.system.Root.Send(m.leader.Load(), Switchover{Group: "pair", Reply: func(err error) { answers <- err }})
+		}
+		synctest.Wait()
+		if err := m.system.Root.StopFuture(m.leader.Load()).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := <-answers; !errors.Is(err, ErrEnded) {
+				t.Errorf("answered %v", err)
+			}
+		}
+	})
+}
