@@ -1,5 +1,6 @@
 // Package process gives protoactor actors what OTP processes have: reasons for ending, monitors that report them,
-// calls that never hang, timers that can really be cancelled, and one interpreter for pure cores.
+// links that carry them, names, calls that never hang, timers that can really be cancelled, and one interpreter for pure
+// cores.
 //
 //	            Lift              Step               Perform
 //	mailbox ----------> event ----------> effects ----------> sends, spawns, timers, Exit

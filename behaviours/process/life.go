@@ -26,7 +26,9 @@ type life struct {
 	phase   phase
 	reason  error
 	isReady bool
-	drains  bool // the mailbox is ours and refuses what is left when the actor is gone
+	trap    bool  // exits of linked ones are messages
+	started int64 // in ns of Unix time
+	drains  bool  // the mailbox is ours and refuses what is left when the actor is gone
 
 	timers    map[uint64]*time.Timer
 	lastTimer uint64
@@ -40,6 +42,7 @@ type alive interface {
 	lifeOf() *life
 	stop(ctx actor.Context) bool
 	ready() bool
+	status() (name string, state any)
 }
 
 func (l *life) lifeOf() *life { return l }
@@ -66,6 +69,7 @@ func (l *life) begin(ctx actor.Context) {
 	l.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())
 	l.timers = make(map[uint64]*time.Timer)
 	l.watching = make(map[Ref]struct{})
+	l.started = time.Now().UnixNano()
 	l.phase = live
 }
 

@@ -32,6 +32,11 @@ type Machine[S, E, F any] struct {
 	// Failed may be nil. It turns the failure of a child into an event. The child has been told to stop by then: a child
 	// of a Machine is never restarted or resumed behind its back. *actor.Terminated follows when the child is gone.
 	Failed func(ctx actor.Context, child *actor.PID, reason error) (E, bool)
+
+	// Name and Status are for Inspect: which behaviour this is, and what it shows of its state; without them "process"
+	// and State. Status runs in the actor's turn; its panic is shown instead of the state and goes no further.
+	Name   string
+	Status func() any
 }
 
 // Props describes an actor that runs the machine. newMachine is called once per incarnation, when *actor.Started is
@@ -89,6 +94,8 @@ func (i *interpreter[S, E, F]) Receive(ctx actor.Context) {
 		if i.expects(msg.Ref) {
 			i.guard(func() { i.take(ctx) })
 		}
+	case *Exited:
+		i.exited(ctx, msg)
 	case *Request:
 		i.serve(ctx, msg)
 	default:
@@ -112,6 +119,17 @@ func (i *interpreter[S, E, F]) step(ctx actor.Context, ev E) {
 	i.machine.State = next
 	for _, f := range effects {
 		i.machine.Perform(ctx, f)
+	}
+}
+
+// exited takes the end of one this actor is linked to.
+func (i *interpreter[S, E, F]) exited(ctx actor.Context, x *Exited) {
+	switch {
+	case !i.hears(x):
+	case i.trap:
+		i.guard(func() { i.take(ctx) })
+	case EndingOf(x.Reason) != Normal:
+		Exit(ctx, x.Reason)
 	}
 }
 

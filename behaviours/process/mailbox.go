@@ -1,6 +1,8 @@
 package process
 
 import (
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -19,7 +21,11 @@ type mailbox struct {
 	actor.MessageInvoker
 	ctx     actor.Context
 	touches []any // held back until the machine is ready
+	probes  []*actor.Touch
 	drained bool
+
+	handled, restarts uint64
+	last              reflect.Type // of the last message
 
 	open  atomic.Bool // started: posts need no lock
 	mu    sync.Mutex
@@ -102,9 +108,13 @@ func (m *mailbox) InvokeUserMessage(msg any) {
 		m.forget(a.lifeOf())
 		return
 	}
-	if _, isTouch := actor.UnwrapEnvelopeMessage(msg).(*actor.Touch); isTouch {
-		m.touches = append(m.touches, msg)
+	if touch, isTouch := actor.UnwrapEnvelopeMessage(msg).(*actor.Touch); isTouch {
+		if !m.probed(touch) {
+			m.touches = append(m.touches, msg)
+		}
 	} else {
+		m.handled++
+		m.last = typeOf(msg)
 		m.MessageInvoker.InvokeUserMessage(msg)
 	}
 	m.answerTouches(a)
@@ -119,8 +129,17 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		return
 	}
 	a.lifeOf().drains = true
-	if _, isStop := msg.(*actor.Stop); isStop && a.stop(m.ctx) {
+	switch msg := msg.(type) {
+	case *actor.Stop:
+		if a.stop(m.ctx) {
+			return
+		}
+	case *probe:
+		m.probes = append(m.probes, msg.touch)
+		Respond(msg.from, m.inspect(a), nil)
 		return
+	case *actor.Restart:
+		m.restarts++
 	}
 	m.MessageInvoker.InvokeSystemMessage(msg)
 	m.answerTouches(a)
@@ -129,6 +148,16 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		m.PostSystemMessage(&actor.ResumeMailbox{})
 		m.forget(a.lifeOf())
 	}
+}
+
+// probed says whether a touch belongs to a probe, and so was answered with it.
+func (m *mailbox) probed(touch *actor.Touch) bool {
+	i := slices.Index(m.probes, touch)
+	if i < 0 {
+		return false
+	}
+	m.probes = slices.Delete(m.probes, i, i+1)
+	return true
 }
 
 func (m *mailbox) answerTouches(a alive) {

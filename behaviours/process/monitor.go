@@ -102,6 +102,7 @@ type point struct {
 	proc     actor.Process
 	me       *actor.PID
 	watchers map[Ref]watcher
+	names    []string
 }
 
 var _ actor.Process = (*point)(nil)
@@ -129,14 +130,21 @@ func (p *plane) add(w watcher, target *actor.PID) (pt *point, isNew bool) {
 	if !ok {
 		return nil, false
 	}
-	if pt, ok = p.points[proc]; !ok {
-		pt = &point{plane: p, target: target, proc: proc, watchers: make(map[Ref]watcher)}
-		pt.me, _ = p.system.ProcessRegistry.Add(pt, p.monitorPrefix+strconv.FormatUint(w.ref.Seq, 36))
-		p.points[proc] = pt
-	}
+	pt, isNew = p.pointOf(target, proc)
 	pt.watchers[w.ref] = w
 	p.refs[w.ref] = pt
-	return pt, !ok
+	return pt, isNew
+}
+
+// pointOf returns the point of a process. A new one must be told to watch once the plane, locked here, is not any more.
+func (p *plane) pointOf(target *actor.PID, proc actor.Process) (pt *point, isNew bool) {
+	if pt, ok := p.points[proc]; ok {
+		return pt, false
+	}
+	pt = &point{plane: p, target: target, proc: proc, watchers: make(map[Ref]watcher)}
+	pt.me, _ = p.system.ProcessRegistry.Add(pt, p.monitorPrefix+strconv.FormatUint(p.seq.Add(1), 36))
+	p.points[proc] = pt
+	return pt, true
 }
 
 // take removes a monitor and says whether it was there. Whoever takes it is the only one to tell its watcher.
@@ -157,23 +165,28 @@ func (p *plane) forget(refs map[Ref]struct{}) {
 	}
 }
 
-// fire tells all who monitor proc that its incarnation has ended.
+// fire tells all who monitor proc, or are linked to it, that its incarnation has ended.
 func (p *plane) fire(proc actor.Process, reason error) {
 	p.mu.Lock()
+	var due []watcher
 	pt, ok := p.points[proc]
-	if !ok {
-		p.mu.Unlock()
-		return
+	if ok {
+		due = pt.takeAll()
 	}
-	due := pt.takeAll()
+	links := p.takeLinks(proc)
 	p.mu.Unlock()
 	pt.tellAll(due, reason)
+	signalAll(links, proc, reason)
 }
 
 func (pt *point) watch() { pt.proc.SendSystemMessage(pt.target, &actor.Watch{Watcher: pt.me}) }
 
-// takeAll empties the point, oldest monitor first. The plane is locked.
+// takeAll empties the point and frees the names, oldest monitor first. The plane is locked.
 func (pt *point) takeAll() []watcher {
+	for _, name := range pt.names {
+		delete(pt.plane.names, name)
+	}
+	pt.names = nil
 	due := make([]watcher, 0, len(pt.watchers))
 	for ref, w := range pt.watchers {
 		due = append(due, w)
@@ -206,10 +219,11 @@ func (pt *point) SendSystemMessage(_ *actor.PID, message any) {
 		reason = terminatedReason(gone)
 	}
 	delete(p.points, pt.proc)
-	due := pt.takeAll()
+	due, links := pt.takeAll(), p.takeLinks(pt.proc)
 	p.mu.Unlock()
 	p.system.ProcessRegistry.Remove(pt.me)
 	pt.tellAll(due, reason)
+	signalAll(links, pt.proc, reason)
 }
 
 // Stop does nothing: a point ends with its target.

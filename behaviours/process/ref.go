@@ -33,6 +33,8 @@ type plane struct {
 	points map[actor.Process]*point // monitored processes
 	refs   map[Ref]*point           // where each live monitor is
 	ending map[actor.Process]error  // actors of ours that have terminated and wait for their children
+	names  map[string]named
+	links  map[actor.Process]map[*link]struct{}
 }
 
 var (
@@ -71,6 +73,8 @@ func newPlane(system *actor.ActorSystem, incarnation uint64) *plane {
 		points:        make(map[actor.Process]*point),
 		refs:          make(map[Ref]*point),
 		ending:        make(map[actor.Process]error),
+		names:         make(map[string]named),
+		links:         make(map[actor.Process]map[*link]struct{}),
 	}
 }
 
