@@ -26,9 +26,10 @@ type life struct {
 	phase   phase
 	reason  error
 	isReady bool
-	trap    bool  // exits of linked ones are messages
-	started int64 // in ns of Unix time
-	drains  bool  // the mailbox is ours and refuses what is left when the actor is gone
+	begun   func() // called when isReady becomes true; may be nil
+	trap    bool   // exits of linked ones are messages
+	started int64  // in ns of Unix time
+	drains  bool   // the mailbox is ours and refuses what is left when the actor is gone
 
 	timers    map[uint64]*time.Timer
 	lastTimer uint64
@@ -129,8 +130,8 @@ func (l *life) refuseTouch(envelope any) {
 		return
 	}
 	if waiting, ok := l.plane.system.ProcessRegistry.GetLocal(sender.GetId()); ok {
-		if c, ok := waiting.(*pending); ok {
-			c.deliver(outcome{err: &ExitError{Who: l.self, Reason: l.reason}})
+		if s, ok := waiting.(*slot); ok {
+			s.deliverTo(sender.GetRequestId(), outcome{err: &ExitError{Who: l.self, Reason: l.reason}})
 		}
 	}
 }

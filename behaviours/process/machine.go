@@ -111,6 +111,7 @@ func (i *interpreter[S, E, F]) take(ctx actor.Context) bool {
 	if ok {
 		i.step(ctx, ev)
 	}
+	i.ready()
 	return ok
 }
 
@@ -221,6 +222,9 @@ func (i *interpreter[S, E, F]) stop(ctx actor.Context) (deferred bool) {
 func (i *interpreter[S, E, F]) ready() bool {
 	if !i.isReady && i.phase == live {
 		i.isReady = i.machine.Ready == nil || i.machine.Ready()
+		if i.isReady && i.begun != nil {
+			i.begun()
+		}
 	}
 	return i.isReady
 }
