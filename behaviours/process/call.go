@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -14,10 +12,6 @@ import (
 
 // DefaultTimeout is how long a Call waits whose context has no deadline.
 const DefaultTimeout = 5 * time.Second
-
-// watchAfter is when a call without an answer begins to watch its target. An actor made with Props answers by itself
-// when it ends, so that the watch is for plain actors, and quick calls need not pay for it.
-const watchAfter = 20 * time.Millisecond
 
 // A Request is a call as the called actor receives it. Whoever lifts it owes one Respond, now or later.
 type Request struct {
@@ -29,24 +23,40 @@ type Request struct {
 func (*Request) IgnoreDeadLetterLogging() {}
 
 // A From names the caller that a Respond answers. It is good for one answer. The zero value is nobody.
-type From struct{ call *pending }
+type From struct {
+	caller caller
+	seq    uint64
+}
+
+// A caller waits for the answers to calls, each of which has a number of its own.
+type caller interface {
+	incarnation() uint64
+	waits(seq uint64) bool
+	deliver(seq uint64, out outcome) bool // the first one counts
+}
+
+type outcome struct {
+	value any
+	err   error
+}
 
 // Ref returns the reference of the call, zero for nobody.
 func (f From) Ref() Ref {
-	if f.call == nil {
+	if f.caller == nil {
 		return Ref{}
 	}
-	return f.call.ref
+	return Ref{Incarnation: f.caller.incarnation(), Seq: f.seq}
 }
 
 func (f From) String() string { return f.Ref().String() }
 
-func (f From) answered() bool { return f.call == nil || f.call.closed.Load() }
+func (f From) answered() bool { return f.caller == nil || !f.caller.waits(f.seq) }
 
 // Respond answers a call with value, or with err if that is not nil. It may be called from any goroutine. It reports
-// whether the answer was taken: the first is, unless the caller has given up.
+// whether the answer was taken: the first is, unless the caller has given up. To a caller on another member it reports
+// whether it was the first and could be sent.
 func Respond(from From, value any, err error) bool {
-	return from.call != nil && from.call.deliver(outcome{value: value, err: err})
+	return from.caller != nil && from.caller.deliver(from.seq, outcome{value: value, err: err})
 }
 
 // Call sends req to an actor and waits for its reply, at most until the deadline of ctx, or DefaultTimeout if it has
@@ -54,11 +64,11 @@ func Respond(from From, value any, err error) bool {
 //
 // The error is ErrNoProc if there is no such actor or it ended without looking at the request; *ExitError with the
 // reason if it ended first; ErrTimeout at the deadline and the error of ctx if that is cancelled; ErrBadReply if the
-// reply is not an R; ErrUnsupported if the target does not know the request, or is on another member (later: it will
-// be ErrNodeDown when the connection is lost); and otherwise whatever error the target answered with, unchanged.
+// reply is not an R; ErrUnsupported if the target does not know the request; and otherwise whatever error the target
+// answered with, unchanged.
 func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any) (R, error) {
 	var zero R
-	value, err := call(ctx, system, to, req)
+	value, err := call(ctx, planeOf(system), to, req)
 	if err != nil {
 		return zero, err
 	}
@@ -69,29 +79,32 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 	return reply, nil
 }
 
-func call(ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any) (any, error) {
-	p := planeOf(system)
+func call(ctx context.Context, p *plane, to *actor.PID, req any) (any, error) {
 	if to != nil && !p.local(to) {
 		return nil, fmt.Errorf("%w: call of %T to %s: calls do not cross members; send through the member's transport", ErrUnsupported, req, to)
 	}
-	proc, ok := system.ProcessRegistry.Get(to)
+	proc, ok := p.system.ProcessRegistry.Get(to)
 	if !ok {
 		return nil, fmt.Errorf("%w: call of %T to %s", ErrNoProc, req, to.GetId())
 	}
-	return exchange(ctx, system, to, proc, req, func(c *pending) any { return &Request{From: From{c}, Body: req} })
+	return p.exchange(ctx, to, proc, req, nil)
 }
 
-// exchange sends one message and takes one reply; req is what errors name.
-func exchange(ctx context.Context, system *actor.ActorSystem, to *actor.PID, proc actor.Process, req any, message func(*pending) any) (any, error) {
+// exchange sends one message and takes one reply. The message is other, or without it the call req.
+func (p *plane) exchange(ctx context.Context, to *actor.PID, proc actor.Process, req any, other func(From) any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, callError(to, req, err)
 	}
-	p := planeOf(system)
-	c := &pending{plane: p, ref: p.newRef(), to: to, proc: proc, done: make(chan outcome, 1)}
-	me, _ := system.ProcessRegistry.Add(c, p.callPrefix+strconv.FormatUint(c.ref.Seq, 36))
-	defer system.ProcessRegistry.Remove(me)
-	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: message(c), Sender: me})
-	out, err := c.wait(ctx, me)
+	s := p.slots.get()
+	m := s.open(p.seq.Add(1), to, proc)
+	m.request.Body = req
+	m.envelope.Message = &m.request
+	if other != nil {
+		m.envelope.Message = other(m.request.From)
+	}
+	proc.SendUserMessage(to, &m.envelope)
+	out, err := s.wait(ctx, m)
+	p.slots.put(s)
 	if err != nil {
 		return nil, callError(to, req, err)
 	}
@@ -105,91 +118,14 @@ func callError(to *actor.PID, req any, err error) error {
 	return fmt.Errorf("process: call of %T to %s: %w", req, to.GetId(), err)
 }
 
-type outcome struct {
-	value any
-	err   error
-}
-
-// pending is the caller's side of one call: a process that takes one reply.
-type pending struct {
-	plane  *plane
-	ref    Ref
-	to     *actor.PID
-	proc   actor.Process
-	closed atomic.Bool
-	done   chan outcome
-}
-
-var _ actor.Process = (*pending)(nil)
-
-func (c *pending) deliver(out outcome) bool {
-	if !c.closed.CompareAndSwap(false, true) {
-		return false
-	}
-	c.done <- out
-	return true
-}
-
-// wait returns the outcome, or the error of ctx if no answer can be taken any more. One timer serves first the watch and
-// then, if ctx has no deadline, the default one.
-func (c *pending) wait(ctx context.Context, me *actor.PID) (outcome, error) {
-	timer := time.NewTimer(watchAfter)
-	defer timer.Stop()
-	watching := false
-	for {
-		select {
-		case out := <-c.done:
-			return out, nil
-		case <-timer.C:
-			if watching {
-				return c.giveUp(context.DeadlineExceeded)
-			}
-			watching = true
-			c.proc.SendSystemMessage(c.to, &actor.Watch{Watcher: me})
-			defer c.proc.SendSystemMessage(c.to, &actor.Unwatch{Watcher: me})
-			if _, has := ctx.Deadline(); !has {
-				timer.Reset(DefaultTimeout - watchAfter)
-			}
-		case <-ctx.Done():
-			return c.giveUp(ctx.Err())
-		}
-	}
-}
-
-// giveUp ends the wait with err, unless an answer was taken at the same moment.
-func (c *pending) giveUp(err error) (outcome, error) {
-	if c.closed.CompareAndSwap(false, true) {
-		return outcome{}, err
-	}
-	return <-c.done, nil
-}
-
-// SendUserMessage takes the reply of a plain actor that answers with ctx.Respond.
-func (c *pending) SendUserMessage(_ *actor.PID, message any) {
-	msg := actor.UnwrapEnvelopeMessage(message)
-	if _, dead := msg.(*actor.DeadLetterResponse); dead {
-		c.deliver(outcome{err: &ExitError{Who: c.to, Reason: ErrNoProc}})
-		return
-	}
-	c.deliver(outcome{value: msg})
-}
-
-// SendSystemMessage learns of the target's end.
-func (c *pending) SendSystemMessage(_ *actor.PID, message any) {
-	gone, ok := message.(*actor.Terminated)
-	if !ok {
-		return
-	}
-	if reason, ours := c.plane.endingOf(c.proc); ours {
-		c.deliver(outcome{err: &ExitError{Who: c.to, Reason: reason}})
-		return
+// goneError is what a caller gets whose target has ended, as protoactor says.
+func (p *plane) goneError(who *actor.PID, proc actor.Process, gone *actor.Terminated) error {
+	if reason, ours := p.endingOf(proc); ours {
+		return &ExitError{Who: who, Reason: reason}
 	}
 	reason := terminatedReason(gone)
-	c.deliver(outcome{err: &ExitError{Who: c.to, Reason: reason, Taken: reason != ErrNoProc}})
+	return &ExitError{Who: who, Reason: reason, Taken: reason != ErrNoProc}
 }
-
-// Stop does nothing: a call ends by itself.
-func (c *pending) Stop(*actor.PID) {}
 
 func terminatedReason(t *actor.Terminated) error {
 	switch t.GetWhy() {

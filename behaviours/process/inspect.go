@@ -39,9 +39,9 @@ func Inspect(ctx context.Context, system *actor.ActorSystem, pid *actor.PID) (In
 		return Info{}, fmt.Errorf("%w: inspection of %s", ErrNoProc, pid.GetId())
 	}
 	// A plain actor does not know the probe, but it, too, answers the touch that follows.
-	value, err := exchange(ctx, system, pid, proc, probe{}, func(c *pending) any {
+	value, err := p.exchange(ctx, pid, proc, probe{}, func(from From) any {
 		touch := &actor.Touch{}
-		proc.SendSystemMessage(pid, &probe{From{c}, touch})
+		proc.SendSystemMessage(pid, &probe{from, touch})
 		return touch
 	})
 	if err != nil {

@@ -61,9 +61,12 @@ func TestNothingIsLeftOfEndedActors(t *testing.T) {
 		if len(p.points)+len(p.refs)+len(p.ending) != 0 {
 			t.Errorf("left: %d points, %d refs, %d endings", len(p.points), len(p.refs), len(p.ending))
 		}
+		if len(p.slots.idle) != int(p.slots.made) {
+			t.Errorf("%d reply slots, of which %d are free", p.slots.made, len(p.slots.idle))
+		}
 		for _, bucket := range system.ProcessRegistry.LocalPIDs.LocalPIDs {
 			for _, id := range bucket.Keys() {
-				if strings.HasPrefix(id, "gendac/") || strings.HasPrefix(id, "$") {
+				if strings.HasPrefix(id, "gendac/monitor/") || strings.HasPrefix(id, "$") {
 					t.Errorf("left in the registry: %s", id)
 				}
 			}

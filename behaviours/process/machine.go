@@ -44,7 +44,7 @@ type Machine[S, E, F any] struct {
 // A supervisor strategy among opts has no effect: see Machine.Failed.
 func Props[S, E, F any](newMachine func(ctx actor.Context) Machine[S, E, F], opts ...actor.PropsOption) *actor.Props {
 	produce := func() actor.Actor { return &interpreter[S, E, F]{newMachine: newMachine} }
-	return actor.PropsFromProducer(produce, append([]actor.PropsOption{WithMailbox(actor.Unbounded())}, opts...)...)
+	return actor.PropsFromProducer(produce, append([]actor.PropsOption{WithMailbox(actor.Unbounded()), actor.WithDispatcher(dispatcher{})}, opts...)...)
 }
 
 // Exit ends the calling actor with reason after the current message and all its effects; nil means ErrNormal. The first

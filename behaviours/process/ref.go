@@ -25,6 +25,7 @@ type plane struct {
 	system      *actor.ActorSystem
 	incarnation uint64
 	seq         atomic.Uint64
+	slots       slots
 
 	// The ids of our own processes: what for, the incarnation, and (to be appended) the sequence number.
 	callPrefix, monitorPrefix string
@@ -65,7 +66,7 @@ func planeOf(system *actor.ActorSystem) *plane {
 
 func newPlane(system *actor.ActorSystem, incarnation uint64) *plane {
 	id := strconv.FormatUint(incarnation, 36)
-	return &plane{
+	p := &plane{
 		system:        system,
 		incarnation:   incarnation,
 		callPrefix:    "gendac/call/" + id + "/",
@@ -76,6 +77,8 @@ func newPlane(system *actor.ActorSystem, incarnation uint64) *plane {
 		names:         make(map[string]named),
 		links:         make(map[actor.Process]map[*link]struct{}),
 	}
+	p.slots.plane = p
+	return p
 }
 
 func randomNonZero() uint64 {

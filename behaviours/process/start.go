@@ -30,7 +30,7 @@ func StartWait(ctx context.Context, parent actor.SpawnerContext, props *actor.Pr
 	if proc == nil { // a spawn function of the user's
 		proc, _ = system.ProcessRegistry.Get(pid)
 	}
-	_, err = exchange(ctx, system, pid, proc, start{}, func(*pending) any { return &actor.Touch{} })
+	_, err = planeOf(system).exchange(ctx, pid, proc, start{}, func(From) any { return &actor.Touch{} })
 	if err == nil {
 		return pid, nil
 	}
