@@ -1,0 +1,187 @@
+package genstatem
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// TestTranscripts runs testdata/*.txt: "machine" makes a core, with state enter calls and tracing if so told, and "do"
+// feeds it the inputs of its lines and prints the effects of each, and how the core stands afterwards.
+func TestTranscripts(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, path := range paths {
+		var c core[string]
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "machine":
+				c = core[string]{enters: d.HasArg("enters"), traces: d.HasArg("traces")}
+				return stands(c)
+			case "do":
+				var out strings.Builder
+				for line := range strings.Lines(d.Input) {
+					line = strings.TrimSpace(line)
+					var fx []effect
+					c, fx = step(c, parseInput(t, c, line))
+					fmt.Fprintln(&out, line)
+					for _, f := range fx {
+						fmt.Fprintln(&out, "  "+f.String())
+					}
+				}
+				return out.String() + stands(c)
+			}
+			t.Fatalf("unknown command %q", d.Cmd)
+			return ""
+		})
+	}
+}
+
+// stands says where the core is and what it keeps.
+func stands(c core[string]) string {
+	out := c.phase.String()
+	switch c.phase {
+	case waiting, handling, entering:
+		out += " in " + c.state
+	}
+	list := func(what string, items ...string) {
+		if len(items) > 0 {
+			out += "; " + what + " " + strings.Join(items, ", ")
+		}
+	}
+	list("queued", events(c.queue)...)
+	list("postponed", events(c.postponed)...)
+	var set, due []string
+	for _, r := range c.timers {
+		if r.due {
+			due = append(due, r.timer.String())
+		} else {
+			set = append(set, fmt.Sprintf("%v#%d", r.timer, r.gen))
+		}
+	}
+	list("due", due...)
+	list("set", set...)
+	return out
+}
+
+func events(list []Event) (out []string) {
+	for _, e := range list {
+		out = append(out, e.String())
+	}
+	return out
+}
+
+// parseInput reads "boot", "<timer> fires" (the latest generation; "<timer>#n fires" names one), "returns <move>; <action>; ..." and events.
+func parseInput(t *testing.T, c core[string], line string) input {
+	t.Helper()
+	if line == "boot" {
+		return booted{}
+	}
+	if rest, ok := strings.CutPrefix(line, "returns "); ok {
+		return returned[string]{parseResult(t, rest)}
+	}
+	if rest, ok := strings.CutSuffix(line, " fires"); ok {
+		name, gen, numbered := strings.Cut(rest, "#")
+		f := fired{timer: parseTimer(t, name)}
+		if i := c.find(f.timer); i >= 0 {
+			f.gen = c.timers[i].gen
+		}
+		if numbered {
+			_, _ = fmt.Sscan(gen, &f.gen)
+		}
+		return f
+	}
+	return arrived{parseEvent(t, line)}
+}
+
+func parseEvent(t *testing.T, line string) Event {
+	t.Helper()
+	kinds := map[string]Kind{"call": CallEvent, "cast": CastEvent, "info": InfoEvent, "internal": InternalEvent}
+	kind, content, _ := strings.Cut(line, " ")
+	if kinds[kind] == 0 && kind != "nonsense" {
+		t.Fatalf("unknown event %q", line)
+	}
+	return Event{Kind: kinds[kind], Content: content}
+}
+
+func parseResult(t *testing.T, text string) (r Result[string]) {
+	t.Helper()
+	parts := strings.Split(text, "; ")
+	word, arg, _ := strings.Cut(parts[0], " ")
+	var ctx *Context[string, int]
+	var actions []Action
+	for _, p := range parts[1:] {
+		actions = append(actions, parseAction(t, p))
+	}
+	switch word {
+	case "keep":
+		return ctx.Keep(actions...)
+	case "next":
+		return ctx.Next(arg, actions...)
+	case "repeat":
+		return ctx.Repeat(actions...)
+	case "stop":
+		return ctx.Exit(errors.New(arg), actions...)
+	}
+	t.Fatalf("unknown result %q", text)
+	return r
+}
+
+func parseAction(t *testing.T, text string) Action {
+	t.Helper()
+	word, rest, _ := strings.Cut(text, " ")
+	switch word {
+	case "postpone":
+		return Postpone()
+	case "reply":
+		return Reply(From{}, rest)
+	case "insert":
+		return NextEvent(parseEvent(t, rest))
+	case "set":
+		words := strings.Fields(rest)
+		content, after := words[len(words)-1], words[len(words)-2]
+		return set{parseTimer(t, strings.Join(words[:len(words)-2], " ")), parseDuration(t, after), content}
+	case "cancel":
+		return cancel{parseTimer(t, rest)}
+	case "update":
+		at := strings.LastIndex(rest, " ")
+		return update{parseTimer(t, rest[:at]), rest[at+1:]}
+	case "nil":
+		return nil
+	}
+	t.Fatalf("unknown action %q", text)
+	return nil
+}
+
+func parseTimer(t *testing.T, text string) timer {
+	t.Helper()
+	switch {
+	case text == "state timeout":
+		return timer{kind: StateTimeoutEvent}
+	case text == "event timeout":
+		return timer{kind: EventTimeoutEvent}
+	case strings.HasPrefix(text, "timeout "):
+		return named(text[len("timeout "):])
+	}
+	t.Fatalf("unknown timeout %q", text)
+	return timer{}
+}
+
+func parseDuration(t *testing.T, s string) time.Duration {
+	t.Helper()
+	if s == "infinity" {
+		return Infinity
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
