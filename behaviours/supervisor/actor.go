@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -10,13 +9,13 @@ import (
 )
 
 // Props describes how to spawn a supervisor. One with a Spec that does not Validate ends at once with the *SpecError.
-// Its end by itself is a *StartError or an *IntensityError, after its children's; told to stop it ends with
-// process.ErrShutdown.
+// Its end by itself is a *StartError, an *IntensityError or a *SignificantError, after its children's; told to stop it
+// ends with process.ErrShutdown.
 func Props(spec Spec, opts ...actor.PropsOption) *actor.Props {
-	return process.Props(func(ctx actor.Context) process.Machine[state, event, effect] {
+	return process.Props(func(ctx actor.Context) process.Machine[core, event, effect] {
 		if err := spec.Validate(); err != nil {
 			process.Exit(ctx, err)
-			return process.Machine[state, event, effect]{}
+			return process.Machine[core, event, effect]{}
 		}
 		return newHands(spec.withDefaults()).machine()
 	}, opts...)
@@ -31,62 +30,72 @@ func StartWait(ctx context.Context, parent actor.SpawnerContext, spec Spec, name
 	return process.StartWait(ctx, parent, Props(spec), name)
 }
 
-// Children returns what a supervisor knows of its children, in start order. Deadlines and errors are those of
-// process.Call.
-func Children(ctx context.Context, system *actor.ActorSystem, sup *actor.PID) ([]Info, error) {
-	return process.Call[[]Info](ctx, system, sup, askChildren{})
+// A core decides: one for the strategies that know each child by its ID, one for simple_one_for_one.
+type core interface {
+	step(ev event) []effect
+	ready() bool
+	count() Counts
 }
 
-type askChildren struct{}
+func newCore(spec Spec) core {
+	if spec.Strategy == SimpleOneForOne {
+		return newPool(spec)
+	}
+	return newState(spec)
+}
 
 // hands is the shell of one incarnation: it knows which actor is which child.
 type hands struct {
 	spec    Spec
-	phase   phase // the core's, for Ready
-	props   map[string]*actor.Props
-	current map[string]incarnation // by child id
-	byPID   map[string]of          // by actor id
-	byRef   map[process.Ref]of
-	timers  map[string]func() // by child id
+	core    core
+	nursery *process.Nursery   // of the template, if that is always the same Props
+	current map[uint64]*record // by gen
+	byPID   map[string]*record // by actor id
+	lots    map[uint64]*crew
+	timers  map[uint64]func() // by gen
+	left    *record           // the last one that ended, for what is told about it
 }
 
-type incarnation struct {
+// record is one incarnation of a child.
+type record struct {
 	of
-	pid *actor.PID
-	ref process.Ref
+	child process.Child
+	crew  *crew // nil in a supervisor that knows its children by ID
+	count tally
 }
 
 func newHands(spec Spec) *hands {
 	h := &hands{
 		spec:    spec,
-		props:   make(map[string]*actor.Props),
-		current: make(map[string]incarnation),
-		byPID:   make(map[string]of),
-		byRef:   make(map[process.Ref]of),
-		timers:  make(map[string]func()),
+		core:    newCore(spec),
+		current: make(map[uint64]*record),
+		byPID:   make(map[string]*record),
+		lots:    make(map[uint64]*crew),
+		timers:  make(map[uint64]func()),
 	}
-	for _, c := range spec.Children {
-		h.props[c.ID] = c.Props
+	if spec.Strategy == SimpleOneForOne && spec.Children[0].Props != nil {
+		h.nursery = process.NewNursery(spec.Children[0].Props)
 	}
 	return h
 }
 
-func (h *hands) machine() process.Machine[state, event, effect] {
-	return process.Machine[state, event, effect]{
-		State: newState(h.spec),
-		Step: func(s state, ev event) (state, []effect) {
-			s, fx := step(s, ev)
-			h.phase = s.phase
-			return s, fx
-		},
+func (h *hands) machine() process.Machine[core, event, effect] {
+	return process.Machine[core, event, effect]{
+		State:   h.core,
+		Step:    func(c core, ev event) (core, []effect) { return c, c.step(ev) },
 		Lift:    h.lift,
 		Perform: h.perform,
-		Ready:   func() bool { return h.phase == running },
+		Ready:   h.core.ready,
 		Stop:    func(actor.Context) (event, bool) { return halt{process.ErrShutdown}, true },
 		Failed: func(_ actor.Context, pid *actor.PID, reason error) (event, bool) {
-			who, ok := h.byPID[pid.GetId()]
-			return failed{who, reason}, ok
+			rec, ok := h.byPID[pid.GetId()]
+			if !ok {
+				return nil, false
+			}
+			return failed{rec.of, reason}, true
 		},
+		Name:   "supervisor " + h.spec.Strategy.String(),
+		Status: func() any { return h.core.count() },
 	}
 }
 
@@ -94,109 +103,159 @@ func (h *hands) lift(ctx actor.Context) (event, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
 		return boot{}, true
-	case *actor.Touched:
-		who, ok := h.byPID[msg.GetWho().GetId()]
-		return began{who}, ok
+	case event: // from a timer, or from a child's own turn
+		return stamped(msg), true
+	case *actor.Touched: // a plain actor's word that it has started
+		return h.touched(msg.GetWho())
 	case *actor.Terminated:
-		who, ok := h.byPID[msg.GetWho().GetId()]
-		delete(h.byPID, msg.GetWho().GetId())
-		return gone{who, time.Now()}, ok
-	case *process.Down:
-		who, ok := h.byRef[msg.Ref]
-		delete(h.byRef, msg.Ref)
-		return down{who, msg.Reason, time.Now()}, ok
-	case expired:
-		msg.at = time.Now()
-		return msg, true
-	case unspawned:
-		return msg, true
+		return h.terminated(msg.GetWho())
 	case *process.Request:
-		_, ok := msg.Body.(askChildren)
-		return asked{msg.From}, ok
+		return h.request(msg)
 	}
 	return nil, false
+}
+
+// stamped reads the clock for what a timer sent.
+func stamped(ev event) event {
+	switch ev := ev.(type) {
+	case expired:
+		ev.at = time.Now()
+		return ev
+	case waited:
+		ev.at = time.Now()
+		return ev
+	case overdue:
+		ev.at = time.Now()
+		return ev
+	}
+	return ev
+}
+
+func (h *hands) touched(pid *actor.PID) (event, bool) {
+	rec, ok := h.byPID[pid.GetId()]
+	if !ok {
+		return nil, false
+	}
+	rec.begin()
+	return began{rec.of}, rec.crew == nil
+}
+
+func (h *hands) terminated(pid *actor.PID) (event, bool) {
+	rec, ok := h.byPID[pid.GetId()]
+	if !ok {
+		return nil, false
+	}
+	h.forget(rec)
+	reason, started := rec.child.Ended()
+	return gone{rec.of, started || rec.count.begun(), reason, time.Now()}, true
+}
+
+func (h *hands) forget(rec *record) {
+	delete(h.byPID, rec.child.PID.GetId())
+	delete(h.current, rec.gen)
+	rec.lose()
+	h.left = rec
 }
 
 func (h *hands) perform(ctx actor.Context, f effect) {
 	switch f := f.(type) {
 	case spawn:
 		h.spawn(ctx, f)
+	case spawnLot:
+		h.spawnLot(ctx, f)
 	case stop:
-		if inc, ok := h.current[f.id]; ok { // if not, word that its spawn failed is on the way
-			ctx.Stop(inc.pid)
+		h.stop(ctx, f.gen)
+	case stopAll:
+		for _, gen := range f.gens {
+			h.stop(ctx, gen)
+		}
+	case abandon:
+		if rec, ok := h.current[f.gen]; ok {
+			h.forget(rec)
+			process.Abandon(ctx, rec.child.PID)
 		}
 	case arm:
-		h.disarm(f.id)
-		h.timers[f.id] = process.After(ctx, f.after, expired{of: of{f.id, f.gen}, phase: f.phase})
+		h.disarm(f.gen)
+		h.timers[f.gen] = process.After(ctx, f.after, expired{of: f.of, phase: f.phase})
 	case disarm:
-		h.disarm(f.id)
-	case abandon:
-		h.abandon(ctx, f)
+		h.disarm(f.gen)
+	case wait:
+		process.After(ctx, f.after, waited{hold: f.hold})
+	case watch:
+		process.After(ctx, f.after, overdue{})
+	case muster:
+		ctx.Send(ctx.Self(), h.muster(f.lot))
+	case answer:
+		h.answer(f)
+	case land:
+		h.land(ctx, f)
 	case describe:
-		for i := range f.children {
-			if c := f.children[i]; c.Phase == Starting || c.Phase == Up || c.Phase == Stopping {
-				f.children[i].PID = h.current[c.ID].pid
-			}
-		}
-		process.Respond(f.ask, f.children, nil)
+		h.describe(f)
 	case tell:
-		h.tell(ctx, f.notice)
+		h.tell(ctx, f)
 	case exit:
 		process.Exit(ctx, f.reason)
 	}
 }
 
 func (h *hands) spawn(ctx actor.Context, f spawn) {
-	who := of{f.id, f.gen}
-	delete(h.current, f.id)
-	pid, ref, err := spawnRecovering(ctx, h.props[f.id], f.name)
+	rec := &record{of: f.of}
+	system, self := ctx.ActorSystem(), ctx.Self()
+	err := h.bear(ctx, rec, process.NewNursery(f.child.Props), f.name, func() { system.Root.Send(self, began{f.of}) })
 	if err != nil {
-		ctx.Send(ctx.Self(), unspawned{who, err, time.Now()})
-		return
+		ctx.Send(self, unspawned{f.of, err, time.Now()})
 	}
-	h.current[f.id] = incarnation{who, pid, ref}
-	h.byPID[pid.GetId()], h.byRef[ref] = who, who
-	ctx.Request(pid, &actor.Touch{}) // answered when the child has started
 }
 
-// spawnRecovering makes an error of a panic in a producer, which runs in the turn of the one that spawns.
-func spawnRecovering(ctx actor.Context, props *actor.Props, name string) (pid *actor.PID, ref process.Ref, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("supervisor: spawn of %q: %w", name, &process.PanicError{Value: v})
-		}
-	}()
-	return process.SpawnMonitor(ctx, props, name)
+// bear spawns an incarnation and enters it. Begun is called in the child's turn.
+func (h *hands) bear(ctx actor.Context, rec *record, nursery *process.Nursery, name string, begun func()) error {
+	child, err := nursery.Spawn(ctx, name, begun)
+	if err != nil {
+		return err
+	}
+	rec.child = child
+	h.current[rec.gen], h.byPID[child.PID.GetId()] = rec, rec
+	if child.Plain() {
+		ctx.Request(child.PID, &actor.Touch{}) // answered when it has started
+	}
+	return nil
 }
 
-func (h *hands) disarm(id string) {
-	if cancel, ok := h.timers[id]; ok {
+// stop tells an incarnation to stop. If there is none, word that its spawn failed is on the way.
+func (h *hands) stop(ctx actor.Context, gen uint64) {
+	if rec, ok := h.current[gen]; ok {
+		ctx.Stop(rec.child.PID)
+	}
+}
+
+func (h *hands) disarm(gen uint64) {
+	if cancel, ok := h.timers[gen]; ok {
 		cancel()
-		delete(h.timers, id)
+		delete(h.timers, gen)
 	}
 }
 
-// abandon forgets a child. protoactor would keep the supervisor from ending as long as it counts the child among its
-// own, so it is told what it will not hear from the child.
-func (h *hands) abandon(ctx actor.Context, f abandon) {
-	inc, ok := h.current[f.id]
-	if !ok {
-		return
+func (h *hands) pidOf(gen uint64) *actor.PID {
+	if rec, ok := h.current[gen]; ok {
+		return rec.child.PID
 	}
-	delete(h.current, f.id)
-	delete(h.byPID, inc.pid.GetId())
-	delete(h.byRef, inc.ref)
-	process.Demonitor(ctx, inc.ref)
-	if self, ok := ctx.ActorSystem().ProcessRegistry.Get(ctx.Self()); ok {
-		self.SendSystemMessage(ctx.Self(), &actor.Terminated{Who: inc.pid})
-	}
+	return nil
 }
 
-func (h *hands) tell(ctx actor.Context, n Notice) {
+func (h *hands) tell(ctx actor.Context, f tell) {
+	pid := h.pidOf(f.gen)
+	if pid == nil && h.left != nil && h.left.gen == f.gen {
+		pid = h.left.child.PID
+	}
+	h.publish(ctx, f.notice, pid)
+}
+
+func (h *hands) publish(ctx actor.Context, n Notice, pid *actor.PID) {
 	if h.spec.Report != nil {
 		h.spec.Report(n)
 	}
-	if n.What == Started || n.What == Ended && process.EndingOf(n.Reason) != process.Abnormal {
+	ctx.ActorSystem().EventStream.Publish(&Event{Supervisor: ctx.Self(), PID: pid, Notice: n})
+	if n.What == Started || process.EndingOf(n.Reason) != process.Abnormal {
 		return
 	}
 	ctx.Logger().Warn("supervisor: child "+n.What.String(),

@@ -173,13 +173,16 @@ func TestADeadChildComesBackFreshUnderItsName(t *testing.T) {
 		for id, want := range map[string]struct {
 			phase        supervisor.Phase
 			incarnations uint64
-		}{"perm": {supervisor.Up, 2}, "plain": {supervisor.Up, 2}, "trans": {supervisor.Gone, 1}, "temp": {supervisor.Gone, 1}} {
+		}{"perm": {supervisor.Up, 2}, "plain": {supervisor.Up, 2}, "trans": {supervisor.Gone, 1}} {
 			if got := after[id]; got.Phase != want.phase || got.Incarnations != want.incarnations {
 				t.Errorf("%s: got %v, want %v", id, got, want)
 			}
 			if after[id].Phase == supervisor.Up && !after[id].PID.Equal(before[id].PID) {
 				t.Errorf("%s: %v is now %v", id, before[id].PID, after[id].PID)
 			}
+		}
+		if got, there := after["temp"]; there {
+			t.Errorf("temp: still there, as %v", got)
 		}
 		system.Root.Send(after["perm"].PID, "crash")
 		synctest.Wait()

@@ -28,12 +28,12 @@ type Phase int
 
 // The phases of a child.
 const (
-	Waiting   Phase = iota // not started yet
+	Waiting   Phase = iota // to be started, for the first time or again
 	Starting               // spawned, not up yet
 	Up                     // started
 	Stopping               // told to stop
-	Gone                   // ended, and not to be started again
-	Abandoned              // did not stop in time; may still run
+	Gone                   // ended, and not to be started again by itself
+	Abandoned              // the same, but did not stop in time; may still run
 )
 
 func (p Phase) String() string {
@@ -54,255 +54,310 @@ func (p Phase) String() string {
 	return fmt.Sprintf("Phase(%d)", int(p))
 }
 
-// child is one child. Gen counts its incarnations and never decreases. Of an incarnation that ended two facts come in
-// any order, its reason and that it is gone; both are needed before its place is free.
-type child struct {
-	id      string
-	restart Restart
-	start   time.Duration
-	stop    time.Duration
+// A fate is what becomes of a child when it has stopped.
+type fate int
 
+const (
+	open  fate = iota // its end decides
+	again             // started again, with the sibling for whose sake it is stopped
+	keep              // its spec is kept
+	drop              // it is forgotten
+)
+
+// child is one child. Gen names its present or last incarnation and is unique within the supervisor.
+type child struct {
+	Child
+	name   string // the actor's; another one after an abandonment
 	phase  Phase
 	gen    uint64
-	name   string // the actor's; another one after an abandonment
+	starts uint64 // incarnations so far
+	reason error  // given before the end
 	late   bool   // stopped because it did not start in time
-	gone   bool   // protoactor's word
-	down   bool   // the monitor's word
-	reason error
+	doomed bool   // to be stopped for a sibling's sake, in its turn
+	fate   fate
+	held   uint64 // Waiting until this hold is over
+
+	added    bool           // by a StartChild that has not succeeded yet
+	starters []process.From // wait for it to start
+	stoppers []process.From // wait for it to stop
 }
 
-func (c child) live() bool { return c.phase == Starting || c.phase == Up || c.phase == Stopping }
+func (c *child) of() of { return of{c.ID, c.gen} }
 
-// state is a supervisor's. Step copies children before it writes to them.
+func (c *child) live() bool { return c.phase == Starting || c.phase == Up || c.phase == Stopping }
+
+// state is a supervisor's, except that of a simple_one_for_one. A state that was stepped must not be used again.
 type state struct {
+	spec     Spec
 	phase    phase
-	max      int
-	period   time.Duration
-	children []child     // in start order
-	restarts []time.Time // within the last period
-	reason   error       // why it is stopping
+	children []*child // in start order
+	window   window
+	gens     uint64  // incarnations so far, of all children
+	holds    uint64  // back-offs so far
+	queued   []event // commands that came before it was running
+	reason   error   // why it is stopping
 }
 
-func newState(s Spec) state {
-	st := state{max: s.MaxRestarts, period: s.Period}
+func newState(s Spec) *state {
+	st := &state{spec: s, window: window{max: s.MaxRestarts, period: s.Period}}
 	for _, c := range s.Children {
-		st.children = append(st.children, child{id: c.ID, name: c.ID, restart: c.Restart, start: c.Start, stop: c.Shutdown})
+		st.children = append(st.children, &child{Child: c, name: c.ID})
 	}
 	return st
 }
 
 // step absorbs one event and then makes whatever moves have become possible.
-func step(s state, ev event) (state, []effect) {
-	s.children = append([]child(nil), s.children...)
-	s.restarts = append([]time.Time(nil), s.restarts...)
-	var fx []effect
+func (s *state) step(ev event) []effect {
+	fx := s.absorb(ev)
+	for {
+		more, moved := s.converge()
+		fx = append(fx, more...)
+		if !moved {
+			return fx
+		}
+	}
+}
+
+func (s *state) absorb(ev event) []effect {
 	switch ev := ev.(type) {
 	case boot:
 		if s.phase == booting {
 			s.phase = starting
 		}
 	case halt:
-		fx = s.giveUp(ev.reason)
-	case asked:
-		return s, []effect{describe{ask: ev.ask, children: s.infos()}}
+		return s.giveUp(ev.reason)
+	case waited:
+		for _, c := range s.children {
+			if c.held == ev.hold {
+				c.held = 0
+			}
+		}
+	case question:
+		return s.answer(ev)
+	case command:
+		return s.command(ev)
 	case childEvent:
 		if c := s.find(ev.which()); c != nil {
-			fx = s.absorb(c, ev)
+			return s.happened(c, ev)
 		}
 	}
-	return s, append(fx, s.converge()...)
+	return nil
 }
 
-// absorb takes in what happened to the current incarnation of a child.
-func (s *state) absorb(c *child, ev childEvent) []effect {
+// happened takes in what happened to the current incarnation of a child.
+func (s *state) happened(c *child, ev childEvent) []effect {
 	switch ev := ev.(type) {
 	case began:
-		if c.phase == Starting {
-			c.phase = Up
-			return []effect{disarm{c.id}, tell{Notice{c.id, Started, nil}}}
-		}
+		return s.began(c)
 	case failed:
 		c.reason = ev.reason // a plain actor's only word on why
 	case gone:
-		c.gone = true
-		return s.ended(c, ev.at)
-	case down:
-		c.down = true
-		if c.reason == nil {
-			c.reason = ev.reason
-		}
-		return s.ended(c, ev.at)
+		return s.gone(c, ev)
 	case unspawned:
-		c.gone, c.down, c.reason = true, true, ev.reason
-		return s.ended(c, ev.at)
+		return s.ended(c, Gone, ev.reason, ev.at)
 	case expired:
-		return s.expire(c, ev)
+		return s.expired(c, ev)
 	}
 	return nil
 }
 
-// expire is the end of a child's patience: one that does not start is stopped, one that does not stop is abandoned.
-func (s *state) expire(c *child, ev expired) []effect {
-	if ev.phase != c.phase {
+func (s *state) began(c *child) []effect {
+	if c.phase != Starting {
 		return nil
 	}
-	if c.phase == Starting {
-		if s.phase == stopping {
-			return nil // it is stopped when its turn comes
-		}
-		c.late = true
-		return stopOne(c)
-	}
-	fx := []effect{abandon{id: c.id, gen: c.gen}, tell{Notice{c.id, Forsaken, process.ErrKilled}}}
-	late := c.late
-	c.phase, c.reason = Abandoned, process.ErrKilled
-	c.name = fmt.Sprintf("%s~%d", c.id, c.gen+1)
-	if late {
-		return append(fx, s.misstart(c, process.ErrTimeout, ev.at)...)
-	}
+	c.phase, c.added = Up, false
+	fx := []effect{disarm{c.of()}, tell{c.gen, Notice{c.ID, Started, nil}}}
+	fx = append(fx, present(c.starters, c)...)
+	c.starters = nil
 	return fx
 }
 
-// ended decides what an end means, once both facts about it are in.
-func (s *state) ended(c *child, at time.Time) []effect {
-	if !c.gone || !c.down || !c.live() {
+func (s *state) gone(c *child, ev gone) []effect {
+	if !c.live() {
 		return nil
 	}
-	was := c.phase
-	c.phase = Gone
-	fx := []effect{disarm{c.id}, tell{Notice{c.id, Ended, c.reason}}}
+	var fx []effect
+	if ev.started {
+		fx = s.began(c) // it had, only its word is on the way still
+	}
+	reason := ev.reason
+	if c.reason != nil {
+		reason = c.reason
+	}
+	return append(fx, s.ended(c, Gone, reason, ev.at)...)
+}
+
+// expired is the end of a child's patience: one that does not start is stopped, one that does not stop is abandoned.
+func (s *state) expired(c *child, ev expired) []effect {
 	switch {
-	case c.late:
-		return append(fx, s.misstart(c, process.ErrTimeout, at)...)
-	case s.phase == stopping || was == Stopping:
-		return fx
-	case was == Starting:
-		return append(fx, s.misstart(c, c.reason, at)...)
-	case wanted(c.restart, process.EndingOf(c.reason)):
-		return append(fx, s.again(c, c.reason, at)...)
-	default:
-		return fx
-	}
-}
-
-// misstart: a first start that fails ends the supervisor; a restart that fails is tried again, and counts.
-func (s *state) misstart(c *child, reason error, at time.Time) []effect {
-	if s.phase == stopping {
+	case ev.phase != c.phase:
 		return nil
+	case c.phase == Stopping:
+		return s.abandon(c, ev.at)
+	case s.phase == stopping || c.doomed:
+		return nil // it is stopped when its turn comes
 	}
-	if c.gen == 1 {
-		return s.giveUp(&StartError{ID: c.id, Reason: reason})
-	}
-	return s.again(c, reason, at)
+	c.late = true
+	return s.stop(c, ev.at)
 }
 
-// again starts a child again, unless that has happened too often.
-func (s *state) again(c *child, reason error, at time.Time) []effect {
-	s.restarts = within(s.restarts, at, s.period)
-	if len(s.restarts) >= s.max {
-		return s.giveUp(&IntensityError{ID: c.id, MaxRestarts: s.max, Period: s.period, Reason: reason})
+// ended decides what an end means. Phase is Gone, or Abandoned.
+func (s *state) ended(c *child, phase Phase, reason error, at time.Time) []effect {
+	was, fate, late := c.phase, c.fate, c.late
+	c.phase, c.fate, c.late, c.doomed, c.reason = phase, open, false, false, nil
+	fx := []effect{disarm{c.of()}}
+	if phase == Gone {
+		fx = append(fx, tell{c.gen, Notice{c.ID, Ended, reason}})
 	}
-	s.restarts = append(s.restarts, at)
-	fx := []effect{tell{Notice{c.id, Restarting, reason}}}
-	for _, v := range victims(s.children, c) {
-		fx = append(fx, spawnOne(v)...)
+	fx = append(fx, respond(c.stoppers, nil)...)
+	c.stoppers = nil
+	switch {
+	case s.phase == stopping:
+		return append(fx, s.refuse(c, process.ErrShutdown)...)
+	case fate == again:
+		c.phase = Waiting
+		return fx
+	case fate == keep || fate == drop:
+		return append(fx, s.laidDown(c, fate)...)
+	case late:
+		return append(fx, s.misstart(c, process.ErrTimeout, at)...)
+	case was == Starting && isIgnore(reason):
+		return append(fx, s.ignored(c)...)
+	case was == Starting:
+		return append(fx, s.misstart(c, reason, at)...)
+	case c.Restart.again(process.EndingOf(reason)):
+		return append(fx, s.restart(c, reason, at)...)
+	default:
+		return append(fx, s.over(c, reason)...)
+	}
+}
+
+// laidDown is the end of a child that was to stop.
+func (s *state) laidDown(c *child, fate fate) []effect {
+	fx := s.refuse(c, process.ErrShutdown)
+	if fate == drop || c.Restart == Temporary {
+		s.remove(c)
 	}
 	return fx
 }
 
-// victims lists, in start order, the children that one death takes down: for one_for_one, the dead one alone.
-func victims(_ []child, dead *child) []*child { return []*child{dead} }
+// ignored is the end of a child that has nothing to do.
+func (s *state) ignored(c *child) []effect {
+	fx := respond(c.starters, nil)
+	c.starters, c.added = nil, false
+	if c.Restart == Temporary {
+		s.remove(c)
+	}
+	return fx
+}
+
+// misstart: a first start that fails ends the supervisor, one by a command is answered, and a restart that fails is
+// tried again, and counts.
+func (s *state) misstart(c *child, reason error, at time.Time) []effect {
+	switch {
+	case len(c.starters) > 0:
+		return s.refuse(c, reason)
+	case s.phase == starting && c.starts <= 1:
+		return s.giveUp(&StartError{ID: c.ID, Reason: reason})
+	default:
+		return s.restart(c, reason, at)
+	}
+}
+
+// refuse tells those who wait for a start that there was none. A child that was to be added is not.
+func (s *state) refuse(c *child, reason error) []effect {
+	fx := respond(c.starters, &StartError{ID: c.ID, Reason: reason})
+	c.starters = nil
+	if c.added {
+		s.remove(c)
+	}
+	return fx
+}
+
+// restart starts a child again, and with it those whom the strategy says, unless that has happened too often.
+func (s *state) restart(c *child, reason error, at time.Time) []effect {
+	n, ok := s.window.add(at)
+	if !ok {
+		return s.giveUp(&IntensityError{ID: c.ID, MaxRestarts: s.spec.MaxRestarts, Period: s.spec.Period, Reason: reason})
+	}
+	fx := []effect{tell{0, Notice{c.ID, Restarting, reason}}}
+	hold := uint64(0)
+	if delay := s.spec.Backoff.before(n); delay > 0 {
+		s.holds++
+		hold = s.holds
+		fx = append(fx, wait{hold, delay})
+	}
+	for _, v := range victims(s.spec.Strategy, s.children, c) {
+		v.held = hold
+		switch {
+		case !v.live():
+			v.phase = Waiting
+		case v.Restart == Temporary:
+			v.doomed, v.fate = true, drop
+		default:
+			v.doomed, v.fate = true, again
+		}
+	}
+	return fx
+}
+
+// victims lists, in start order, the children that one death takes down.
+func victims(strategy Strategy, children []*child, dead *child) []*child {
+	i := slices.Index(children, dead)
+	switch strategy {
+	case OneForAll:
+		return children
+	case RestForOne:
+		return children[i:]
+	default:
+		return children[i : i+1]
+	}
+}
+
+// over is the end of a child that is not started again. If it was significant it may be the supervisor's as well.
+func (s *state) over(c *child, reason error) []effect {
+	if c.Restart == Temporary {
+		s.remove(c)
+	}
+	if !c.Significant || s.spec.AutoShutdown == AllSignificant && slices.ContainsFunc(s.children, (*child).matters) {
+		return nil
+	}
+	return s.giveUp(&SignificantError{ID: c.ID, Reason: reason})
+}
+
+// matters says whether a supervisor that ends with the last of its significant children has to wait for this one.
+func (c *child) matters() bool { return c.Significant && (c.live() || c.phase == Waiting) }
+
+func (s *state) remove(c *child) {
+	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
+}
 
 // giveUp begins the end. The first reason counts.
 func (s *state) giveUp(reason error) []effect {
-	if s.phase < stopping {
-		s.phase, s.reason = stopping, reason
-	}
-	return nil
-}
-
-// converge makes the moves that follow from where everything is.
-func (s *state) converge() []effect {
-	switch s.phase {
-	case starting:
-		for i := range s.children {
-			c := &s.children[i]
-			if c.phase == Waiting {
-				return spawnOne(c)
-			}
-			if c.phase == Starting || c.phase == Stopping {
-				return nil
-			}
-		}
-		s.phase = running
-	case stopping:
-		return s.stopNext()
-	}
-	return nil
-}
-
-// stopNext stops the last child that lives, unless one is stopping already, and ends when there is none.
-func (s *state) stopNext() []effect {
-	if slices.ContainsFunc(s.children, func(c child) bool { return c.phase == Stopping }) {
+	if s.phase >= stopping {
 		return nil
 	}
-	for i := len(s.children) - 1; i >= 0; i-- {
-		if c := &s.children[i]; c.live() {
-			return stopOne(c)
+	s.phase, s.reason = stopping, reason
+	fx := lastWord(reason)
+	for _, q := range s.queued {
+		fx = append(fx, s.command(q.(command))...)
+	}
+	s.queued = nil
+	for _, c := range slices.Clone(s.children) {
+		if c.phase == Waiting {
+			fx = append(fx, s.refuse(c, process.ErrShutdown)...)
 		}
 	}
-	s.phase = done
-	return []effect{exit{s.reason}}
+	return fx
 }
 
-func spawnOne(c *child) []effect {
-	c.phase, c.gen = Starting, c.gen+1
-	c.gone, c.down, c.late, c.reason = false, false, false, nil
-	return []effect{spawn{id: c.id, gen: c.gen, name: c.name}, arm{id: c.id, gen: c.gen, phase: Starting, after: c.start}}
-}
+func (s *state) ready() bool { return s.phase == running }
 
-func stopOne(c *child) []effect {
-	c.phase = Stopping
-	return []effect{stop{id: c.id, gen: c.gen}, arm{id: c.id, gen: c.gen, phase: Stopping, after: c.stop}}
-}
-
-// wanted says whether a child of this type is to be started again after this end.
-func wanted(r Restart, e process.Ending) bool {
-	switch r {
-	case Permanent:
-		return true
-	case Transient:
-		return e == process.Abnormal
-	default:
-		return false
-	}
-}
-
-// within drops what is no longer in the window that ends at now.
-func within(times []time.Time, now time.Time, period time.Duration) []time.Time {
-	kept := times[:0]
-	for _, t := range times {
-		if now.Sub(t) < period {
-			kept = append(kept, t)
-		}
-	}
-	return kept
-}
-
-// find returns the child if the event is of its current incarnation.
 func (s *state) find(id string, gen uint64) *child {
-	for i := range s.children {
-		if c := &s.children[i]; c.id == id && c.gen == gen {
+	for _, c := range s.children {
+		if c.ID == id && c.gen == gen {
 			return c
 		}
 	}
 	return nil
-}
-
-func (s *state) infos() []Info {
-	infos := make([]Info, 0, len(s.children))
-	for _, c := range s.children {
-		infos = append(infos, Info{ID: c.id, Phase: c.phase, Incarnations: c.gen})
-	}
-	return infos
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/cockroachdb/datadriven"
 	"github.com/gendac/gendac/behaviours/process"
 )
@@ -15,30 +17,29 @@ import (
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // TestTranscripts runs testdata/*.txt: "spec" makes a supervisor of its lines, "do" feeds it the events of its lines and
-// prints the effects of each, and where everything is afterwards.
+// prints the effects of each, and where everything is afterwards. A child without a number is its current incarnation.
 func TestTranscripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no transcripts: %v", err)
 	}
 	for _, path := range paths {
-		var s state
+		var c core
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "spec":
-				s = newState(parseSpec(t, d))
-				return where(s)
+				c = newCore(parseSpec(t, d))
+				return where(c)
 			case "do":
 				var out strings.Builder
 				for line := range strings.Lines(d.Input) {
-					var fx []effect
-					s, fx = step(s, parseEvent(t, strings.TrimSpace(line)))
-					fmt.Fprintln(&out, strings.TrimSpace(line))
-					for _, f := range fx {
+					line = strings.TrimSpace(line)
+					fmt.Fprintln(&out, line)
+					for _, f := range c.step(parseEvent(t, c, line)) {
 						fmt.Fprintln(&out, "  "+f.String())
 					}
 				}
-				return out.String() + where(s)
+				return out.String() + where(c)
 			}
 			t.Fatalf("unknown command %q", d.Cmd)
 			return ""
@@ -46,13 +47,31 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-func where(s state) string {
-	out := s.phase.String() + ":"
-	for _, c := range s.children {
-		out += fmt.Sprintf(" %s#%d=%v", c.id, c.gen, c.phase)
+func where(c core) string {
+	switch c := c.(type) {
+	case *state:
+		out := c.phase.String() + ":"
+		for _, k := range c.children {
+			out += fmt.Sprintf(" %s#%d=%v", k.ID, k.gen, k.phase)
+		}
+		return out
+	case *pool:
+		out := c.phase.String() + ":"
+		for _, gen := range c.gensInOrder() {
+			out += fmt.Sprintf(" #%d=%v", gen, c.instances[gen].phase)
+		}
+		return out
 	}
-	return out
+	return "?"
 }
+
+var (
+	strategies = map[string]Strategy{
+		"one_for_one": OneForOne, "one_for_all": OneForAll, "rest_for_one": RestForOne, "simple_one_for_one": SimpleOneForOne,
+	}
+	shutdowns = map[string]AutoShutdown{"any_significant": AnySignificant, "all_significant": AllSignificant}
+	anyProps  = actor.PropsFromFunc(func(actor.Context) {})
+)
 
 func parseSpec(t *testing.T, d *datadriven.TestData) Spec {
 	t.Helper()
@@ -63,24 +82,48 @@ func parseSpec(t *testing.T, d *datadriven.TestData) Spec {
 			arg.Scan(t, 0, &spec.MaxRestarts)
 		case "period":
 			spec.Period = duration(t, arg.Vals[0])
+		case "backoff":
+			spec.Backoff = Backoff{duration(t, arg.Vals[0]), duration(t, arg.Vals[1])}
+		case "auto":
+			spec.AutoShutdown = shutdowns[arg.Vals[0]]
+		default:
+			spec.Strategy = strategies[arg.Key]
 		}
 	}
 	for line := range strings.Lines(d.Input) {
-		var id, restart string
-		if _, err := fmt.Sscan(line, &id, &restart); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		types := map[string]Restart{"permanent": Permanent, "transient": Transient, "temporary": Temporary}
-		r, ok := types[restart]
-		if !ok {
-			t.Fatalf("no restart type %q", restart)
-		}
-		spec.Children = append(spec.Children, Child{ID: id, Restart: r})
+		spec.Children = append(spec.Children, parseChild(t, strings.Fields(line)))
+	}
+	if err := spec.Validate(); err != nil {
+		t.Fatal(err)
 	}
 	return spec.withDefaults()
 }
 
-func parseEvent(t *testing.T, line string) event {
+func parseChild(t *testing.T, words []string) Child {
+	t.Helper()
+	types := map[string]Restart{"permanent": Permanent, "transient": Transient, "temporary": Temporary}
+	c := Child{ID: words[0], Props: anyProps}
+	for _, word := range words[1:] {
+		r, ok := types[word]
+		switch {
+		case ok:
+			c.Restart = r
+		case word == "significant":
+			c.Significant = true
+		case word == "supervisor":
+			c.Type = Supervisor
+		case word == "brutal":
+			c.Shutdown = BrutalKill
+		case word == "infinity":
+			c.Shutdown = Infinity
+		default:
+			t.Fatalf("%q is nothing of a child", word)
+		}
+	}
+	return c
+}
+
+func parseEvent(t *testing.T, c core, line string) event {
 	t.Helper()
 	words := strings.Fields(line)
 	at := epoch
@@ -88,34 +131,86 @@ func parseEvent(t *testing.T, line string) event {
 		at = epoch.Add(duration(t, last[1:]))
 		words = words[:len(words)-1]
 	}
-	var who of
-	if len(words) > 1 {
-		id, gen, _ := strings.Cut(words[1], "#")
-		who.id = id
-		_, _ = fmt.Sscan(gen, &who.gen)
-	}
-	rest := strings.Join(words[min(2, len(words)):], " ")
+	words = append(words, "")
+	rest := strings.TrimSpace(strings.Join(words[min(2, len(words)):], " "))
+	ask := asker{}
 	switch words[0] {
 	case "boot":
 		return boot{}
 	case "halt":
 		return halt{process.ErrShutdown}
+	case "waited":
+		return waited{number(words[1]), at}
+	case "start":
+		return startChild{ask, parseChild(t, words[1:len(words)-1])}
+	case "restart":
+		return restartChild{ask, words[1]}
+	case "terminate":
+		if _, simple := c.(*pool); simple {
+			return terminatePID{ask, words[1], number(words[1])}
+		}
+		return terminateChild{ask, words[1]}
+	case "delete":
+		return deleteChild{ask, words[1]}
+	case "count":
+		return counted{ask}
+	case "which":
+		return asked{ask}
+	case "launch":
+		var args []any
+		for _, arg := range words[1 : len(words)-1] {
+			args = append(args, arg)
+		}
+		return launch{ask, args, at}
+	case "landed":
+		return landed{number(words[1])}
+	case "overdue":
+		return overdue{at}
+	case "mustered":
+		m := mustered{lot: number(words[1]), at: at}
+		for _, gen := range strings.Fields(rest) {
+			m.absent = append(m.absent, number(gen))
+		}
+		return m
+	}
+	return parseChildEvent(t, incarnation(c, words[1]), words[0], rest, at)
+}
+
+func parseChildEvent(t *testing.T, who of, what, rest string, at time.Time) event {
+	t.Helper()
+	switch what {
 	case "began":
 		return began{who}
 	case "failed":
 		return failed{who, reason(rest)}
 	case "gone":
-		return gone{who, at}
-	case "down":
-		return down{who, reason(rest), at}
+		return gone{who, false, reason(rest), at}
+	case "gone-started": // its word that it began is on the way still
+		return gone{who, true, reason(rest), at}
 	case "unspawned":
 		return unspawned{who, reason(rest), at}
 	case "expired":
 		phases := map[string]Phase{"starting": Starting, "stopping": Stopping}
 		return expired{who, phases[rest], at}
 	}
-	t.Fatalf("unknown event %q", line)
+	t.Fatalf("unknown event %q", what)
 	return nil
+}
+
+// incarnation reads a#1, or a for the current one.
+func incarnation(c core, word string) of {
+	id, gen, numbered := strings.Cut(word, "#")
+	if s, ok := c.(*state); ok && !numbered {
+		if k := s.byID(id); k != nil {
+			return k.of()
+		}
+	}
+	return of{id, number(gen)}
+}
+
+func number(s string) uint64 {
+	n, _ := strconv.ParseUint(strings.TrimPrefix(s, "#"), 10, 64)
+	return n
 }
 
 func reason(s string) error {
@@ -124,6 +219,8 @@ func reason(s string) error {
 		return process.ErrNormal
 	case "shutdown":
 		return process.ErrShutdown
+	case "ignore":
+		return ErrIgnore
 	}
 	return errors.New(s)
 }

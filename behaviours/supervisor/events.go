@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// An event is a fact that the core absorbs.
+// An event is a fact, or a wish, that a core absorbs.
 type event interface {
 	event()
 	String() string
@@ -20,7 +19,7 @@ type childEvent interface {
 	which() (id string, gen uint64)
 }
 
-// of names an incarnation of a child.
+// of names an incarnation of a child. Gen alone is unique within the supervisor.
 type of struct {
 	id  string
 	gen uint64
@@ -29,10 +28,10 @@ type of struct {
 func (o of) which() (string, uint64) { return o.id, o.gen }
 func (o of) String() string          { return fmt.Sprintf("%s#%d", o.id, o.gen) }
 
+// Facts.
 type (
-	boot  struct{}
-	halt  struct{ reason error }
-	asked struct{ ask process.From }
+	boot struct{}
+	halt struct{ reason error }
 
 	began  struct{ of }
 	failed struct {
@@ -41,12 +40,9 @@ type (
 	}
 	gone struct {
 		of
-		at time.Time
-	}
-	down struct {
-		of
-		reason error
-		at     time.Time
+		started bool
+		reason  error
+		at      time.Time
 	}
 	unspawned struct {
 		of
@@ -58,127 +54,111 @@ type (
 		phase Phase
 		at    time.Time
 	}
+	waited struct {
+		hold uint64
+		at   time.Time
+	}
+	landed  struct{ lot uint64 } // all of it have begun, or ended
+	overdue struct{ at time.Time }
+	// mustered answers a muster: who has neither begun nor ended.
+	mustered struct {
+		lot    uint64
+		absent []uint64
+		at     time.Time
+	}
 )
 
 func (boot) event()      {}
 func (halt) event()      {}
-func (asked) event()     {}
 func (began) event()     {}
 func (failed) event()    {}
 func (gone) event()      {}
-func (down) event()      {}
 func (unspawned) event() {}
 func (expired) event()   {}
+func (waited) event()    {}
+func (landed) event()    {}
+func (overdue) event()   {}
+func (mustered) event()  {}
 
-func (boot) String() string        { return "boot" }
-func (e halt) String() string      { return fmt.Sprintf("halt: %v", e.reason) }
-func (asked) String() string       { return "asked" }
-func (e began) String() string     { return "began " + e.of.String() }
-func (e failed) String() string    { return fmt.Sprintf("failed %v: %v", e.of, e.reason) }
-func (e gone) String() string      { return "gone " + e.of.String() }
-func (e down) String() string      { return fmt.Sprintf("down %v: %v", e.of, e.reason) }
+func (boot) String() string     { return "boot" }
+func (e halt) String() string   { return fmt.Sprintf("halt: %v", e.reason) }
+func (e began) String() string  { return "began " + e.of.String() }
+func (e failed) String() string { return fmt.Sprintf("failed %v: %v", e.of, e.reason) }
+func (e gone) String() string {
+	return fmt.Sprintf("gone %v, started %t: %v", e.of, e.started, e.reason)
+}
 func (e unspawned) String() string { return fmt.Sprintf("unspawned %v: %v", e.of, e.reason) }
 func (e expired) String() string   { return fmt.Sprintf("expired %v %v", e.of, e.phase) }
+func (e waited) String() string    { return fmt.Sprintf("waited %d", e.hold) }
+func (e landed) String() string    { return fmt.Sprintf("landed %d", e.lot) }
+func (overdue) String() string     { return "overdue" }
+func (e mustered) String() string  { return fmt.Sprintf("mustered %d: absent %v", e.lot, e.absent) }
 
-// An effect is something that the shell does.
-type effect interface {
-	effect()
-	String() string
+// A command is a wish of somebody's who waits for the answer.
+type command interface {
+	event
+	from() process.From
 }
+
+// A question is a command that only looks.
+type question interface {
+	command
+	question()
+}
+
+type asker struct{ ask process.From }
+
+func (a asker) from() process.From { return a.ask }
+func (asker) event()               {}
 
 type (
-	spawn struct {
-		id   string
+	startChild struct {
+		asker
+		child Child
+	}
+	restartChild struct {
+		asker
+		id string
+	}
+	terminateChild struct {
+		asker
+		id string
+	}
+	deleteChild struct {
+		asker
+		id string
+	}
+	// launch starts instances of the template.
+	launch struct {
+		asker
+		args []any
+		at   time.Time
+	}
+	// terminatePID terminates an instance; gen is zero if there is none.
+	terminatePID struct {
+		asker
+		text string
 		gen  uint64
-		name string
 	}
-	stop struct {
-		id  string
-		gen uint64
+
+	asked     struct{ asker }
+	counted   struct{ asker }
+	specAsked struct {
+		asker
+		id string
 	}
-	// arm replaces the child's timer, of which there is one.
-	arm struct {
-		id    string
-		gen   uint64
-		phase Phase
-		after time.Duration
-	}
-	disarm  struct{ id string }
-	abandon struct {
-		id  string
-		gen uint64
-	}
-	describe struct {
-		ask      process.From
-		children []Info
-	}
-	tell struct{ notice Notice }
-	exit struct{ reason error }
 )
 
-func (spawn) effect()    {}
-func (stop) effect()     {}
-func (arm) effect()      {}
-func (disarm) effect()   {}
-func (abandon) effect()  {}
-func (describe) effect() {}
-func (tell) effect()     {}
-func (exit) effect()     {}
+func (asked) question()     {}
+func (counted) question()   {}
+func (specAsked) question() {}
 
-func (f spawn) String() string    { return fmt.Sprintf("spawn %v as %s", of{f.id, f.gen}, f.name) }
-func (f stop) String() string     { return "stop " + of{f.id, f.gen}.String() }
-func (f arm) String() string      { return fmt.Sprintf("arm %v %v %v", of{f.id, f.gen}, f.phase, f.after) }
-func (f disarm) String() string   { return "disarm " + f.id }
-func (f abandon) String() string  { return "abandon " + of{f.id, f.gen}.String() }
-func (f describe) String() string { return fmt.Sprintf("describe %v", f.children) }
-func (f tell) String() string     { return "tell " + f.notice.String() }
-func (f exit) String() string     { return fmt.Sprintf("exit: %v", f.reason) }
-
-// A Notice tells of something that happened to a child.
-type Notice struct {
-	Child  string
-	What   What
-	Reason error // nil for Started
-}
-
-func (n Notice) String() string {
-	if n.Reason == nil {
-		return fmt.Sprintf("%s %v", n.Child, n.What)
-	}
-	return fmt.Sprintf("%s %v: %v", n.Child, n.What, n.Reason)
-}
-
-// What happened to a child.
-type What int
-
-// The kinds of notice.
-const (
-	Started    What = iota + 1 // an incarnation is up
-	Ended                      // an incarnation ended, for Reason
-	Restarting                 // another incarnation is being started because of Reason
-	Forsaken                   // did not stop by its deadline; it may still run
-)
-
-func (w What) String() string {
-	switch w {
-	case Started:
-		return "started"
-	case Ended:
-		return "ended"
-	case Restarting:
-		return "restarting"
-	case Forsaken:
-		return "abandoned"
-	}
-	return fmt.Sprintf("What(%d)", int(w))
-}
-
-// An Info describes a child at one moment.
-type Info struct {
-	ID           string
-	PID          *actor.PID // nil while there is no incarnation
-	Phase        Phase
-	Incarnations uint64 // started so far, the present one included
-}
-
-func (i Info) String() string { return fmt.Sprintf("%s %v #%d", i.ID, i.Phase, i.Incarnations) }
+func (c startChild) String() string     { return "start " + c.child.ID }
+func (c restartChild) String() string   { return "restart " + c.id }
+func (c terminateChild) String() string { return "terminate " + c.id }
+func (c deleteChild) String() string    { return "delete " + c.id }
+func (c launch) String() string         { return fmt.Sprintf("launch %v", c.args) }
+func (c terminatePID) String() string   { return fmt.Sprintf("terminate #%d", c.gen) }
+func (asked) String() string            { return "asked" }
+func (counted) String() string          { return "counted" }
+func (c specAsked) String() string      { return "spec of " + c.id }
