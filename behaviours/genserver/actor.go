@@ -2,99 +2,208 @@ package genserver
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/internal/gen"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// An event is a message sorted by the callback it is for.
-type event interface {
-	event()
-	String() string
-}
+// A kind is the callback that a message is for.
+type kind int
 
-type (
-	started struct{}
-	call    struct {
-		from From
-		req  any
-	}
-	casted struct{ msg any }
-	info   struct{ msg any }
+const (
+	start kind = iota
+	call
+	casted
+	info
+	silence // nothing came in time
+	stopped // by StopWait
 )
 
-func (started) event() {}
-func (call) event()    {}
-func (casted) event()  {}
-func (info) event()    {}
-
-func (started) String() string  { return "started" }
-func (c call) String() string   { return fmt.Sprintf("call %T", c.req) }
-func (c casted) String() string { return fmt.Sprintf("cast %T", c.msg) }
-func (i info) String() string   { return fmt.Sprintf("info %T", i.msg) }
+// An event is a message sorted by the callback it is for. It is one small value, not a sum: it is made for every
+// message, and must not cost an allocation.
+type event struct {
+	kind kind
+	from From
+	msg  any
+}
 
 // Props describes how to spawn the server that newServer makes. newServer is called once per incarnation.
-func Props(newServer func() Server, opts ...actor.PropsOption) *actor.Props {
+func Props(newServer func() Server, opts ...Option) *actor.Props {
+	o := newOptions(opts)
 	return process.Props(func(ctx actor.Context) process.Machine[struct{}, event, event] {
-		h := &host{server: newServer(), ctx: &Context{Context: ctx}}
-		return process.Machine[struct{}, event, event]{
-			Lift: lift,
-			// A gen_server decides nothing of its own: its callbacks are the effects.
-			Step:      func(s struct{}, ev event) (struct{}, []event) { return s, []event{ev} },
-			Perform:   func(_ actor.Context, ev event) { h.run(ev) },
-			Terminate: h.terminate,
-		}
-	}, opts...)
+		h := &host{options: o, server: newServer(), ctx: &Context{Context: ctx}}
+		return h.machine()
+	}, o.props...)
+}
+
+// host is one incarnation of a server.
+type host struct {
+	*options
+	server  Server
+	ctx     *Context
+	inited  bool
+	one     [1]event // the effect of a message, reused
+	disarm  func()   // of the timeout that runs
+	waiting uint64   // generation of the timeout that runs
+}
+
+// machine has a core that decides nothing: a gen_server's callbacks are its effects.
+func (h *host) machine() process.Machine[struct{}, event, event] {
+	return process.Machine[struct{}, event, event]{
+		Name:   "genserver",
+		Status: h.status,
+		Lift:   lift,
+		Step: func(s struct{}, ev event) (struct{}, []event) {
+			h.one[0] = ev
+			return s, h.one[:]
+		},
+		Perform:   func(_ actor.Context, ev event) { h.run(ev) },
+		Terminate: h.terminate,
+	}
 }
 
 func lift(ctx actor.Context) (event, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
-		return started{}, true
+		return event{kind: start}, true
 	case *process.Request:
-		return call{from: msg.From, req: msg.Body}, true
-	case *cast:
-		return casted{msg: msg.msg}, true
+		return event{kind: call, from: msg.From, msg: msg.Body}, true
+	case *gen.Cast:
+		return event{kind: casted, msg: msg.Msg}, true
+	case tooQuiet:
+		return event{kind: silence, msg: msg.gen}, true
+	case *gen.Stop:
+		return event{kind: stopped, msg: msg.Reason}, true
 	default:
-		return info{msg: msg}, true
+		return event{kind: info, msg: msg}, true
 	}
 }
 
-// host is one incarnation of a server.
-type host struct {
-	server Server
-	ctx    *Context
-	inited bool
-}
-
+// run handles one message, and what its callback wants done before the next one.
 func (h *host) run(ev event) {
-	switch ev := ev.(type) {
-	case started:
-		if err := h.server.Init(h.ctx); err != nil {
-			process.Exit(h.ctx, err)
+	switch ev.kind {
+	case silence:
+		if ev.msg != h.waiting {
 			return
 		}
-		h.inited = true
-	case call:
-		h.conclude(ev.from, h.server.HandleCall(h.ctx, ev.from, ev.req))
-	case casted:
-		h.conclude(From{}, h.server.HandleCast(h.ctx, ev.msg))
-	case info:
-		h.conclude(From{}, h.server.HandleInfo(h.ctx, ev.msg))
+		ev = event{kind: info, msg: Timeout{}}
+	case stopped:
+		reason, _ := ev.msg.(error)
+		process.Exit(h.ctx, reason)
+		return
+	}
+	h.quiet()
+	goesOn := h.handle(ev)
+	for goesOn && h.ctx.continues {
+		goesOn = h.goOn(h.ctx.then)
+	}
+	h.one[0] = event{} // keeps nothing alive
+	if goesOn {
+		h.listen()
 	}
 }
 
-func (h *host) conclude(from From, r Return) {
+// handle calls the callback and says whether the server goes on.
+func (h *host) handle(ev event) bool {
+	h.ctx.reset(h.receiveTimeout)
+	switch ev.kind {
+	case start:
+		return h.init()
+	case call:
+		defer h.watch("HandleCall", ev.msg)()
+		return h.conclude(ev.from, h.server.HandleCall(h.ctx, ev.from, ev.msg))
+	case casted:
+		defer h.watch("HandleCast", ev.msg)()
+		return h.conclude(From{}, h.server.HandleCast(h.ctx, ev.msg))
+	default:
+		defer h.watch("HandleInfo", ev.msg)()
+		return h.conclude(From{}, h.server.HandleInfo(h.ctx, ev.msg))
+	}
+}
+
+func (h *host) init() bool {
+	var err error
+	if h.name != "" {
+		err = process.RegisterSelf(h.ctx, h.name)
+	}
+	if err == nil {
+		defer h.watch("Init", nil)()
+		err = h.server.Init(h.ctx)
+	}
+	if err != nil {
+		process.Exit(h.ctx, err)
+		return false
+	}
+	h.inited = true
+	return true
+}
+
+func (h *host) goOn(arg any) bool {
+	continuer, ok := h.server.(Continuer)
+	if !ok {
+		process.Exit(h.ctx, fmt.Errorf("genserver: %T continues and has no HandleContinue: %w", h.server, process.ErrUnsupported))
+		return false
+	}
+	h.ctx.reset(h.receiveTimeout)
+	defer h.watch("HandleContinue", arg)()
+	return h.conclude(From{}, continuer.HandleContinue(h.ctx, arg))
+}
+
+func (h *host) conclude(from From, r Return) bool {
 	if r.replies {
 		process.Respond(from, r.reply, r.err)
 	}
 	if r.stop != nil {
 		process.Exit(h.ctx, r.stop)
 	}
+	return r.stop == nil
+}
+
+// listen sets the timeout that the last callback asked for.
+func (h *host) listen() {
+	if !h.ctx.listens {
+		return
+	}
+	h.waiting++
+	h.disarm = process.After(h.ctx, h.ctx.timeout, tooQuiet{h.waiting})
+}
+
+// quiet takes the timeout back: something has come.
+func (h *host) quiet() {
+	if h.disarm != nil {
+		h.disarm()
+		h.disarm = nil
+		h.waiting++
+	}
+}
+
+type tooQuiet struct{ gen uint64 }
+
+// watch reports a callback that runs for too long, while it runs. The function it returns ends that.
+func (h *host) watch(callback string, msg any) (done func()) {
+	if h.slow.report == nil {
+		return func() {}
+	}
+	report, late := h.slow.report, Slow{PID: h.ctx.Self(), Callback: callback, Bound: h.slow.bound}
+	if msg != nil {
+		late.Message = fmt.Sprintf("%T", msg)
+	}
+	timer := time.AfterFunc(h.slow.bound, func() { report(late) })
+	return func() { timer.Stop() }
 }
 
 func (h *host) terminate(reason error) {
 	if h.inited {
+		defer h.watch("Terminate", nil)()
 		h.server.Terminate(h.ctx, reason)
 	}
+}
+
+func (h *host) status() any {
+	if s, ok := h.server.(Statuser); ok {
+		return s.Status()
+	}
+	return fmt.Sprintf("%+v", h.server)
 }

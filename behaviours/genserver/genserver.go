@@ -8,15 +8,22 @@
 // never survives a crash. A call is answered once: by Reply, by a later Answer, or, when the server ends, with the
 // reason; see package process for what a caller gets.
 //
-// Not promised: a callback that blocks holds up everything behind it, the stop included. Use Answer and process.After
-// instead of waiting.
+// Beyond its callbacks a server may have HandleContinue (see Continuer), which runs before the next message, and Status
+// (see Statuser), which says what process.Inspect shows. Options give it a name, a bound on what may wait for it, a
+// timeout for silence, and a report of callbacks that take too long.
+//
+// Not promised: a callback that blocks holds up everything behind it, the stop included. Use Answer, SendRequest and
+// process.After instead of waiting. Left out: hibernation (an idle server holds no stack here), code change, and
+// enter_loop: an actor is a server from its first message on. docs/otp-map.md has the whole list.
 package genserver
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/internal/gen"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
@@ -28,16 +35,54 @@ type Server interface {
 	HandleCall(ctx *Context, from From, req any) Return
 	// HandleCast takes a message that nobody waits for. A reply in what it returns goes nowhere.
 	HandleCast(ctx *Context, msg any) Return
-	// HandleInfo takes any other message: timers of process.After, *process.Down, *actor.Terminated and so on. A reply in
-	// what it returns goes nowhere.
+	// HandleInfo takes any other message: timers of process.After, *process.Down, Timeout, *actor.Terminated and so on. A
+	// reply in what it returns goes nowhere.
 	HandleInfo(ctx *Context, msg any) Return
 	// Terminate runs last if Init succeeded, also after a panic in another callback. Sending still works, Exit, After and
 	// Monitor do nothing.
 	Terminate(ctx *Context, reason error)
 }
 
+// A Continuer is a Server that can go on after a callback has returned; see Context.Continue.
+type Continuer interface {
+	// HandleContinue runs before the next message. A reply in what it returns goes nowhere.
+	HandleContinue(ctx *Context, arg any) Return
+}
+
+// A Statuser is a Server that says itself what process.Inspect shows of it; of another it shows the text of its fields.
+type Statuser interface {
+	// Status runs between two messages. What it returns is read by others while the server goes on: return a copy.
+	Status() any
+}
+
 // A Context is the server's actor context. Message is the raw message; use what the callback is given.
-type Context struct{ actor.Context }
+type Context struct {
+	actor.Context
+
+	// What the callback that runs wants besides its Return.
+	then      any
+	continues bool
+	timeout   time.Duration
+	listens   bool
+}
+
+// Continue has HandleContinue called with arg as soon as this callback has returned and its reply is sent, before any
+// other message. The last call in a callback counts; none counts in one that stops the server. In Init it is the place
+// for what is too long for whoever waits for the start.
+func (c *Context) Continue(arg any) { c.then, c.continues = arg, true }
+
+// Timeout has HandleInfo called with Timeout if no message comes within d after this callback. Any message cancels it.
+// The last call in a callback counts; of a callback and the HandleContinue after it, the latter's. With d of zero or less
+// it comes if no message is waiting already.
+func (c *Context) Timeout(d time.Duration) { c.timeout, c.listens = d, true }
+
+func (c *Context) reset(receiveTimeout time.Duration) {
+	c.then, c.continues = nil, false
+	c.timeout, c.listens = receiveTimeout, receiveTimeout > 0
+}
+
+// Timeout is the message of Context.Timeout and of WithReceiveTimeout.
+type Timeout struct{}
 
 // A From names the caller of a call. It is good for one Answer, from any goroutine, also after the callback.
 type From = process.From
@@ -115,10 +160,9 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 	return process.Call[R](ctx, system, to, req)
 }
 
-// Cast sends msg to a server on this member and does not wait. A message to nobody is a protoactor dead letter.
-func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &cast{msg}) }
-
-type cast struct{ msg any }
+// Cast sends msg to a server on this member, or to a genstatem, and does not wait. A message to nobody is a protoactor
+// dead letter.
+func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &gen.Cast{Msg: msg}) }
 
 // StartWait spawns the server under parent and waits for Init. The error wraps that of Init; otherwise see
 // process.StartWait, whose rules hold. An empty name means a fresh one.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/internal/gen"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
@@ -81,8 +82,10 @@ func (h *host[S, D]) lift(ctx actor.Context) (input, bool) {
 		return booted{}, true
 	case *process.Request:
 		return arrived{Event{Kind: CallEvent, From: msg.From, Content: msg.Body}}, true
-	case *cast:
-		return arrived{Event{Kind: CastEvent, Content: msg.msg}}, true
+	case *gen.Cast:
+		return arrived{Event{Kind: CastEvent, Content: msg.Msg}}, true
+	case *gen.Stop:
+		return halted{msg.Reason}, true
 	case fired:
 		delete(h.timers, msg.timer)
 		return msg, true
@@ -171,11 +174,9 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 	return process.Call[R](ctx, system, to, req)
 }
 
-// Cast sends msg to a machine on this member and does not wait. A message to nobody is a protoactor dead letter. It is a
-// cast to machines only: a genserver takes it for an info.
-func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &cast{msg}) }
-
-type cast struct{ msg any }
+// Cast sends msg to a machine on this member, or to a genserver, and does not wait. A message to nobody is a protoactor
+// dead letter.
+func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &gen.Cast{Msg: msg}) }
 
 // Answer replies to a call from anywhere, also outside of the machine, and reports whether the reply was taken: not if
 // the call was answered already or its caller has given up.
@@ -189,4 +190,15 @@ func AnswerError(from From, err error) bool { return process.Respond(from, nil, 
 // hold. An empty name means a fresh one.
 func StartWait(ctx context.Context, parent actor.SpawnerContext, props *actor.Props, name string) (*actor.PID, error) {
 	return process.StartWait(ctx, parent, props, name)
+}
+
+// StopWait ends a machine with reason (nil means process.ErrNormal) after what is in its mailbox, and waits until it is
+// gone and its names are free, at most until the deadline of ctx, or process.DefaultTimeout. The error is
+// process.ErrNoProc if it was not there, wraps the reason if it ended for another one, and is process.ErrTimeout at the
+// deadline; the machine still ends then. Do not call from a callback.
+func StopWait(ctx context.Context, system *actor.ActorSystem, machine *actor.PID, reason error) error {
+	if err := gen.StopWait(ctx, system, machine, reason); err != nil {
+		return fmt.Errorf("genstatem: %w", err)
+	}
+	return nil
 }

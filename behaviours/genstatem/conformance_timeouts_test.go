@@ -146,11 +146,13 @@ func TestAnEventTimeoutOfZeroComesOnlyIfNoEventIsQueued(t *testing.T) {
 
 func TestUpdatingATimeoutChangesItsContentAndNotItsTime(t *testing.T) {
 	in(t, nil, func(w *world) {
-		w.cast(stays(genstatem.StateTimeout(time.Minute, "s"), genstatem.NamedTimeout("n", time.Minute, "n")))
+		w.cast(stays(genstatem.StateTimeout(time.Minute, "s"), genstatem.NamedTimeout("n", 2*time.Minute, "n")))
 		time.Sleep(59 * time.Second)
 		w.cast(stays(genstatem.UpdateStateTimeout("s2"), genstatem.UpdateNamedTimeout("n", "n2")))
 		time.Sleep(time.Second)
-		w.wrote("a/0: state timeout s2", "a/0: timeout n n2")
+		w.wrote("a/0: state timeout s2")
+		time.Sleep(time.Minute)
+		w.wrote("a/0: timeout n n2")
 	})
 }
 

@@ -74,6 +74,7 @@ type input interface {
 type (
 	booted  struct{}
 	arrived struct{ event Event }
+	halted  struct{ reason error } // by StopWait
 	// fired says that a timer has run out; a stale one changes nothing.
 	fired struct {
 		timer timer
@@ -85,11 +86,13 @@ type (
 
 func (booted) input()      {}
 func (arrived) input()     {}
+func (halted) input()      {}
 func (fired) input()       {}
 func (returned[S]) input() {}
 
 func (booted) String() string        { return "boot" }
 func (a arrived) String() string     { return a.event.String() }
+func (h halted) String() string      { return fmt.Sprintf("halt %v", h.reason) }
 func (f fired) String() string       { return fmt.Sprintf("%v#%d fires", f.timer, f.gen) }
 func (r returned[S]) String() string { return "returns " + r.result.String() }
 
@@ -158,6 +161,10 @@ func step[S comparable](c core[S], in input) (core[S], []effect) {
 		if i := c.find(in.timer); c.phase == waiting && i >= 0 && c.timers[i].gen == in.gen {
 			return c.deliver(c.takeTimer(i), nil)
 		}
+	case halted:
+		if c.phase == waiting {
+			return c.end(in.reason, nil)
+		}
 	case returned[S]:
 		return c.conclude(in.result)
 	}
@@ -207,7 +214,7 @@ func (c core[S]) conclude(r Result[S]) (core[S], []effect) {
 }
 
 func (c core[S]) end(reason error, fx []effect) (core[S], []effect) {
-	if c.traces {
+	if c.traces && c.phase != waiting {
 		fx = append(fx, trace[S]{c.event, c.old, c.state, c.wanted, reason})
 	}
 	c.phase = ended

@@ -84,6 +84,9 @@ func parseInput(t *testing.T, c core[string], line string) input {
 	if line == "boot" {
 		return booted{}
 	}
+	if rest, ok := strings.CutPrefix(line, "halt "); ok {
+		return halted{errors.New(rest)}
+	}
 	if rest, ok := strings.CutPrefix(line, "returns "); ok {
 		return returned[string]{parseResult(t, rest)}
 	}

@@ -1,0 +1,81 @@
+package genserver
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/internal/gen"
+)
+
+// A MultiReply is what one server made of a MultiCall.
+type MultiReply[R any] struct {
+	Who   *actor.PID
+	Reply R     // if Err is nil
+	Err   error // as from Call
+}
+
+// MultiCall sends req to many servers at once and waits for all replies, at most until the deadline of ctx, or
+// process.DefaultTimeout if it has none, which is for all of them together. The replies come in the order of to; those
+// that failed say why. req is shared by all: they must not change it. Do not call from a callback.
+func MultiCall[R any](ctx context.Context, system *actor.ActorSystem, to []*actor.PID, req any) []MultiReply[R] {
+	ctx, cancel := gen.WithDeadline(ctx)
+	defer cancel()
+	replies := make([]MultiReply[R], len(to))
+	var all sync.WaitGroup
+	for i, pid := range to {
+		all.Go(func() {
+			reply, err := Call[R](ctx, system, pid, req)
+			replies[i] = MultiReply[R]{Who: pid, Reply: reply, Err: err}
+		})
+	}
+	all.Wait()
+	return replies
+}
+
+// Abcast is Cast to many servers. msg is shared by all: they must not change it.
+func Abcast(from actor.SenderContext, to []*actor.PID, msg any) {
+	for _, pid := range to {
+		Cast(from, pid, msg)
+	}
+}
+
+// A Response is what came of a SendRequest. It arrives at HandleInfo.
+type Response[R any] struct {
+	Tag   any
+	Reply R     // if Err is nil
+	Err   error // as from Call
+}
+
+// SendRequest is Call for callbacks: it does not wait. The reply, or the error, arrives at HandleInfo as a Response[R]
+// with tag, no later than timeout from now, or never if the server has ended by then; a later incarnation does not see
+// it. Use one tag for each request that is to be told from others.
+func SendRequest[R any](ctx actor.Context, to *actor.PID, req any, timeout time.Duration, tag any) {
+	system, self := ctx.ActorSystem(), ctx.Self()
+	proc, ok := system.ProcessRegistry.Get(self)
+	if !ok {
+		return // it has ended: nobody waits
+	}
+	go func() {
+		limited, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		reply, err := Call[R](limited, system, to, req)
+		proc.SendUserMessage(self, Response[R]{Tag: tag, Reply: reply, Err: err})
+	}()
+}
+
+// IgnoreDeadLetterLogging keeps protoactor quiet when the server has ended meanwhile.
+func (Response[R]) IgnoreDeadLetterLogging() {}
+
+// StopWait ends a server, or a genstatem, with reason (nil means process.ErrNormal) after what is queued, and waits until
+// it is gone and its names are free, at most until the deadline of ctx, or process.DefaultTimeout. The error is
+// process.ErrNoProc if it was not there, wraps the reason if it ended for another one, and is process.ErrTimeout at the
+// deadline; the server still ends then. Do not call from a callback.
+func StopWait(ctx context.Context, system *actor.ActorSystem, server *actor.PID, reason error) error {
+	if err := gen.StopWait(ctx, system, server, reason); err != nil {
+		return fmt.Errorf("genserver: %w", err)
+	}
+	return nil
+}

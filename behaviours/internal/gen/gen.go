@@ -1,0 +1,77 @@
+// Package gen holds what genserver and genstatem have in common: the messages that either understands, and how one of
+// them is stopped from outside. It is OTP's gen.
+package gen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/process"
+)
+
+// A Cast carries a message that nobody waits for.
+type Cast struct{ Msg any }
+
+// A Stop tells a server to end with Reason once it has handled what was queued before.
+type Stop struct{ Reason error }
+
+// IgnoreDeadLetterLogging keeps protoactor quiet: whoever waits learns of it anyway.
+func (*Stop) IgnoreDeadLetterLogging() {}
+
+// WithDeadline returns ctx with process.DefaultTimeout for a deadline if it has none.
+func WithDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, process.DefaultTimeout)
+}
+
+// StopWait sends a Stop and waits until the server is gone; see genserver.StopWait.
+func StopWait(ctx context.Context, system *actor.ActorSystem, server *actor.PID, reason error) error {
+	if reason == nil {
+		reason = process.ErrNormal
+	}
+	ctx, cancel := WithDeadline(ctx)
+	defer cancel()
+	gone := make(chan error, 1)
+	watcher := system.Root.Spawn(undertaker(server, reason, gone))
+	select {
+	case why := <-gone:
+		if errors.Is(why, reason) {
+			return nil
+		}
+		return fmt.Errorf("stop of %s: it ended otherwise: %w", server.GetId(), why)
+	case <-ctx.Done():
+		system.Root.Stop(watcher)
+		err := ctx.Err()
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", process.ErrTimeout, err)
+		}
+		return fmt.Errorf("stop of %s: %w", server.GetId(), err)
+	}
+}
+
+// undertaker orders a server to stop and tells of its end. It monitors first, so that no end is missed.
+func undertaker(server *actor.PID, reason error, gone chan<- error) *actor.Props {
+	return process.Props(func(ctx actor.Context) process.Machine[struct{}, error, error] {
+		process.Monitor(ctx, server)
+		ctx.Send(server, &Stop{reason})
+		return process.Machine[struct{}, error, error]{
+			Name: "stop of " + server.GetId(),
+			Lift: func(ctx actor.Context) (error, bool) {
+				down, ok := ctx.Message().(*process.Down)
+				if !ok {
+					return nil, false
+				}
+				return down.Reason, true
+			},
+			Step: func(s struct{}, why error) (struct{}, []error) { return s, []error{why} },
+			Perform: func(ctx actor.Context, why error) {
+				gone <- why
+				process.Exit(ctx, nil)
+			},
+		}
+	})
+}
