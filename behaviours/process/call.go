@@ -66,6 +66,12 @@ func Respond(from From, value any, err error) bool {
 // reason if it ended first; ErrTimeout at the deadline and the error of ctx if that is cancelled; ErrBadReply if the
 // reply is not an R; ErrUnsupported if the target does not know the request; and otherwise whatever error the target
 // answered with, unchanged.
+//
+// The target may be on another member, if something carries messages there (see Connect; cluster/remoting does). Requests
+// and replies must then be protobuf messages or nil: others are ErrUnsupported or ErrBadReply, and so is one whose type
+// the other side does not know. Errors come back as *RemoteError, *ExitError, or the sentinel itself. ErrNodeDown says
+// that there is no connection to the member, at once or as soon as it is lost; a reply that is lost with a connection
+// that is replaced at once, without the member being down, is ErrTimeout.
 func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any) (R, error) {
 	var zero R
 	value, err := call(ctx, planeOf(system), to, req)
@@ -81,7 +87,7 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 
 func call(ctx context.Context, p *plane, to *actor.PID, req any) (any, error) {
 	if to != nil && !p.local(to) {
-		return nil, fmt.Errorf("%w: call of %T to %s: calls do not cross members; send through the member's transport", ErrUnsupported, req, to)
+		return p.callFar(ctx, to, req)
 	}
 	proc, ok := p.system.ProcessRegistry.Get(to)
 	if !ok {

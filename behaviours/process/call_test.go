@@ -68,7 +68,7 @@ func TestCallTellsApartHowItFailed(t *testing.T) {
 			{"server's own error", t.Context(), pid, io.EOF, io.EOF, "EOF", 0},
 			{"no such actor", t.Context(), actor.NewPID("nonhost", "none"), "x", process.ErrNoProc, "none", 0},
 			{"nil", t.Context(), nil, "x", process.ErrNoProc, "", 0},
-			{"remote", t.Context(), actor.NewPID("far:1", "a"), "x", process.ErrUnsupported, "cross members", 0},
+			{"remote", t.Context(), actor.NewPID("far:1", "a"), "x", process.ErrNodeDown, "nothing carries", 0},
 			{"unknown request", t.Context(), pid, 0, process.ErrUnsupported, "", 0},
 			{"wrong type", t.Context(), pid, nil, process.ErrBadReply, "want string, got <nil>", 0},
 			{"default deadline", t.Context(), pid, silent, process.ErrTimeout, "", process.DefaultTimeout},

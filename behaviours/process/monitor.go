@@ -22,8 +22,11 @@ func (*Down) IgnoreDeadLetterLogging() {}
 
 // Monitor watches target. A *Down with the returned Ref arrives in the caller's user lane exactly once, when target's
 // incarnation ends (a restart by protoactor is an end), after everything target sent to the caller before. If there is
-// no target, a Down with ErrNoProc arrives at once; if it is on another member, one with ErrUnsupported (when monitors
-// cross members, a lost connection will be ErrNodeDown). Each call is a monitor of its own.
+// no target, a Down with ErrNoProc arrives at once. Each call is a monitor of its own.
+//
+// The target may be on another member (see Connect); if there is no connection to it, or as soon as that is lost, Down
+// has ErrNodeDown, and Incarnation 0. Other reasons come as errors do in Call. What the target sent by Send, before, is
+// handled before; a connection that is replaced at once, without the member being down, may lose that, but no Down.
 //
 // Down of a plain actor has ErrUnknown for reason. If the caller is made with Props, its end takes its monitors back.
 func Monitor(ctx actor.Context, target *actor.PID) Ref {
@@ -65,7 +68,10 @@ func Demonitor(ctx actor.Context, ref Ref) {
 	if l, ok := lifeOf(ctx); ok {
 		delete(l.watching, ref)
 	}
-	planeOf(ctx.ActorSystem()).take(ref)
+	p := planeOf(ctx.ActorSystem())
+	if !p.take(ref) {
+		p.demonitorFar(ref)
+	}
 }
 
 type watcher struct {
@@ -109,7 +115,7 @@ var _ actor.Process = (*point)(nil)
 
 func (p *plane) monitor(w watcher, target *actor.PID) {
 	if target != nil && !p.local(target) {
-		w.tell(target, 0, ErrUnsupported)
+		p.monitorFar(w, target)
 		return
 	}
 	pt, isNew := p.add(w, target)
@@ -161,7 +167,9 @@ func (p *plane) take(ref Ref) bool {
 
 func (p *plane) forget(refs map[Ref]struct{}) {
 	for ref := range refs {
-		p.take(ref)
+		if !p.take(ref) {
+			p.demonitorFar(ref)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func TestDownOfWhatIsNotThereComesAtOnce(t *testing.T) {
 			process.Monitor(ctx, nil)
 			process.Monitor(ctx, actor.NewPID("far:1", "a"))
 		}, downs))
-		for _, want := range []error{process.ErrNoProc, process.ErrNoProc, process.ErrUnsupported} {
+		for _, want := range []error{process.ErrNoProc, process.ErrNoProc, process.ErrNodeDown} {
 			if d := <-downs; d.Reason != want {
 				t.Errorf("got %v, want %v", d.Reason, want)
 			}

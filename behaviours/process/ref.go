@@ -26,6 +26,7 @@ type plane struct {
 	incarnation uint64
 	seq         atomic.Uint64
 	slots       slots
+	port        atomic.Pointer[Port] // the way to other members; nil without one
 
 	// The ids of our own processes: what for, the incarnation, and (to be appended) the sequence number.
 	callPrefix, monitorPrefix string

@@ -83,7 +83,7 @@ func (s *slot) wait(ctx context.Context, m *message) (outcome, error) {
 		return out, nil
 	case <-ctx.Done():
 		s.timer.Stop()
-		return s.giveUp(m, ctx.Err())
+		return s.giveUp(m.request.From.seq, ctx.Err())
 	case <-s.timer.C:
 	}
 	s.watched.Store(m)
@@ -100,15 +100,31 @@ func (s *slot) wait(ctx context.Context, m *message) (outcome, error) {
 	case out := <-s.done:
 		return out, nil
 	case <-ctx.Done():
-		return s.giveUp(m, ctx.Err())
+		return s.giveUp(m.request.From.seq, ctx.Err())
 	case <-s.timer.C: // set only if ctx has no deadline
-		return s.giveUp(m, context.DeadlineExceeded)
+		return s.giveUp(m.request.From.seq, context.DeadlineExceeded)
+	}
+}
+
+// waitFar is wait without the watch, which other members see to.
+func (s *slot) waitFar(ctx context.Context, seq uint64) (outcome, error) {
+	if _, has := ctx.Deadline(); !has {
+		s.timer.Reset(DefaultTimeout)
+		defer s.timer.Stop()
+	}
+	select {
+	case out := <-s.done:
+		return out, nil
+	case <-ctx.Done():
+		return s.giveUp(seq, ctx.Err())
+	case <-s.timer.C:
+		return s.giveUp(seq, context.DeadlineExceeded)
 	}
 }
 
 // giveUp ends the wait with err, unless an answer was taken at the same moment.
-func (s *slot) giveUp(m *message, err error) (outcome, error) {
-	if s.use.CompareAndSwap(m.request.From.seq, 0) {
+func (s *slot) giveUp(seq uint64, err error) (outcome, error) {
+	if s.use.CompareAndSwap(seq, 0) {
 		return outcome{}, err
 	}
 	return <-s.done, nil

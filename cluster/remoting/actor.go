@@ -47,6 +47,7 @@ type (
 type gateway struct {
 	r       *Remoting
 	links   map[string]*line
+	up      map[string]string // by name, the address of an established link
 	peers   map[string]string // what discovery said before Open
 	open    bool
 	leaving map[uint64]bool // inbound connections whose end we await before leaving; nil unless leaving
@@ -60,7 +61,7 @@ type line struct {
 }
 
 func newGateway(r *Remoting) *gateway {
-	return &gateway{r: r, links: map[string]*line{}}
+	return &gateway{r: r, links: map[string]*line{}, up: map[string]string{}}
 }
 
 func (g *gateway) Receive(ctx actor.Context) {
@@ -176,10 +177,12 @@ func (g *gateway) perform(name string, l *line, fx Effect) {
 		r.out.drop(fx.Addr)
 	case TellUp:
 		r.log.Info("remoting: link up", "peer", name, "incarnation", hex(fx.Incarnation), "addr", l.Addr)
+		g.rose(name, l.Addr)
 		g.call("links", func() { r.onLink(LinkUp{Peer{name, fx.Incarnation}}) })
 	case TellDown:
 		r.log.Info("remoting: link down", "peer", name, "incarnation", hex(fx.Incarnation), "why", fx.Why.String())
 		down := LinkDown{Peer{name, fx.Incarnation}, fx.Why == LoseRefused, fx.Why == LoseBye}
+		g.fell(name)
 		g.call("links", func() { r.onLink(down) })
 	}
 }
@@ -265,6 +268,9 @@ func (g *gateway) leave(flushed chan struct{}) {
 		}
 	}
 	g.r.admitted.Store(&map[string]admission{})
+	for name := range g.up {
+		g.fell(name)
+	}
 	g.farewell(nil)
 }
 

@@ -30,6 +30,10 @@ func (g *gateway) userKind(in *inbound, name string, env *process.Envelope) {
 		g.r.stats.stale.Add(1)
 		return
 	}
+	if env.GetKind() == kindProcess {
+		g.carried(name, env.GetBody())
+		return
+	}
 	h, ok := g.r.handlers[env.GetKind()]
 	if !ok {
 		g.unsupported(in, env)

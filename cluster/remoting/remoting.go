@@ -100,6 +100,7 @@ type Remoting struct {
 	server *grpc.Server
 	pid    *actor.PID
 
+	port     *process.Port
 	handlers map[string]func(Peer, []byte) // written before Open only
 	onLink   func(LinkEvent)
 	opened   atomic.Bool
@@ -123,6 +124,7 @@ type admission struct {
 }
 
 // Start makes system reachable for its peers: it listens on cfg.Bind, gives the system its address, and spawns the gateway.
+// From Open on, calls and monitors of package process, and messages to PIDs of linked members, reach them.
 // Start it before spawning anything whose PID travels, once per system, and not beside protoactor's own Remote. Nothing is
 // accepted until Open. Errors: *ConfigError, *AddressError.
 func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
@@ -146,6 +148,7 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 		onLink: func(LinkEvent) {}, gate: make(chan struct{}), server: grpc.NewServer(serverOptions(creds)...),
 	}
 	r.admitted.Store(&map[string]admission{})
+	r.port = process.Connect(system, carrier{r})
 	r.quit, r.cancel = context.WithCancel(context.Background())
 	r.out = &writers{
 		system: system, dial: dialOptions(creds), current: map[string]*writer{},
@@ -225,8 +228,8 @@ func (r *Remoting) Addr() string { return r.cfg.Advertise }
 // keep body. A panic of h is logged and counted, and costs that message only.
 func (r *Remoting) Handle(kind string, h func(from Peer, body []byte)) {
 	_, twice := r.handlers[kind]
-	if twice || r.opened.Load() || kind == "" || reserved(kind) {
-		panic(fmt.Sprintf("remoting: Handle(%q): register each kind once, before Open, not in link.*", kind))
+	if twice || r.opened.Load() || kind == "" || kind == kindProcess || reserved(kind) {
+		panic(fmt.Sprintf("remoting: Handle(%q): register each kind once, before Open, not in link.* and not %q", kind, kindProcess))
 	}
 	r.handlers[kind] = h
 }

@@ -19,6 +19,9 @@ const (
 	kindUnsupported = "unsupported" // body: the kind that was not understood
 )
 
+// kindProcess carries calls, monitors and messages between actors. It is nobody's to register.
+const kindProcess = "process"
+
 const (
 	maxName = 256 // bytes of a member's name, a cluster's name, or a kind
 	maxWord = 4096
