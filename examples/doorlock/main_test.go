@@ -1,0 +1,28 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const want = `the door is locked
+the door is open
+the door is locked
+the door is open
+the door is locked
+`
+
+func TestTheDoorLockPrintsWhatItShould(t *testing.T) {
+	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
+		var out strings.Builder
+		if err := run(&out, system); err != nil || out.String() != want {
+			t.Errorf("printed\n%s(%v), want\n%s", out.String(), err, want)
+		}
+	})
+}
