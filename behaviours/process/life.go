@@ -44,6 +44,7 @@ type alive interface {
 	stop(ctx actor.Context) bool
 	ready() bool
 	status() (name string, state any)
+	fail(failure *PanicError)
 }
 
 func (l *life) lifeOf() *life { return l }
@@ -65,6 +66,9 @@ func mustLife(ctx actor.Context, what string) *life {
 }
 
 func (l *life) begin(ctx actor.Context) {
+	if l.phase != unborn {
+		return
+	}
 	l.plane = planeOf(ctx.ActorSystem())
 	l.self = ctx.Self()
 	l.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())

@@ -166,6 +166,7 @@ func (i *interpreter[S, E, F]) guard(turn func()) {
 	turn()
 }
 
+// fail is called by guard, and by the mailbox for panics that guard has not seen.
 func (i *interpreter[S, E, F]) fail(failure *PanicError) {
 	if i.phase < ended {
 		i.reason = nil // a panic outranks the reason of an Exit in the same turn

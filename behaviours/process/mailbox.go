@@ -2,6 +2,7 @@ package process
 
 import (
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -103,11 +104,14 @@ func (m *mailbox) InvokeUserMessage(msg any) {
 		m.MessageInvoker.InvokeUserMessage(msg)
 		return
 	}
-	if a.lifeOf().phase == buried {
-		refuse(a.lifeOf(), msg)
-		m.forget(a.lifeOf())
+	if l := a.lifeOf(); l.phase >= ended {
+		refuse(l, msg)
+		if l.phase == buried {
+			m.forget(l)
+		}
 		return
 	}
+	defer m.catch(a)
 	if touch, isTouch := actor.UnwrapEnvelopeMessage(msg).(*actor.Touch); isTouch {
 		if !m.probed(touch) {
 			m.touches = append(m.touches, msg)
@@ -128,6 +132,7 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		m.MessageInvoker.InvokeSystemMessage(msg)
 		return
 	}
+	defer m.catch(a)
 	a.lifeOf().drains = true
 	switch msg := msg.(type) {
 	case *actor.Stop:
@@ -179,13 +184,33 @@ func (m *mailbox) answerTouches(a alive) {
 	}
 }
 
+// refuse makes known that a message came too late: to its sender, or as a dead letter.
 func refuse(l *life, msg any) {
 	switch body := actor.UnwrapEnvelopeMessage(msg).(type) {
 	case *Request:
 		l.refuse(body)
 	case *actor.Touch:
 		l.refuseTouch(msg)
+	case *fired, *Down, *Exited, actor.AutoReceiveMessage: // nobody's loss
+	default:
+		l.plane.system.DeadLetter.SendUserMessage(l.self, msg)
 	}
+}
+
+// catch makes the end of the incarnation of a panic that none of the machine's functions made: in middleware, or in what
+// protoactor's ReenterAfter calls.
+func (m *mailbox) catch(a alive) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	a.lifeOf().begin(m.ctx) // unless it has
+	failure, ok := v.(*PanicError)
+	if !ok {
+		failure = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+	a.fail(failure)
+	panic(failure)
 }
 
 // forget drops the reason of the end once no queued call can be in want of it: a call that watches may hear of the end
