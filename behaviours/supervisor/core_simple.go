@@ -173,15 +173,16 @@ func (p *pool) overdue(at time.Time) (fx []effect) {
 	return fx
 }
 
-// mustered stops those who did not begin in time.
+// mustered stops those who did not begin in time. Their lot need not wait for them any more.
 func (p *pool) mustered(ev mustered) (fx []effect) {
 	for _, gen := range ev.absent {
 		if in, ok := p.instances[gen]; ok && in.phase == Starting && p.phase < stopping {
 			in.late = true
+			p.leaveLot(in, false, process.ErrTimeout)
 			fx = append(fx, p.stop(in, ev.at)...)
 		}
 	}
-	return fx
+	return append(fx, p.landed(ev.lot)...)
 }
 
 // landed answers a launch.
@@ -217,11 +218,11 @@ func (p *pool) ended(in *instance, started bool, reason error, at time.Time) (fx
 	}
 	p.leaveLot(in, begun, reason)
 	fx = append(fx, respond(in.stoppers, nil)...)
-	retry := in.again && !begun
+	retry := in.again && (!begun || in.late)
 	switch {
 	case p.phase >= stopping, len(in.stoppers) > 0:
 		return fx
-	case !begun && isIgnore(reason), !begun && !retry:
+	case !begun && isIgnore(reason), !begun && !retry, in.late && !in.again:
 		return fx
 	case retry, p.template().Restart.again(process.EndingOf(reason)):
 		return append(fx, p.restart(in, reason, at)...)
