@@ -83,16 +83,16 @@ func lift(ctx actor.Context) (event, bool) {
 
 // run handles one message, and what its callback wants done before the next one.
 func (h *host) run(ev event) {
-	switch ev.kind {
-	case silence:
+	if ev.kind == stopped {
+		reason, _ := ev.msg.(error)
+		process.Exit(h.ctx, reason)
+		return
+	}
+	if ev.kind == silence {
 		if ev.msg != h.waiting {
 			return
 		}
 		ev = event{kind: info, msg: Timeout{}}
-	case stopped:
-		reason, _ := ev.msg.(error)
-		process.Exit(h.ctx, reason)
-		return
 	}
 	h.quiet()
 	goesOn := h.handle(ev)

@@ -160,8 +160,8 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 	return process.Call[R](ctx, system, to, req)
 }
 
-// Cast sends msg to a server on this member, or to a genstatem, and does not wait. A message to nobody is a protoactor
-// dead letter.
+// Cast sends msg to a server, or to a genstatem, and does not wait. A message to nobody is a protoactor dead letter. To
+// another member goes what process.Call could send there.
 func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &gen.Cast{Msg: msg}) }
 
 // StartWait spawns the server under parent and waits for Init. The error wraps that of Init; otherwise see

@@ -71,8 +71,9 @@ func (Response[R]) IgnoreDeadLetterLogging() {}
 
 // StopWait ends a server, or a genstatem, with reason (nil means process.ErrNormal) after what is queued, and waits until
 // it is gone and its names are free, at most until the deadline of ctx, or process.DefaultTimeout. The error is
-// process.ErrNoProc if it was not there, wraps the reason if it ended for another one, and is process.ErrTimeout at the
-// deadline; the server still ends then. Do not call from a callback.
+// process.ErrNoProc if it was not there, wraps the reason if it ended for another one, is process.ErrTimeout at the
+// deadline (the server still ends then), and process.ErrUnsupported for one on another member. Do not call from a
+// callback.
 func StopWait(ctx context.Context, system *actor.ActorSystem, server *actor.PID, reason error) error {
 	if err := gen.StopWait(ctx, system, server, reason); err != nil {
 		return fmt.Errorf("genserver: %w", err)

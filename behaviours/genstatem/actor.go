@@ -174,8 +174,8 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 	return process.Call[R](ctx, system, to, req)
 }
 
-// Cast sends msg to a machine on this member, or to a genserver, and does not wait. A message to nobody is a protoactor
-// dead letter.
+// Cast sends msg to a machine, or to a genserver, and does not wait. A message to nobody is a protoactor dead letter. To
+// another member goes what process.Call could send there.
 func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &gen.Cast{Msg: msg}) }
 
 // Answer replies to a call from anywhere, also outside of the machine, and reports whether the reply was taken: not if
@@ -194,8 +194,9 @@ func StartWait(ctx context.Context, parent actor.SpawnerContext, props *actor.Pr
 
 // StopWait ends a machine with reason (nil means process.ErrNormal) after what is in its mailbox, and waits until it is
 // gone and its names are free, at most until the deadline of ctx, or process.DefaultTimeout. The error is
-// process.ErrNoProc if it was not there, wraps the reason if it ended for another one, and is process.ErrTimeout at the
-// deadline; the machine still ends then. Do not call from a callback.
+// process.ErrNoProc if it was not there, wraps the reason if it ended for another one, is process.ErrTimeout at the
+// deadline (the machine still ends then), and process.ErrUnsupported for one on another member. Do not call from a
+// callback.
 func StopWait(ctx context.Context, system *actor.ActorSystem, machine *actor.PID, reason error) error {
 	if err := gen.StopWait(ctx, system, machine, reason); err != nil {
 		return fmt.Errorf("genstatem: %w", err)

@@ -47,8 +47,7 @@ func TestTranscripts(t *testing.T) {
 // stands says where the core is and what it keeps.
 func stands(c core[string]) string {
 	out := c.phase.String()
-	switch c.phase {
-	case waiting, handling, entering:
+	if c.phase == waiting || c.phase == handling || c.phase == entering {
 		out += " in " + c.state
 	}
 	list := func(what string, items ...string) {

@@ -138,8 +138,8 @@ func (r *run) input() {
 	r.model.comes(event)
 	fx := r.feed(in)
 	for {
-		want, any := r.model.next()
-		if !any {
+		want, more := r.model.next()
+		if !more {
 			break
 		}
 		if len(fx) == 0 || fx[len(fx)-1] != effect(handle{want}) {

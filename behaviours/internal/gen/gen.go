@@ -11,8 +11,15 @@ import (
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// A Cast carries a message that nobody waits for.
+// A Cast carries a message that nobody waits for, to other members too if the message can go there.
 type Cast struct{ Msg any }
+
+var _ process.Carried = (*Cast)(nil)
+
+// Carried is for package process.
+func (c *Cast) Carried() (as string, body any) { return "cast", c.Msg }
+
+func init() { process.CarryAs("cast", func(body any) any { return &Cast{Msg: body} }) }
 
 // A Stop tells a server to end with Reason once it has handled what was queued before.
 type Stop struct{ Reason error }
@@ -32,6 +39,9 @@ func WithDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 func StopWait(ctx context.Context, system *actor.ActorSystem, server *actor.PID, reason error) error {
 	if reason == nil {
 		reason = process.ErrNormal
+	}
+	if at := server.GetAddress(); at != "nonhost" && at != system.Address() {
+		return fmt.Errorf("stop of %s: %w: it is on another member", server, process.ErrUnsupported)
 	}
 	ctx, cancel := WithDeadline(ctx)
 	defer cancel()
