@@ -12,6 +12,7 @@ import (
 type Nursery struct {
 	props *actor.Props
 	begun func()
+	pid   *actor.PID
 	born  *life
 }
 
@@ -23,6 +24,7 @@ func NewNursery(props *actor.Props) *Nursery {
 }
 
 func (n *Nursery) receive(child actor.Context) {
+	n.pid = child.Self()
 	if a, ours := child.Actor().(alive); ours {
 		n.born = a.lifeOf()
 		n.born.begun = n.begun
@@ -37,7 +39,7 @@ func (n *Nursery) Spawn(ctx actor.Context, name string, begun func()) (c Child, 
 		name = ctx.ActorSystem().ProcessRegistry.NextId()
 	}
 	defer func() {
-		n.begun, n.born = nil, nil
+		n.begun, n.pid, n.born = nil, nil, nil
 		if v := recover(); v != nil {
 			err = fmt.Errorf("process: spawn of %q: %w", name, reasonOf(v))
 		}
@@ -47,13 +49,16 @@ func (n *Nursery) Spawn(ctx actor.Context, name string, begun func()) (c Child, 
 	if err != nil {
 		return Child{}, fmt.Errorf("process: spawn of %q: %w", name, err)
 	}
+	if n.pid != nil {
+		pid = n.pid
+	}
 	return Child{PID: pid, life: n.born}, nil
 }
 
 // A Child is what its parent holds of an actor spawned by a Nursery.
 type Child struct {
-	PID  *actor.PID
-	life *life // nil for a plain actor
+	PID  *actor.PID // the very pointer that its *actor.Terminated has; an earlier actor of that name has another
+	life *life      // nil for a plain actor
 }
 
 // Plain says that the child is no actor made with Props: it does not tell when it has started, nor why it ended.

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -88,7 +89,7 @@ func (h *hands) machine() process.Machine[core, event, effect] {
 		Ready:   h.core.ready,
 		Stop:    func(actor.Context) (event, bool) { return halt{process.ErrShutdown}, true },
 		Failed: func(_ actor.Context, pid *actor.PID, reason error) (event, bool) {
-			rec, ok := h.byPID[pid.GetId()]
+			rec, ok := h.recordOf(pid)
 			if !ok {
 				return nil, false
 			}
@@ -132,7 +133,7 @@ func stamped(ev event) event {
 }
 
 func (h *hands) touched(pid *actor.PID) (event, bool) {
-	rec, ok := h.byPID[pid.GetId()]
+	rec, ok := h.recordOf(pid)
 	if !ok {
 		return nil, false
 	}
@@ -141,7 +142,7 @@ func (h *hands) touched(pid *actor.PID) (event, bool) {
 }
 
 func (h *hands) terminated(pid *actor.PID) (event, bool) {
-	rec, ok := h.byPID[pid.GetId()]
+	rec, ok := h.recordOf(pid)
 	if !ok {
 		return nil, false
 	}
@@ -201,10 +202,22 @@ func (h *hands) perform(ctx actor.Context, f effect) {
 func (h *hands) spawn(ctx actor.Context, f spawn) {
 	rec := &record{of: f.of}
 	system, self := ctx.ActorSystem(), ctx.Self()
-	err := h.bear(ctx, rec, process.NewNursery(f.child.Props), f.name, func() { system.Root.Send(self, began{f.of}) })
+	begun := func() { system.Root.Send(self, began{f.of}) }
+	nursery := process.NewNursery(f.child.Props)
+	err := h.bear(ctx, rec, nursery, f.name, begun)
+	if errors.Is(err, actor.ErrNameExists) { // one that an earlier incarnation of this supervisor abandoned
+		err = h.bear(ctx, rec, nursery, f.name+"~"+system.ProcessRegistry.NextId(), begun)
+	}
 	if err != nil {
 		ctx.Send(self, unspawned{f.of, err, time.Now()})
 	}
+}
+
+// recordOf returns the record of a child. One that an earlier incarnation of this supervisor abandoned may have had the
+// same PID, and be heard of now.
+func (h *hands) recordOf(pid *actor.PID) (*record, bool) {
+	rec, ok := h.byPID[pid.GetId()]
+	return rec, ok && rec.child.PID == pid
 }
 
 // bear spawns an incarnation and enters it. Begun is called in the child's turn.

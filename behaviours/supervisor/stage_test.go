@@ -140,4 +140,3 @@ func (s *stage) downs(pid *actor.PID) <-chan error {
 	synctest.Wait()
 	return reasons
 }
-
