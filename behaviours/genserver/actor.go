@@ -17,12 +17,32 @@ const (
 	call
 	casted
 	info
-	silence // nothing came in time
-	stopped // by StopWait
+	silence // nothing came in time: info, then
+	stopped // by StopWait: none
+	continued
+	ended
 )
 
-// An event is a message sorted by the callback it is for. It is one small value, not a sum: it is made for every
-// message, and must not cost an allocation.
+func (k kind) String() string {
+	switch k {
+	case start:
+		return "Init"
+	case call:
+		return "HandleCall"
+	case casted:
+		return "HandleCast"
+	case info, silence, stopped:
+		return "HandleInfo"
+	case continued:
+		return "HandleContinue"
+	case ended:
+		return "Terminate"
+	}
+	return fmt.Sprintf("kind(%d)", int(k))
+}
+
+// An event is a message sorted by the callback it is for. It is one struct, not a sum, and each server has but one: it is
+// made for every message, and must not cost an allocation.
 type event struct {
 	kind kind
 	from From
@@ -32,7 +52,7 @@ type event struct {
 // Props describes how to spawn the server that newServer makes. newServer is called once per incarnation.
 func Props(newServer func() Server, opts ...Option) *actor.Props {
 	o := newOptions(opts)
-	return process.Props(func(ctx actor.Context) process.Machine[struct{}, event, event] {
+	return process.Props(func(ctx actor.Context) process.Machine[struct{}, *event, *event] {
 		h := &host{options: o, server: newServer(), ctx: &Context{Context: ctx}}
 		return h.machine()
 	}, o.props...)
@@ -44,45 +64,47 @@ type host struct {
 	server  Server
 	ctx     *Context
 	inited  bool
-	one     [1]event // the effect of a message, reused
-	disarm  func()   // of the timeout that runs
-	waiting uint64   // generation of the timeout that runs
+	now     event     // the message of this turn
+	effects [1]*event // now
+	disarm  func()    // of the timeout that runs
+	waiting uint64    // generation of the timeout that runs
 }
 
 // machine has a core that decides nothing: a gen_server's callbacks are its effects.
-func (h *host) machine() process.Machine[struct{}, event, event] {
-	return process.Machine[struct{}, event, event]{
+func (h *host) machine() process.Machine[struct{}, *event, *event] {
+	return process.Machine[struct{}, *event, *event]{
 		Name:   "genserver",
 		Status: h.status,
-		Lift:   lift,
-		Step: func(s struct{}, ev event) (struct{}, []event) {
-			h.one[0] = ev
-			return s, h.one[:]
+		Lift:   h.lift,
+		Step: func(s struct{}, ev *event) (struct{}, []*event) {
+			h.effects[0] = ev
+			return s, h.effects[:]
 		},
-		Perform:   func(_ actor.Context, ev event) { h.run(ev) },
+		Perform:   func(_ actor.Context, ev *event) { h.run(ev) },
 		Terminate: h.terminate,
 	}
 }
 
-func lift(ctx actor.Context) (event, bool) {
+func (h *host) lift(ctx actor.Context) (*event, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
-		return event{kind: start}, true
+		h.now = event{kind: start}
 	case *process.Request:
-		return event{kind: call, from: msg.From, msg: msg.Body}, true
+		h.now = event{kind: call, from: msg.From, msg: msg.Body}
 	case *gen.Cast:
-		return event{kind: casted, msg: msg.Msg}, true
+		h.now = event{kind: casted, msg: msg.Msg}
 	case tooQuiet:
-		return event{kind: silence, msg: msg.gen}, true
+		h.now = event{kind: silence, msg: msg.gen}
 	case *gen.Stop:
-		return event{kind: stopped, msg: msg.Reason}, true
+		h.now = event{kind: stopped, msg: msg.Reason}
 	default:
-		return event{kind: info, msg: msg}, true
+		h.now = event{kind: info, msg: msg}
 	}
+	return &h.now, true
 }
 
 // run handles one message, and what its callback wants done before the next one.
-func (h *host) run(ev event) {
+func (h *host) run(ev *event) {
 	if ev.kind == stopped {
 		reason, _ := ev.msg.(error)
 		process.Exit(h.ctx, reason)
@@ -92,33 +114,33 @@ func (h *host) run(ev event) {
 		if ev.msg != h.waiting {
 			return
 		}
-		ev = event{kind: info, msg: Timeout{}}
+		*ev = event{kind: info, msg: Timeout{}}
 	}
 	h.quiet()
 	goesOn := h.handle(ev)
 	for goesOn && h.ctx.continues {
 		goesOn = h.goOn(h.ctx.then)
 	}
-	h.one[0] = event{} // keeps nothing alive
+	h.now = event{} // keeps nothing alive
 	if goesOn {
 		h.listen()
 	}
 }
 
 // handle calls the callback and says whether the server goes on.
-func (h *host) handle(ev event) bool {
+func (h *host) handle(ev *event) bool {
 	h.ctx.reset(h.receiveTimeout)
+	if h.slow.report != nil {
+		defer h.watch(ev.kind, ev.msg)()
+	}
 	switch ev.kind {
 	case start:
 		return h.init()
 	case call:
-		defer h.watch("HandleCall", ev.msg)()
 		return h.conclude(ev.from, h.server.HandleCall(h.ctx, ev.from, ev.msg))
 	case casted:
-		defer h.watch("HandleCast", ev.msg)()
 		return h.conclude(From{}, h.server.HandleCast(h.ctx, ev.msg))
 	default:
-		defer h.watch("HandleInfo", ev.msg)()
 		return h.conclude(From{}, h.server.HandleInfo(h.ctx, ev.msg))
 	}
 }
@@ -129,7 +151,6 @@ func (h *host) init() bool {
 		err = process.RegisterSelf(h.ctx, h.name)
 	}
 	if err == nil {
-		defer h.watch("Init", nil)()
 		err = h.server.Init(h.ctx)
 	}
 	if err != nil {
@@ -147,7 +168,9 @@ func (h *host) goOn(arg any) bool {
 		return false
 	}
 	h.ctx.reset(h.receiveTimeout)
-	defer h.watch("HandleContinue", arg)()
+	if h.slow.report != nil {
+		defer h.watch(continued, arg)()
+	}
 	return h.conclude(From{}, continuer.HandleContinue(h.ctx, arg))
 }
 
@@ -182,21 +205,20 @@ func (h *host) quiet() {
 type tooQuiet struct{ gen uint64 }
 
 // watch reports a callback that runs for too long, while it runs. The function it returns ends that.
-func (h *host) watch(callback string, msg any) (done func()) {
-	if h.slow.report == nil {
-		return func() {}
-	}
-	report, late := h.slow.report, Slow{PID: h.ctx.Self(), Callback: callback, Bound: h.slow.bound}
+func (h *host) watch(callback kind, msg any) (done func() bool) {
+	late := Slow{PID: h.ctx.Self(), Callback: callback.String(), Bound: h.slow.bound}
 	if msg != nil {
 		late.Message = fmt.Sprintf("%T", msg)
 	}
-	timer := time.AfterFunc(h.slow.bound, func() { report(late) })
-	return func() { timer.Stop() }
+	report := h.slow.report
+	return time.AfterFunc(h.slow.bound, func() { report(late) }).Stop
 }
 
 func (h *host) terminate(reason error) {
 	if h.inited {
-		defer h.watch("Terminate", nil)()
+		if h.slow.report != nil {
+			defer h.watch(ended, nil)()
+		}
 		h.server.Terminate(h.ctx, reason)
 	}
 }
