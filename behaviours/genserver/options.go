@@ -59,7 +59,8 @@ func WithSlow(bound time.Duration, report func(Slow)) Option {
 // WithQueue lets at most limit calls and casts wait for the server, beside the one that it handles. A call that comes
 // then gets process.ErrOverload at once and was not handled. A cast is dropped: its sender does not wait and cannot be
 // told, so it becomes a dead letter of protoactor, which can be subscribed to. Everything else (infos, timers,
-// *process.Down, StopWait) is taken always: the server itself has asked for it. A limit less than 1 is 1.
+// *process.Down, StopWait) is taken always: the server itself has asked for it. A limit less than 1 is 1. A mailbox or a
+// spawn function given with WithProps has no place beside it.
 func WithQueue(limit int) Option {
 	return func(o *options) {
 		o.props = append(o.props, actor.WithSpawnFunc(spawnBounded(int64(max(limit, 1)))))

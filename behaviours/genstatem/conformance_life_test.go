@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/genserver"
 	"github.com/gendac/gendac/behaviours/genstatem"
 	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/process/actorstest"
@@ -172,6 +173,27 @@ func TestACrashTerminatesWithTheDataFromBefore(t *testing.T) {
 			t.Errorf("ended with %v", reason)
 		}
 		w.wrote("a/0: terminate process: panic: boom")
+	})
+}
+
+func TestStopEndsTheMachineWithTheReasonAfterWhatIsInTheMailbox(t *testing.T) {
+	in(t, nil, func(w *world) {
+		w.cast(laterIn{"b", "postponed for ever"})
+		genstatem.Cast(w.system.Root, w.pid, "queued")
+		if err := genstatem.StopWait(w.t.Context(), w.system, w.pid, errBoom); err != nil {
+			t.Error(err)
+		}
+		w.wrote("a/0: cast queued", "a/0: terminate boom")
+		if err := genstatem.StopWait(w.t.Context(), w.system, w.pid, nil); !errors.Is(err, process.ErrNoProc) {
+			t.Errorf("stop of nobody: %v", err)
+		}
+	})
+}
+
+func TestACastOfAGenserverIsACast(t *testing.T) {
+	in(t, nil, func(w *world) {
+		genserver.Abcast(w.system.Root, []*actor.PID{w.pid}, "x")
+		w.wrote("a/0: cast x")
 	})
 }
 
