@@ -49,12 +49,14 @@ func newCore(spec Spec) core {
 type hands struct {
 	spec    Spec
 	core    core
-	nursery *process.Nursery   // of the template, if that is always the same Props
-	current map[uint64]*record // by gen
-	byPID   map[string]*record // by actor id
-	lots    map[uint64]*crew
-	timers  map[uint64]func() // by gen
-	left    *record           // the last one that ended, for what is told about it
+	nursery *process.Nursery // of the template, if that is always the same Props
+	current table[record]    // by gen
+	// byPID goes by the pointer: one that an earlier incarnation of this supervisor abandoned may have had the same name,
+	// and be heard of now.
+	byPID  map[*actor.PID]*record
+	lots   map[uint64]*crew
+	timers map[uint64]func() // by gen
+	left   *record           // the last one that ended, for what is told about it
 }
 
 // record is one incarnation of a child.
@@ -69,8 +71,8 @@ func newHands(spec Spec) *hands {
 	h := &hands{
 		spec:    spec,
 		core:    newCore(spec),
-		current: make(map[uint64]*record),
-		byPID:   make(map[string]*record),
+		current: newTable[record](),
+		byPID:   make(map[*actor.PID]*record),
 		lots:    make(map[uint64]*crew),
 		timers:  make(map[uint64]func()),
 	}
@@ -89,7 +91,7 @@ func (h *hands) machine() process.Machine[core, event, effect] {
 		Ready:   h.core.ready,
 		Stop:    func(actor.Context) (event, bool) { return halt{process.ErrShutdown}, true },
 		Failed: func(_ actor.Context, pid *actor.PID, reason error) (event, bool) {
-			rec, ok := h.recordOf(pid)
+			rec, ok := h.byPID[pid]
 			if !ok {
 				return nil, false
 			}
@@ -133,7 +135,7 @@ func stamped(ev event) event {
 }
 
 func (h *hands) touched(pid *actor.PID) (event, bool) {
-	rec, ok := h.recordOf(pid)
+	rec, ok := h.byPID[pid]
 	if !ok {
 		return nil, false
 	}
@@ -142,7 +144,7 @@ func (h *hands) touched(pid *actor.PID) (event, bool) {
 }
 
 func (h *hands) terminated(pid *actor.PID) (event, bool) {
-	rec, ok := h.recordOf(pid)
+	rec, ok := h.byPID[pid]
 	if !ok {
 		return nil, false
 	}
@@ -152,8 +154,8 @@ func (h *hands) terminated(pid *actor.PID) (event, bool) {
 }
 
 func (h *hands) forget(rec *record) {
-	delete(h.byPID, rec.child.PID.GetId())
-	delete(h.current, rec.gen)
+	delete(h.byPID, rec.child.PID)
+	h.current.remove(rec.gen)
 	rec.lose()
 	h.left = rec
 }
@@ -171,7 +173,7 @@ func (h *hands) perform(ctx actor.Context, f effect) {
 			h.stop(ctx, gen)
 		}
 	case abandon:
-		if rec, ok := h.current[f.gen]; ok {
+		if rec := h.current.get(f.gen); rec != nil {
 			h.forget(rec)
 			process.Abandon(ctx, rec.child.PID)
 		}
@@ -213,13 +215,6 @@ func (h *hands) spawn(ctx actor.Context, f spawn) {
 	}
 }
 
-// recordOf returns the record of a child. One that an earlier incarnation of this supervisor abandoned may have had the
-// same PID, and be heard of now.
-func (h *hands) recordOf(pid *actor.PID) (*record, bool) {
-	rec, ok := h.byPID[pid.GetId()]
-	return rec, ok && rec.child.PID == pid
-}
-
 // bear spawns an incarnation and enters it. Begun is called in the child's turn.
 func (h *hands) bear(ctx actor.Context, rec *record, nursery *process.Nursery, name string, begun func()) error {
 	child, err := nursery.Spawn(ctx, name, begun)
@@ -227,7 +222,8 @@ func (h *hands) bear(ctx actor.Context, rec *record, nursery *process.Nursery, n
 		return err
 	}
 	rec.child = child
-	h.current[rec.gen], h.byPID[child.PID.GetId()] = rec, rec
+	h.current.put(rec.gen, rec)
+	h.byPID[child.PID] = rec
 	if child.Plain() {
 		ctx.Request(child.PID, &actor.Touch{}) // answered when it has started
 	}
@@ -236,7 +232,7 @@ func (h *hands) bear(ctx actor.Context, rec *record, nursery *process.Nursery, n
 
 // stop tells an incarnation to stop. If there is none, word that its spawn failed is on the way.
 func (h *hands) stop(ctx actor.Context, gen uint64) {
-	if rec, ok := h.current[gen]; ok {
+	if rec := h.current.get(gen); rec != nil {
 		ctx.Stop(rec.child.PID)
 	}
 }
@@ -249,7 +245,7 @@ func (h *hands) disarm(gen uint64) {
 }
 
 func (h *hands) pidOf(gen uint64) *actor.PID {
-	if rec, ok := h.current[gen]; ok {
+	if rec := h.current.get(gen); rec != nil {
 		return rec.child.PID
 	}
 	return nil

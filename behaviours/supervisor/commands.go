@@ -63,7 +63,7 @@ func StartMany(ctx context.Context, system *actor.ActorSystem, sup *actor.PID, a
 // TerminatePID stops an instance of a simple_one_for_one and waits until it has stopped or been abandoned. The error is
 // a *CommandError with ErrNotFound if it is none.
 func TerminatePID(ctx context.Context, system *actor.ActorSystem, sup, pid *actor.PID) error {
-	return do(ctx, system, sup, terminatePID{text: pid.GetId()})
+	return do(ctx, system, sup, terminatePID{text: pid.GetId(), pid: pid})
 }
 
 // Children returns what a supervisor knows of its children, in start order: OTP's which_children.
@@ -114,9 +114,7 @@ func (h *hands) request(req *process.Request) (event, bool) {
 		return cmd, true
 	case terminatePID:
 		cmd.asker = ask
-		if rec, ok := h.byPID[cmd.text]; ok {
-			cmd.gen = rec.gen
-		}
+		cmd.gen = h.genOf(cmd.pid.(*actor.PID))
 		return cmd, true
 	case asked:
 		return asked{ask}, true
@@ -155,4 +153,17 @@ func (h *hands) describe(f describe) {
 		}
 	}
 	process.Respond(f.ask, snapshot{f.strategy, f.infos}, nil)
+}
+
+// genOf returns the incarnation that has a PID, whose pointer may be a copy; zero for none.
+func (h *hands) genOf(pid *actor.PID) uint64 {
+	if rec, ok := h.byPID[pid]; ok {
+		return rec.gen
+	}
+	for own, rec := range h.byPID {
+		if own.Equal(pid) {
+			return rec.gen
+		}
+	}
+	return 0
 }

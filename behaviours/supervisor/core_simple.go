@@ -1,8 +1,6 @@
 package supervisor
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/gendac/gendac/behaviours/process"
@@ -35,7 +33,7 @@ type lot struct {
 type pool struct {
 	spec      Spec
 	phase     phase
-	instances map[uint64]*instance
+	instances table[instance] // by gen
 	lots      map[uint64]*lot // in flight
 	queue     []*lot          // the same by deadline; may have landed since
 	watching  bool
@@ -50,7 +48,7 @@ type pool struct {
 func newPool(s Spec) *pool {
 	return &pool{
 		spec: s, window: window{max: s.MaxRestarts, period: s.Period},
-		instances: make(map[uint64]*instance), lots: make(map[uint64]*lot), held: make(map[uint64]*instance),
+		instances: newTable[instance](), lots: make(map[uint64]*lot), held: make(map[uint64]*instance),
 	}
 }
 
@@ -61,7 +59,7 @@ func (p *pool) of(gen uint64) of { return of{p.template().ID, gen} }
 // step absorbs one event, and ends when it is to end and nothing lives.
 func (p *pool) step(ev event) []effect {
 	fx := p.absorb(ev)
-	if p.phase == stopping && len(p.instances) == 0 {
+	if p.phase == stopping && p.instances.n == 0 {
 		p.phase = done
 		fx = append(fx, exit{p.reason})
 	}
@@ -96,7 +94,7 @@ func (p *pool) absorb(ev event) []effect {
 		return p.expired(ev)
 	case childEvent:
 		_, gen := ev.which()
-		if in, ok := p.instances[gen]; ok {
+		if in := p.instances.get(gen); in != nil {
 			return p.happened(in, ev)
 		}
 	}
@@ -124,21 +122,24 @@ func (p *pool) launch(cmd launch) []effect {
 	p.lastLot++
 	l := &lot{id: p.lastLot, first: p.gens + 1, n: len(cmd.args), ask: cmd.ask}
 	p.lots[l.id] = l
-	for _, arg := range cmd.args {
+	instances := make([]instance, len(cmd.args))
+	for i, arg := range cmd.args {
 		p.gens++
-		p.instances[p.gens] = &instance{gen: p.gens, arg: arg, phase: Starting, starts: 1, lot: l}
+		instances[i] = instance{gen: p.gens, arg: arg, phase: Starting, starts: 1, lot: l}
+		p.instances.put(p.gens, &instances[i])
 	}
 	return append([]effect{spawnLot{lot: l.id, first: l.first, args: cmd.args}}, p.watch(l, cmd.at)...)
 }
 
 // relaunch starts an instance again, as another one.
 func (p *pool) relaunch(in *instance, at time.Time) []effect {
-	delete(p.instances, in.gen)
+	p.instances.remove(in.gen)
 	p.lastLot++
 	p.gens++
 	in.gen, in.phase, in.again, in.starts = p.gens, Starting, true, in.starts+1
 	in.lot = &lot{id: p.lastLot, first: in.gen, n: 1}
-	p.lots[in.lot.id], p.instances[in.gen] = in.lot, in
+	p.lots[in.lot.id] = in.lot
+	p.instances.put(in.gen, in)
 	return append([]effect{spawnLot{lot: in.lot.id, first: in.gen, args: []any{in.arg}}}, p.watch(in.lot, at)...)
 }
 
@@ -176,7 +177,7 @@ func (p *pool) overdue(at time.Time) (fx []effect) {
 // mustered stops those who did not begin in time. Their lot need not wait for them any more.
 func (p *pool) mustered(ev mustered) (fx []effect) {
 	for _, gen := range ev.absent {
-		if in, ok := p.instances[gen]; ok && in.phase == Starting && p.phase < stopping {
+		if in := p.instances.get(gen); in != nil && in.phase == Starting && p.phase < stopping {
 			in.late = true
 			p.leaveLot(in, false, process.ErrTimeout)
 			fx = append(fx, p.stop(in, ev.at)...)
@@ -193,7 +194,7 @@ func (p *pool) landed(id uint64) []effect {
 	}
 	delete(p.lots, id)
 	for gen := l.first; gen < l.first+uint64(l.n); gen++ {
-		if in, ok := p.instances[gen]; ok && in.lot == l {
+		if in := p.instances.get(gen); in != nil && in.lot == l {
 			in.lot = nil
 			if in.phase == Starting {
 				in.phase = Up
@@ -205,7 +206,7 @@ func (p *pool) landed(id uint64) []effect {
 
 // ended decides what an end means.
 func (p *pool) ended(in *instance, started bool, reason error, at time.Time) (fx []effect) {
-	delete(p.instances, in.gen)
+	p.instances.remove(in.gen)
 	if in.phase == Stopping && p.phase < stopping {
 		fx = append(fx, disarm{p.of(in.gen)})
 	}
@@ -226,7 +227,7 @@ func (p *pool) ended(in *instance, started bool, reason error, at time.Time) (fx
 		return fx
 	case retry, p.template().Restart.again(process.EndingOf(reason)):
 		return append(fx, p.restart(in, reason, at)...)
-	case p.template().Significant && (p.spec.AutoShutdown == AnySignificant || len(p.instances) == 0):
+	case p.template().Significant && (p.spec.AutoShutdown == AnySignificant || p.instances.n == 0):
 		return append(fx, p.giveUp(&SignificantError{ID: p.template().ID, Reason: reason})...)
 	}
 	return fx
@@ -262,7 +263,8 @@ func (p *pool) restart(in *instance, reason error, at time.Time) []effect {
 	}
 	p.holds++
 	in.phase = Waiting
-	p.instances[in.gen], p.held[p.holds] = in, in
+	p.instances.put(in.gen, in)
+	p.held[p.holds] = in
 	return append(fx, wait{p.holds, delay})
 }
 
@@ -281,8 +283,8 @@ func (p *pool) stop(in *instance, at time.Time) []effect {
 }
 
 func (p *pool) expired(ev expired) []effect {
-	in, ok := p.instances[ev.gen]
-	if !ok || in.phase != Stopping || p.phase >= stopping {
+	in := p.instances.get(ev.gen)
+	if in == nil || in.phase != Stopping || p.phase >= stopping {
 		return nil // of all that stop together there is one deadline
 	}
 	return p.abandon(in, ev.at)
@@ -294,8 +296,8 @@ func (p *pool) abandon(in *instance, at time.Time) []effect {
 }
 
 func (p *pool) abandonAll(at time.Time) (fx []effect) {
-	for _, gen := range p.gensInOrder() {
-		fx = append(fx, p.abandon(p.instances[gen], at)...)
+	for _, in := range p.instances.all() {
+		fx = append(fx, p.abandon(in, at)...)
 	}
 	return fx
 }
@@ -307,13 +309,17 @@ func (p *pool) giveUp(reason error) []effect {
 	}
 	p.phase, p.reason = stopping, reason
 	fx := lastWord(reason)
-	maps.DeleteFunc(p.instances, func(_ uint64, in *instance) bool { return in.phase == Waiting })
-	gens := p.gensInOrder()
+	var gens []uint64
+	for _, in := range p.instances.all() {
+		if in.phase == Waiting {
+			p.instances.remove(in.gen)
+			continue
+		}
+		in.phase = Stopping
+		gens = append(gens, in.gen)
+	}
 	if len(gens) == 0 {
 		return fx
-	}
-	for _, gen := range gens {
-		p.instances[gen].phase = Stopping
 	}
 	fx = append(fx, stopAll{gens})
 	switch after := p.template().Shutdown; after {
@@ -327,8 +333,6 @@ func (p *pool) giveUp(reason error) []effect {
 }
 
 func (p *pool) ready() bool { return p.phase == running }
-
-func (p *pool) gensInOrder() []uint64 { return slices.Sorted(maps.Keys(p.instances)) }
 
 func (p *pool) command(cmd command) []effect {
 	switch cmd := cmd.(type) {
@@ -349,8 +353,8 @@ func (p *pool) command(cmd command) []effect {
 	case launch:
 		return p.launch(cmd)
 	case terminatePID:
-		in, ok := p.instances[cmd.gen]
-		if !ok {
+		in := p.instances.get(cmd.gen)
+		if in == nil {
 			return []effect{answer{ask: cmd.ask, err: &CommandError{ID: cmd.text, Err: ErrNotFound}}}
 		}
 		in.stoppers = append(in.stoppers, cmd.ask)
@@ -364,26 +368,25 @@ func (p *pool) command(cmd command) []effect {
 
 func (p *pool) count() Counts {
 	n := Counts{Specs: 1}
-	for _, in := range p.instances {
+	for _, in := range p.instances.all() {
 		if in.phase != Waiting {
 			n.Active++
 		}
 	}
 	if p.template().Type == Supervisor {
-		n.Supervisors = len(p.instances)
+		n.Supervisors = p.instances.n
 	} else {
-		n.Workers = len(p.instances)
+		n.Workers = p.instances.n
 	}
 	return n
 }
 
 func (p *pool) infos() []Info {
-	infos := make([]Info, 0, len(p.instances))
-	for _, gen := range p.gensInOrder() {
-		in := p.instances[gen]
+	infos := make([]Info, 0, p.instances.n)
+	for _, in := range p.instances.all() {
 		infos = append(infos, Info{
 			ID: p.template().ID, Phase: in.phase, Incarnations: in.starts,
-			Type: p.template().Type, Restart: p.template().Restart, gen: gen,
+			Type: p.template().Type, Restart: p.template().Restart, gen: in.gen,
 		})
 	}
 	return infos

@@ -57,8 +57,8 @@ func where(c core) string {
 		return out
 	case *pool:
 		out := c.phase.String() + ":"
-		for _, gen := range c.gensInOrder() {
-			out += fmt.Sprintf(" #%d=%v", gen, c.instances[gen].phase)
+		for _, in := range c.instances.all() {
+			out += fmt.Sprintf(" #%d=%v", in.gen, in.phase)
 		}
 		return out
 	}
@@ -147,7 +147,7 @@ func parseEvent(t *testing.T, c core, line string) event {
 		return restartChild{ask, words[1]}
 	case "terminate":
 		if _, simple := c.(*pool); simple {
-			return terminatePID{ask, words[1], number(words[1])}
+			return terminatePID{asker: ask, text: words[1], gen: number(words[1])}
 		}
 		return terminateChild{ask, words[1]}
 	case "delete":

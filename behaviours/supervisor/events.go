@@ -138,6 +138,7 @@ type (
 	terminatePID struct {
 		asker
 		text string
+		pid  any // the shell's; it knows the gen
 		gen  uint64
 	}
 

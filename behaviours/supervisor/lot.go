@@ -81,7 +81,7 @@ func (h *hands) muster(lot uint64) mustered {
 		return m
 	}
 	for i := range c.pids {
-		if rec, ok := h.current[c.first+uint64(i)]; ok && rec.count.open() {
+		if rec := h.current.get(c.first + uint64(i)); rec != nil && rec.count.open() {
 			m.absent = append(m.absent, rec.gen)
 		}
 	}
