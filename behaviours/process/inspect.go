@@ -68,7 +68,7 @@ func (m *mailbox) inspect(a alive) Info {
 		Phase:     l.phase.String(),
 		Mailbox:   m.UserMessageCount(),
 		Handled:   m.handled,
-		Restarts:  m.restarts,
+		Restarts:  uint64(m.restarts),
 	}
 	if m.last != nil {
 		info.LastMessage = m.last.String()

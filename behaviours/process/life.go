@@ -72,8 +72,6 @@ func (l *life) begin(ctx actor.Context) {
 	l.plane = planeOf(ctx.ActorSystem())
 	l.self = ctx.Self()
 	l.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())
-	l.timers = make(map[uint64]*time.Timer)
-	l.watching = make(map[Ref]struct{})
 	l.started = time.Now().UnixNano()
 	l.phase = live
 }

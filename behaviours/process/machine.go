@@ -44,7 +44,7 @@ type Machine[S, E, F any] struct {
 // A supervisor strategy among opts has no effect: see Machine.Failed.
 func Props[S, E, F any](newMachine func(ctx actor.Context) Machine[S, E, F], opts ...actor.PropsOption) *actor.Props {
 	produce := func() actor.Actor { return &interpreter[S, E, F]{newMachine: newMachine} }
-	return actor.PropsFromProducer(produce, append([]actor.PropsOption{WithMailbox(actor.Unbounded()), actor.WithDispatcher(dispatcher{})}, opts...)...)
+	return actor.PropsFromProducer(produce, append([]actor.PropsOption{withOwnMailbox(), actor.WithDispatcher(dispatcher{})}, opts...)...)
 }
 
 // Exit ends the calling actor with reason after the current message and all its effects; nil means ErrNormal. The first
@@ -99,6 +99,10 @@ func (i *interpreter[S, E, F]) Receive(ctx actor.Context) {
 	case *Request:
 		i.serve(ctx, msg)
 	default:
+		if i.drains { // the mailbox has its own eye on panics
+			i.take(ctx)
+			return
+		}
 		i.guard(func() { i.take(ctx) })
 	}
 }
@@ -140,11 +144,15 @@ func (i *interpreter[S, E, F]) serve(ctx actor.Context, req *Request) {
 		return
 	}
 	i.serving = req.From
-	i.guard(func() {
-		if !i.take(ctx) {
-			Respond(req.From, nil, ErrUnsupported)
-		}
-	})
+	taken := false
+	if i.drains {
+		taken = i.take(ctx)
+	} else {
+		i.guard(func() { taken = i.take(ctx) })
+	}
+	if !taken {
+		Respond(req.From, nil, ErrUnsupported)
+	}
 	i.owe(req.From)
 	i.serving = From{}
 }

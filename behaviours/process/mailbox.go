@@ -4,103 +4,117 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
 // WithMailbox chooses the queue of an actor made with Props. It takes the place of actor.WithMailbox, which would cost
-// the actor its answers to calls still queued when it ends, Machine.Stop and Machine.Ready.
+// the actor its answers to calls still queued when it ends, Machine.Stop and Machine.Ready. Without it an actor has an
+// unbounded queue of this package's own, which knows neither protoactor's mailbox middleware nor its MessageBatch.
 func WithMailbox(producer actor.MailboxProducer) actor.PropsOption {
-	return actor.WithMailbox(func() actor.Mailbox { return &mailbox{Mailbox: producer()} })
+	return actor.WithMailbox(func() actor.Mailbox { return &mailbox{foreign: &gate{Mailbox: producer()}} })
 }
 
-// mailbox looks over the shoulder of protoactor's: protoactor drops what is queued at a stopped actor without a word.
+func withOwnMailbox() actor.PropsOption {
+	return actor.WithMailbox(func() actor.Mailbox { return &mailbox{} })
+}
+
+// mailbox looks over the shoulder of protoactor's actor context: protoactor drops what is queued at a stopped actor
+// without a word.
 type mailbox struct {
-	actor.Mailbox
+	lanes         // unless foreign
+	foreign *gate // a queue that is not ours, or nil
 	actor.MessageInvoker
-	ctx     actor.Context
-	touches []any // held back until the machine is ready
-	probes  []*actor.Touch
-	drained bool
+	dispatcher actor.Dispatcher
+	ctx        actor.Context
 
-	handled, restarts uint64
-	last              reflect.Type // of the last message
+	who     alive        // the incarnation, as of the last system message
+	last    reflect.Type // of the last message
+	handled uint64
 
-	open  atomic.Bool // started: posts need no lock
-	mu    sync.Mutex
-	early []post
+	restarts uint32
+	drained  bool
+	touches  []any // held back until the machine is ready
+	probes   []*actor.Touch
 }
 
-// A post is a message that came before the mailbox was started.
-type post struct {
-	msg    any
-	system bool
-}
+var (
+	_ actor.Mailbox        = (*mailbox)(nil)
+	_ actor.MessageInvoker = (*mailbox)(nil)
+)
 
-// PostUserMessage queues a message. protoactor registers an actor before it connects its mailbox, and a message that
-// comes in between, say by a name that is being spawned again, would crash its sender: here it waits.
+// PostUserMessage queues a message.
 func (m *mailbox) PostUserMessage(msg any) {
-	if m.open.Load() || !m.keep(post{msg: msg}) {
-		m.Mailbox.PostUserMessage(msg)
+	if m.foreign != nil {
+		m.foreign.PostUserMessage(msg)
+		return
 	}
+	m.begin(m.postUser(msg))
 }
 
-// PostSystemMessage queues a system message, as PostUserMessage does.
+// PostSystemMessage queues a system message.
 func (m *mailbox) PostSystemMessage(msg any) {
-	_, first := msg.(*actor.Started)
-	if first || m.open.Load() || !m.keep(post{msg: msg, system: true}) {
-		m.Mailbox.PostSystemMessage(msg)
+	if m.foreign != nil {
+		m.foreign.PostSystemMessage(msg)
+		return
 	}
-}
-
-// keep keeps what comes before Start and says whether it did.
-func (m *mailbox) keep(p post) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.open.Load() {
-		return false
-	}
-	m.early = append(m.early, p)
-	return true
-}
-
-// Start opens the mailbox: the actor's start is queued by now.
-func (m *mailbox) Start() {
-	m.Mailbox.Start()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, p := range m.early {
-		if p.system {
-			m.Mailbox.PostSystemMessage(p.msg)
-		} else {
-			m.Mailbox.PostUserMessage(p.msg)
-		}
-	}
-	m.early = nil
-	m.open.Store(true)
+	m.begin(m.postSystem(msg))
 }
 
 // RegisterHandlers puts the mailbox between the queue and the actor.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
-	m.MessageInvoker = invoker
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, d actor.Dispatcher) {
+	m.MessageInvoker, m.dispatcher = invoker, d
 	m.ctx, _ = invoker.(actor.Context)
-	m.Mailbox.RegisterHandlers(m, dispatcher)
+	if m.foreign != nil {
+		m.foreign.RegisterHandlers(m, d)
+	}
 }
 
+// Start lets the actor handle its messages, the first of which is queued by now.
+func (m *mailbox) Start() {
+	if m.foreign != nil {
+		m.foreign.Start()
+		return
+	}
+	m.begin(m.start())
+}
+
+// UserMessageCount returns how many messages wait.
+func (m *mailbox) UserMessageCount() int {
+	if m.foreign != nil {
+		return m.foreign.UserMessageCount()
+	}
+	return m.count()
+}
+
+func (m *mailbox) begin(wake bool) {
+	if !wake {
+		return
+	}
+	if _, ours := m.dispatcher.(dispatcher); ours {
+		go m.workFresh() // as our dispatcher does, with one allocation less
+		return
+	}
+	m.dispatcher.Schedule(m.work)
+}
+
+// resident returns the present incarnation, if it is one of ours.
 func (m *mailbox) resident() (alive, bool) {
 	if m.ctx == nil {
 		return nil, false
 	}
 	a, ok := m.ctx.Actor().(alive)
+	if ok {
+		m.who = a
+		a.lifeOf().drains = true
+	}
 	return a, ok
 }
 
 // InvokeUserMessage passes on everything, except what waits for readiness or is too late.
 func (m *mailbox) InvokeUserMessage(msg any) {
-	a, ok := m.resident()
-	if !ok {
+	a := m.who
+	if a == nil {
 		m.MessageInvoker.InvokeUserMessage(msg)
 		return
 	}
@@ -133,7 +147,6 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		return
 	}
 	defer m.catch(a)
-	a.lifeOf().drains = true
 	switch msg := msg.(type) {
 	case *actor.Stop:
 		if a.stop(m.ctx) {
@@ -147,6 +160,9 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		m.restarts++
 	}
 	m.MessageInvoker.InvokeSystemMessage(msg)
+	if now, ok := m.resident(); ok { // after a restart another
+		a = now
+	}
 	m.answerTouches(a)
 	if a.lifeOf().phase == buried && !m.drained {
 		m.drained = true

@@ -92,6 +92,9 @@ func newWatcher(ctx actor.Context, p *plane) (watcher, bool) {
 		return watcher{}, false
 	}
 	w.proc = l.proc
+	if l.watching == nil {
+		l.watching = make(map[Ref]struct{})
+	}
 	l.watching[w.ref] = struct{}{}
 	return w, true
 }

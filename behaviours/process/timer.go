@@ -26,6 +26,9 @@ func After(ctx actor.Context, d time.Duration, msg any) (cancel func()) {
 	}
 	l.lastTimer++
 	id, proc, self := l.lastTimer, l.proc, l.self
+	if l.timers == nil {
+		l.timers = make(map[uint64]*time.Timer)
+	}
 	l.timers[id] = time.AfterFunc(max(d, 0), func() {
 		proc.SendUserMessage(self, &fired{owner: l, id: id, msg: msg})
 	})
