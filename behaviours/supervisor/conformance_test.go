@@ -359,3 +359,24 @@ func TestSimpleOneForOneStopsAllAtOnce(t *testing.T) {
 		s.want("+conn", "+conn", "+conn", "-conn", "-conn", "-conn")
 	})
 }
+
+func TestASubtreeComesBackThoughAnAbandonedChildHoldsItsPID(t *testing.T) {
+	inner := func(s *stage) supervisor.Spec {
+		s.hang("b", time.Hour)
+		return supervisor.Spec{Children: []supervisor.Child{s.child("b", shutdown(time.Second))}}
+	}
+	play(t, func(s *stage) supervisor.Spec {
+		return supervisor.Spec{Strategy: supervisor.OneForAll, MaxRestarts: 9, Children: []supervisor.Child{
+			s.child("a"), {ID: "s", Type: supervisor.Supervisor, Props: supervisor.Props(inner(s))},
+		}}
+	}, func(s *stage) {
+		s.end("a", errBoom)
+		time.Sleep(time.Second)
+		s.want("-a", "+a", "+b")
+		time.Sleep(time.Hour) // by now the abandoned one has gone
+		s.want("-b")
+		if got := children(s.t, s.system, s.info("s").PID)["b"]; got.Phase != supervisor.Up {
+			t.Errorf("b is %v", got)
+		}
+	})
+}
