@@ -54,6 +54,7 @@ func (w *world) do(f effect) {
 	case abandon:
 		delete(w.timers, f.of)
 		delete(w.told, f.of)
+		w.abandon(f.of)
 	case wait:
 		w.waits = append(w.waits, f.hold)
 	case answer, describe:
@@ -89,6 +90,17 @@ func (w *world) spawn(f spawn) {
 	w.actors[f.name] = f.of
 }
 
+// abandon gives an actor another name: the shell gets past one that a forgotten child still has.
+func (w *world) abandon(who of) {
+	for name, other := range w.actors {
+		if other == who {
+			delete(w.actors, name)
+			w.actors[fmt.Sprintf("abandoned %v", who)] = who
+			return
+		}
+	}
+}
+
 func (w *world) tell(n Notice) {
 	if n.What != Restarting {
 		return
@@ -102,7 +114,7 @@ func (w *world) tell(n Notice) {
 
 // serial checks what a strategy other than one_for_one promises at every moment.
 func (w *world) serial() {
-	if w.s.spec.Strategy == OneForOne && w.s.phase == running {
+	if w.s.spec.Strategy == OneForOne && w.s.phase != starting {
 		return
 	}
 	n := 0
