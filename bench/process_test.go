@@ -37,6 +37,9 @@ func (c *counter) HandleCast(*genserver.Context, any) genserver.Return {
 	return genserver.NoReply()
 }
 
+// add is what counters are sent.
+type add struct{ what, by int }
+
 func (c *counter) count() {
 	if c.left--; c.left == 0 {
 		close(c.done)
@@ -49,7 +52,7 @@ func plain(c *counter) *actor.Props {
 		switch msg := ctx.Message().(type) {
 		case string:
 			ctx.Respond(msg)
-		case int:
+		case add:
 			c.count()
 		}
 	})
@@ -122,7 +125,7 @@ func BenchmarkCast(b *testing.B) {
 	ballast := make([]byte, 64<<20) // a program with nothing on its heap collects garbage all the time
 	defer runtime.KeepAlive(ballast)
 	const many = 1000
-	flood := func(b *testing.B, c *counter, send func()) {
+	flood := func(b *testing.B, c *counter, send func(add)) {
 		b.ReportAllocs()
 		for sent := 0; b.Loop(); sent++ {
 			if sent%many == 0 {
@@ -131,18 +134,18 @@ func BenchmarkCast(b *testing.B) {
 				}
 				c.left, c.done = many, make(chan struct{})
 			}
-			send()
+			send(add{sent, 1})
 		}
 	}
 	b.Run("cast", func(b *testing.B) {
 		c := &counter{}
 		pid := system.Root.Spawn(served(c))
-		flood(b, c, func() { genserver.Cast(system.Root, pid, 1) })
+		flood(b, c, func(m add) { genserver.Cast(system.Root, pid, m) })
 	})
 	b.Run("send", func(b *testing.B) {
 		c := &counter{}
 		pid := system.Root.Spawn(plain(c))
-		flood(b, c, func() { system.Root.Send(pid, 1) })
+		flood(b, c, func(m add) { system.Root.Send(pid, m) })
 	})
 }
 

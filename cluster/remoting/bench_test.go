@@ -3,6 +3,10 @@ package remoting
 import (
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/gendac/gendac/behaviours/process"
 )
 
 // echo answers every "ping" envelope of a pair.
@@ -60,4 +64,21 @@ func BenchmarkOneWay(b *testing.B) {
 		rounds++
 	}
 	b.ReportMetric(float64(rounds*last)/time.Since(start).Seconds(), "envelopes/s")
+}
+
+// BenchmarkCall is a call of an actor on another member; compare BenchmarkRoundTrip, which is what carries it.
+func BenchmarkCall(b *testing.B) {
+	x, y := startNode(b, Config{Name: "a"}), startNode(b, Config{Name: "b"})
+	acquaint(x, y)
+	x.await(b, "up b")
+	y.await(b, "up a")
+	pid := y.system.Root.Spawn(echoer(x))
+	req := wrapperspb.String("hello")
+	ctx := within(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := process.Call[*wrapperspb.StringValue](ctx, x.system, pid, req); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
