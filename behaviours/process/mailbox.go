@@ -158,6 +158,11 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		return
 	case *actor.Restart:
 		m.restarts++
+	case *actor.Watch:
+		if l := a.lifeOf(); l.phase == buried { // whoever watches so late is told the reason, too
+			l.plane.markEnding(l.proc, l.reason)
+			defer m.forget(l)
+		}
 	}
 	m.MessageInvoker.InvokeSystemMessage(msg)
 	if now, ok := m.resident(); ok { // after a restart another
