@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
@@ -42,6 +43,7 @@ type shell struct {
 	waiting map[uint64]chan outcome
 	timer   *time.Timer
 	current View
+	lapsed  lease.Term // the latest term whose end has been told
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
@@ -130,9 +132,10 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case resolve:
 		s.resolve(e.seq, outcome{e.reply, e.err})
 	case extendLease:
-		s.group.lease.Extend(time.Now(), e.until)
+		s.extendLease(e.until)
 	case leaseEnded:
-		s.leaseEnded()
+		term, _ := s.group.lease.Current()
+		s.leaseEnded(term)
 	case announce:
 		s.announce(e.view)
 	case departed:
@@ -180,8 +183,20 @@ func (s *shell) resolve(seq uint64, out outcome) {
 	}
 }
 
-func (s *shell) leaseEnded() {
-	term, _ := s.group.lease.Current()
+// extendLease also notices a term that ended after the core had decided to extend it.
+func (s *shell) extendLease(until time.Time) {
+	was, _ := s.group.lease.Current()
+	if s.group.lease.Extend(time.Now(), until) != was && was != 0 {
+		s.leaseEnded(was)
+	}
+}
+
+// leaseEnded tells of each term once.
+func (s *shell) leaseEnded(term lease.Term) {
+	if term <= s.lapsed {
+		return
+	}
+	s.lapsed = term
 	s.group.Logger.Warn("lease ended", slog.String("member", s.group.self.Name), slog.Uint64("lease", uint64(term)))
 	if s.group.LeaseEnded != nil {
 		s.group.LeaseEnded(term)

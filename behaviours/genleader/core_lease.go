@@ -325,6 +325,9 @@ func (c *core) hold(stamp int64) {
 	if asked.After(c.now) || !until.After(c.now) || !until.After(c.granted) {
 		return
 	}
+	if c.due(&c.leaseEnds) { // a grant that comes late does not mend what has ended before
+		c.emit(leaseEnded{})
+	}
 	c.granted, c.leaseEnds = until, until
 	c.emit(extendLease{until: until})
 }
