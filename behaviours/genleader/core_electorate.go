@@ -142,8 +142,11 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 			c.emit(elected{term: c.term, joiner: &joiner})
 		}
 	}
-	for id := range c.electorate {
+	for id, name := range c.electorate {
 		if !slices.Contains(c.conf.GetVoters(), id) && !slices.Contains(c.conf.GetVotersOutgoing(), id) {
+			if c.rounds != nil {
+				c.retire(Member{name, id})
+			}
 			delete(c.electorate, id)
 		}
 	}

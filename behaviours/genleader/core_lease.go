@@ -155,7 +155,7 @@ func (c *core) heardOf(who Member) *heard {
 	r := c.rounds
 	h := r.members[who.Name]
 	if h != nil && h.incarnation != who.Incarnation {
-		r.former = append(r.former, former{Member{who.Name, h.incarnation}, c.safeAt(h)})
+		c.retire(Member{who.Name, h.incarnation})
 		h = nil
 	}
 	if h == nil {
@@ -163,6 +163,15 @@ func (c *core) heardOf(who Member) *heard {
 		r.members[who.Name] = h
 	}
 	return h
+}
+
+// retire makes an incarnation a former one: it gets no more, and what it was granted may still run.
+func (c *core) retire(who Member) {
+	r := c.rounds
+	if h := r.members[who.Name]; h != nil && h.incarnation == who.Incarnation {
+		r.former = append(r.former, former{who, c.safeAt(who)})
+		delete(r.members, who.Name)
+	}
 }
 
 func (c *core) somebodyWaits() bool {
@@ -211,12 +220,20 @@ func (c *core) settleFence() {
 	}
 }
 
-// safeAt is from when on that incarnation holds no lease, whoever granted it.
-func (c *core) safeAt(h *heard) time.Time {
-	if h.granted.IsZero() {
-		return c.rounds.fence.Add(c.timing.StartAfter)
+// safeAt is from when on that incarnation holds no lease, whoever granted it. One that is being replaced may be a former
+// one already while the electorate still has both.
+func (c *core) safeAt(who Member) time.Time {
+	r := c.rounds
+	at := r.fence.Add(c.timing.StartAfter)
+	if h := r.members[who.Name]; h != nil && h.incarnation == who.Incarnation && !h.granted.IsZero() {
+		at = h.granted.Add(c.timing.StartAfter)
 	}
-	return h.granted.Add(c.timing.StartAfter)
+	for _, f := range r.former {
+		if f.Member == who && f.safeAt.After(at) {
+			at = f.safeAt
+		}
+	}
+	return at
 }
 
 // standings is what the leader knows of every member and of the incarnations that it replaced.
@@ -232,7 +249,7 @@ func (c *core) standings() ([]Standing, time.Time) {
 		}
 		s := Standing{Member: who, State: c.stateOf(who, h)}
 		if s.State != Up {
-			s.SafeAt = c.safeAt(h)
+			s.SafeAt = c.safeAt(who)
 		}
 		all = append(all, s)
 	}
