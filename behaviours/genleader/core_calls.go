@@ -193,9 +193,10 @@ func (c *core) handled(ev handled) {
 		Seq:     ev.from.Seq,
 		Message: ev.answer.message, HasReply: ev.answer.replies, Reply: ev.answer.reply,
 	}}})
-	if errors.Is(err, raft.ErrProposalDropped) && c.node.BasicStatus().LeadTransferee == 0 {
+	status := c.node.BasicStatus()
+	if errors.Is(err, raft.ErrProposalDropped) && status.RaftState == raft.StateLeader && status.LeadTransferee == 0 {
 		c.answer(ev.from, &wire.Answered{Seq: ev.from.Seq, Overloaded: true})
-	} // while leadership is handed over the call stays pending: the next leader's sync sends it again
+	} // once leadership is gone or handed over the call stays pending: the next leader's sync sends it again
 }
 
 // answer brings an answer to the member of the caller, which may be this one.

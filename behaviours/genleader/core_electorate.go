@@ -50,7 +50,7 @@ func (c *core) maybeBegin() {
 
 // openGroup starts from the first electorate. It is the same initial state wherever and whenever it is adopted.
 func (c *core) openGroup(genesis *wire.Genesis) {
-	if c.node != nil {
+	if c.node != nil || !c.plausibleGenesis(genesis) {
 		return
 	}
 	image := &wire.Image{Electorate: genesis.GetVoters()}
@@ -240,7 +240,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_Genesis:
 		c.openGroup(what.Genesis)
 	case *wire.Packet_Raft:
-		c.stepRaft(what.Raft)
+		c.stepRaft(from, what.Raft)
 	case *wire.Packet_Beat:
 		c.heard(from, what.Beat)
 	case *wire.Packet_Ack:

@@ -33,6 +33,7 @@ func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 		MaxUncommittedEntriesSize: maxUncommitted,
 		CheckQuorum:               true,
 		PreVote:                   true,
+		DisableProposalForwarding: true, // a broadcast is for the log of its own term: see pendingCall
 		Logger:                    silent{},
 	})
 	if err != nil {
@@ -46,9 +47,9 @@ func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 }
 
 // stepRaft takes a raft message of a peer. Messages for an earlier incarnation of this name are not ours.
-func (c *core) stepRaft(data []byte) {
+func (c *core) stepRaft(from Member, data []byte) {
 	m := &raftpb.Message{}
-	if proto.Unmarshal(data, m) != nil || m.GetTo() != c.self.Incarnation {
+	if proto.Unmarshal(data, m) != nil || !c.plausible(from, m) {
 		return
 	}
 	leads := m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgHeartbeat
