@@ -138,7 +138,7 @@ func (c *cluster) end() {
 	if err := judged(all); err != nil {
 		c.t.Error(err)
 	}
-	for _, s := range all {
+	for _, s := range all[:min(len(all), 20)] {
 		c.t.Log(s)
 	}
 	if c.t.Failed() {
@@ -240,8 +240,8 @@ func (c *cluster) leader() string {
 	return leader
 }
 
-// missing says what keeps the cluster from being settled, with any active or with a given one.
-func (c *cluster) missing(active string) string {
+// absent says who keeps the members from being complete: all agree on a leader, which takes all for voters and up.
+func (c *cluster) absent() string {
 	leader := c.leader()
 	if leader == "" {
 		return "agreement on a leader"
@@ -251,6 +251,15 @@ func (c *cluster) missing(active string) string {
 			return fmt.Sprintf("member %s: %s, voter %t", m.Name, m.State, m.Voter)
 		}
 	}
+	return ""
+}
+
+// missing says what keeps the cluster from being settled, with any active or with a given one.
+func (c *cluster) missing(active string) string {
+	if m := c.absent(); m != "" {
+		return m
+	}
+	leader := c.leader()
 	g, _ := c.says(leader).Group("pair")
 	if active != "" && g.Active != active || g.Active == "" {
 		return fmt.Sprintf("active %q, is %q", active, g.Active)

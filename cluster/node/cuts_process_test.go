@@ -173,6 +173,41 @@ func TestNobodyActsWhileAllAreSeparated(t *testing.T) {
 	}
 }
 
+// TestAReplacementWaitsForTheLeaseOfTheCutOff gives the active's name and address to another machine while the first one
+// is cut off and still acts. The process is not known to be gone, so not even a fast group may move before the lease ends.
+func TestAReplacementWaitsForTheLeaseOfTheCutOff(t *testing.T) {
+	for _, leads := range []bool{true, false} {
+		t.Run(fmt.Sprintf("active leads %t", leads), func(t *testing.T) {
+			s := newSeparated(t, "safe")
+			time.Sleep(startAfter) // whatever the leader knows of leaders before it must not matter any more
+			s.leads(leads)
+			before := s.judge.holds()
+			name := before.Member
+			first := s.running[name]
+			t.Cleanup(func() {
+				_ = first.Process.Kill() // it never learns that it was replaced
+				<-first.exited
+			})
+			from := now()
+			s.replace(name)
+			s.start(name)
+			s.await("taken over", func() string {
+				if s.judge.holds().Epoch == before.Epoch {
+					return "a later epoch"
+				}
+				return s.absent()
+			})
+			time.Sleep(stillFor)
+			old, next := s.pairOf(before)
+			t.Logf("%s (pid %d) replaced: lease ended after %v; %s (pid %d) acts %v after the replacement, %v after the lease's end",
+				name, old.PID, ms(old.until-from), next.Member, next.PID, ms(next.At-from), ms(next.At-old.until))
+			if next.At < old.until {
+				t.Errorf("%v acted %v before the lease of %v had ended", next, old.until-next.At, old)
+			}
+		})
+	}
+}
+
 // TestABridgeNeverLetsTwoAct cuts only the pair's own link: the witness sees both.
 func TestABridgeNeverLetsTwoAct(t *testing.T) {
 	s := newSeparated(t, "fast")
