@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -44,6 +45,7 @@ type shell struct {
 	timer   *time.Timer
 	current View
 	lapsed  lease.Term // the latest term whose end has been told
+	failed  bool
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
@@ -102,6 +104,9 @@ func (s *shell) election(index uint64) *Election {
 }
 
 func (s *shell) perform(ctx actor.Context, e effect) {
+	if s.failed {
+		return // nothing is built on a state that is not right
+	}
 	b := s.group.Behaviour
 	switch e := e.(type) {
 	case send:
@@ -122,7 +127,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		b.Surrendered(s.election(0), e.sync)
 	case restore:
 		if err := b.Restore(e.state); err != nil {
-			process.Exit(ctx, err)
+			s.fail(ctx, err)
 		}
 	case takeImage:
 		state, err := b.Snapshot()
@@ -141,8 +146,13 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case departed:
 		process.Exit(ctx, process.ErrNormal)
 	case fail:
-		process.Exit(ctx, e.reason)
+		s.fail(ctx, e.reason)
 	}
+}
+
+func (s *shell) fail(ctx actor.Context, reason error) {
+	s.failed = true
+	process.Exit(ctx, reason)
 }
 
 func (s *shell) setTimer(at time.Time) {
@@ -224,8 +234,8 @@ func (s *shell) terminate(reason error) {
 		s.group.reason.Store(&reason)
 	}
 	defer close(s.group.ended)
-	for seq := range s.waiting {
-		s.resolve(seq, outcome{err: ErrStopped})
+	for seq := range s.waiting { // some of them may be in the log
+		s.resolve(seq, outcome{err: fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)})
 	}
 	s.group.Behaviour.Terminate(reason)
 }

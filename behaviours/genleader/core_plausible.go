@@ -40,7 +40,9 @@ func (c *core) plausible(from Member, m *raftpb.Message) bool {
 		return m.GetIndex() <= last
 	case raftpb.MsgHeartbeatResp:
 		return len(m.GetContext()) == 0 // nobody asked to read
-	case raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp, raftpb.MsgTimeoutNow:
+	case raftpb.MsgVote, raftpb.MsgPreVote:
+		return m.GetIndex() > 0 && m.GetLogTerm() > 0 // every voter has at least the first state of the group
+	case raftpb.MsgVoteResp, raftpb.MsgPreVoteResp, raftpb.MsgTimeoutNow:
 		return true
 	default:
 		return false // above all nobody proposes for another: see handled
