@@ -81,7 +81,8 @@ type LinkEvent interface{ link() }
 type (
 	// LinkUp says that messages flow between us and Peer, in both directions.
 	LinkUp struct{ Peer }
-	// LinkDown ends what LinkUp began.
+	// LinkDown ends what LinkUp began. One that is neither Refused nor Bye is silence, and may be followed by a second one
+	// with Refused, when the peer's port turns out to be closed.
 	LinkDown struct {
 		Peer
 		Refused bool // nobody, or another process, listens at its address: the process is gone
