@@ -28,7 +28,8 @@ const (
 	election    = 500 * time.Millisecond
 	margin      = startAfter - leaseLength
 	patience    = 30 * time.Second // for whatever has to happen some time
-	stillFor    = 3 * time.Second  // long enough for anything that must not happen: a lease and two elections
+	recently    = 100 * time.Millisecond
+	stillFor    = 3 * time.Second // long enough for anything that must not happen: a lease and two elections
 )
 
 var names = []string{"a1", "b1", "w1"}
@@ -270,7 +271,7 @@ func (c *cluster) missing(active string) string {
 			return fmt.Sprintf("%s running at %s, is %s and %s", role, name, i.Role, i.Phase)
 		}
 	}
-	if h := c.judge.holds(); h.Member != g.Active || h.Epoch != g.Epoch {
+	if h := c.judge.holds(); h.Member != g.Active || h.Epoch != g.Epoch || now()-h.last > recently {
 		return fmt.Sprintf("acts of %s in epoch %d", g.Active, g.Epoch)
 	}
 	return ""

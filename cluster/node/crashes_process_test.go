@@ -194,3 +194,36 @@ func TestADuplicateIsRefusedAndTheFirstDoesNotNotice(t *testing.T) {
 	c.settle("a1")
 	c.unmoved(before, "later")
 }
+
+// TestADuplicateBehindTheSameAddressNeverActsWithTheFirst starts a second process with the name of the active one, on
+// another port and with the first one's address for the others, as a copied configuration has it. The others may take
+// either for the member, and then refuse the other one until it is started again; but the two never act at once.
+func TestADuplicateBehindTheSameAddressNeverActsWithTheFirst(t *testing.T) {
+	n := newLoopback(t)
+	c := newCluster(t, n, "safe")
+	before := c.judge.holds()
+	elsewhere := newLoopback(t) // for free ports
+	_ = elsewhere.conn.Close()
+	duplicate := c.spawn(memberConfig{
+		Name: "a1", Bind: elsewhere.addr("a1"), Advertise: n.addr("a1"), Spec: c.spec, Judge: n.judgeAddr("a1"),
+	})
+	end := func() {
+		_ = duplicate.Process.Kill() // fails only when it has ended
+		<-duplicate.exited
+	}
+	t.Cleanup(end)
+	time.Sleep(stillFor)
+	if all := c.judge.spells(); len(all) > 1 {
+		t.Logf("%v followed on %v", all[1], all[0])
+		if all[1].At < all[0].until {
+			t.Errorf("that is %v before the end of the lease", all[0].until-all[1].At)
+		}
+	}
+	end()
+	c.kill("a1")
+	c.start("a1")
+	c.settle("")
+	if h := c.judge.holds(); h.Epoch < before.Epoch {
+		t.Errorf("%v, after %v", h, before)
+	}
+}

@@ -101,6 +101,16 @@ func TestAOneWayCutOfTheActiveFailsOver(t *testing.T) {
 	}
 }
 
+// TestAnUnreachableMemberIsNotDead: a router that says so proves nothing about a process, so a fast group waits too.
+func TestAnUnreachableMemberIsNotDead(t *testing.T) {
+	s := newSeparated(t, "fast")
+	s.loud = true
+	for _, leads := range []bool{true, false} {
+		s.leads(leads)
+		s.failsOver(s.isolate)
+	}
+}
+
 // unmoved asserts that the activity stays in its epoch and never pauses for as long as a lease.
 func (c *cluster) unmoved(before spell, why string) {
 	c.t.Helper()

@@ -37,6 +37,7 @@ type namespaces struct {
 	prefix string
 	conn   *net.UDPConn
 	cuts   map[[2]string]bool
+	loud   bool             // cuts are told to the sender (ICMP), as a router does that has lost a route
 	places map[string]place // by member
 }
 
@@ -200,7 +201,11 @@ func (n *namespaces) heal() {
 
 func (n *namespaces) rule(what string, way [2]string) {
 	n.t.Helper()
-	n.ip("-n", n.prefix+"router", "rule", what, "from", n.host(way[0]), "to", n.host(way[1]), "blackhole")
+	how := "blackhole"
+	if n.loud {
+		how = "unreachable"
+	}
+	n.ip("-n", n.prefix+"router", "rule", what, "from", n.host(way[0]), "to", n.host(way[1]), how)
 }
 
 // remove deletes namespaces, and with them the cables. Processes in them must have ended.
