@@ -201,6 +201,7 @@ func (c *core) handled(ev handled) {
 
 // answer brings an answer to the member of the caller, which may be this one.
 func (c *core) answer(to From, a *wire.Answered) {
+	a.Term = c.term
 	switch {
 	case to.Member == c.self:
 		c.answered(a)
@@ -209,10 +210,12 @@ func (c *core) answer(to From, a *wire.Answered) {
 	}
 }
 
+// answered takes the answer of the leader that the call was sent to last. An earlier one does not know what became of it.
 func (c *core) answered(a *wire.Answered) {
-	if !c.forgetCall(a.GetSeq()) {
+	if call, waits := c.calls[a.GetSeq()]; !waits || call.sentTerm != a.GetTerm() {
 		return
 	}
+	c.forgetCall(a.GetSeq())
 	if a.GetOverloaded() {
 		c.emit(resolve{seq: a.GetSeq(), err: ErrOverloaded})
 		return

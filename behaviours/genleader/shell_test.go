@@ -127,6 +127,7 @@ func (n *net) roles() (leader, follower *member) {
 			leader = m
 		case Following:
 			follower = m
+		default:
 		}
 	}
 	if leader == nil || follower == nil {

@@ -641,6 +641,7 @@ type Answered struct {
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	Reply         []byte                 `protobuf:"bytes,2,opt,name=reply,proto3" json:"reply,omitempty"`
 	Overloaded    bool                   `protobuf:"varint,3,opt,name=overloaded,proto3" json:"overloaded,omitempty"` // nothing was done
+	Term          uint64                 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`             // in which the leader was asked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -694,6 +695,13 @@ func (x *Answered) GetOverloaded() bool {
 		return x.Overloaded
 	}
 	return false
+}
+
+func (x *Answered) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
 }
 
 type Cast struct {
@@ -1219,13 +1227,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Call\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"R\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\"f\n" +
 	"\bAnswered\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\fR\x05reply\x12\x1e\n" +
 	"\n" +
 	"overloaded\x18\x03 \x01(\bR\n" +
-	"overloaded\"4\n" +
+	"overloaded\x12\x12\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\"4\n" +
 	"\x04Cast\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\"\x05\n" +
