@@ -216,6 +216,7 @@ func (c *core) applyEntry(entry *raftpb.Entry) {
 		if proto.Unmarshal(entry.GetData(), cc) == nil {
 			c.changeElectorate(cc)
 		}
+	case raftpb.EntryConfChange: // nobody proposes one
 	case raftpb.EntryNormal:
 		if len(entry.GetData()) == 0 {
 			c.won(entry.GetTerm())

@@ -185,7 +185,7 @@ func (c *pending) SendSystemMessage(_ *actor.PID, message any) {
 		return
 	}
 	reason := terminatedReason(gone)
-	c.deliver(outcome{err: &ExitError{Who: c.to, Reason: reason, Taken: reason != ErrNoProc}})
+	c.deliver(outcome{err: &ExitError{Who: c.to, Reason: reason, Taken: !errors.Is(reason, ErrNoProc)}})
 }
 
 // Stop does nothing: a call ends by itself.

@@ -237,6 +237,7 @@ func (s *state) converge() []effect {
 		s.phase = running
 	case stopping:
 		return s.stopNext()
+	case booting, running, done:
 	}
 	return nil
 }

@@ -121,7 +121,9 @@ func TestAStopWithNobodyToHearIt(t *testing.T) {
 		c.cut("a1", true)
 		began := time.Now()
 		m.system.Root.Send(m.local.Load(), Stop{Patience: 5 * time.Second})
-		<-m.ended
+		if reason := <-m.ended; !errors.Is(reason, process.ErrNormal) {
+			t.Errorf("it ended with %v", reason)
+		}
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("it took %v", took)
 		}

@@ -79,11 +79,11 @@ func (looked) leaderEvent()    {}
 func (commanded) leaderEvent() {}
 func (written) leaderEvent()   {}
 
-func (e looked) String() string {
-	if e.term == 0 {
+func (ev looked) String() string {
+	if ev.term == 0 {
 		return "looked: not leading"
 	}
-	return fmt.Sprintf("looked: leading in term %d", e.term)
+	return fmt.Sprintf("looked: leading in term %d", ev.term)
 }
 func (e commanded) String() string { return fmt.Sprintf("command %d: %v", e.id, e.command) }
 func (e written) String() string   { return fmt.Sprintf("written #%d: %v", e.gen, outcome(e.err)) }
@@ -250,21 +250,21 @@ func (l leader) write(term uint64, effects []leaderEffect, records []record) (le
 	return l, append(effects, write{gen: l.gen, term: term, records: records})
 }
 
-func (ev looked) record(key, value string) record {
-	return record{key: key, revision: ev.revisions[key], value: value}
+func (e looked) record(key, value string) record {
+	return record{key: key, revision: e.revisions[key], value: value}
 }
 
 // changed are the orders that differ from those in the dictionary.
-func (ev looked) changed(orders []planner.Order) []record {
+func (e looked) changed(orders []planner.Order) []record {
 	known := map[string]planner.Order{}
-	for _, o := range ev.view.Orders {
+	for _, o := range e.view.Orders {
 		known[o.Group] = o
 	}
 	var records []record
 	for _, o := range orders {
 		if was, ok := known[o.Group]; !ok || !reflect.DeepEqual(was, o) {
 			if value := encode(o); !ok || value != encode(was) {
-				records = append(records, ev.record(orderKey(o.Group), value))
+				records = append(records, e.record(orderKey(o.Group), value))
 			}
 		}
 	}
@@ -272,16 +272,16 @@ func (ev looked) changed(orders []planner.Order) []record {
 }
 
 // housekeeping is what can wait until the orders are right: the published society, and reports that nobody needs.
-func (ev looked) housekeeping(alarms []planner.Alarm) []record {
+func (e looked) housekeeping(alarms []planner.Alarm) []record {
 	society := Society{Alarms: alarms}
-	for _, m := range ev.view.Members {
+	for _, m := range e.view.Members {
 		society.Members = append(society.Members, SocietyMember{m.Seat, m.State.String()})
 	}
 	var records []record
-	if value := encode(society); value != ev.society {
-		records = append(records, ev.record(societyKey, value))
+	if value := encode(society); value != e.society {
+		records = append(records, e.record(societyKey, value))
 	}
-	for _, key := range ev.stale {
+	for _, key := range e.stale {
 		records = append(records, record{key: key})
 	}
 	return records

@@ -102,6 +102,7 @@ func (giveUp) localEvent()    {}
 func (e ordered) String() string {
 	return fmt.Sprintf("ordered %s under lease term %d", e.order.Group, e.term)
 }
+
 func (e reported) String() string { return fmt.Sprintf("reported %s: %v", e.report.Instance, e.report) }
 func (e ended) String() string    { return fmt.Sprintf("ended %s: %s", e.instance, outcome(e.err)) }
 func (e lapsed) String() string   { return fmt.Sprintf("lapsed %d", e.term) }

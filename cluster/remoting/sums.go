@@ -187,6 +187,7 @@ func (e SendPing) String() string {
 func (e SendPong) String() string {
 	return fmt.Sprintf("send-pong addr=%s to=%d nonce=%d", e.Addr, e.Incarnation, e.Nonce)
 }
+
 func (e SendRefusal) String() string {
 	return fmt.Sprintf("send-refusal addr=%s why=%q", e.Addr, e.Why)
 }
