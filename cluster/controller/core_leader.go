@@ -79,11 +79,11 @@ func (looked) leaderEvent()    {}
 func (commanded) leaderEvent() {}
 func (written) leaderEvent()   {}
 
-func (ev looked) String() string {
-	if ev.term == 0 {
+func (e looked) String() string {
+	if e.term == 0 {
 		return "looked: not leading"
 	}
-	return fmt.Sprintf("looked: leading in term %d", ev.term)
+	return fmt.Sprintf("looked: leading in term %d", e.term)
 }
 func (e commanded) String() string { return fmt.Sprintf("command %d: %v", e.id, e.command) }
 func (e written) String() string   { return fmt.Sprintf("written #%d: %v", e.gen, outcome(e.err)) }
