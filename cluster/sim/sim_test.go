@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"testing"
@@ -39,6 +40,7 @@ func TestRandomTroubles(t *testing.T) {
 func randomRun(t *testing.T, seed uint64) {
 	t.Helper()
 	inWorld(t, seed, 3+int(seed%3), func(w *world) {
+		w.slow = true
 		w.settle(20 * time.Second)
 		for range 25 {
 			w.trouble()
@@ -47,7 +49,7 @@ func randomRun(t *testing.T, seed uint64) {
 					w.store(h)
 				}
 			}
-			w.run(time.Duration(w.random(800)) * time.Millisecond)
+			w.run(time.Duration(w.random([]int{3, 60, 800, 800, 1500}[w.random(5)])+1) * time.Millisecond)
 			if w.hasProblems() {
 				return
 			}
@@ -64,7 +66,7 @@ func randomRun(t *testing.T, seed uint64) {
 func (w *world) trouble() {
 	a, b := w.names[w.random(len(w.names))], w.names[w.random(len(w.names))]
 	h := w.hosts[a]
-	switch what := w.random(12); what {
+	switch what := w.random(13); what {
 	case 0:
 		w.note("pause", a, "")
 		h.paused.Store(!h.dead.Load() && !h.leaving)
@@ -95,8 +97,21 @@ func (w *world) trouble() {
 			w.note("leave", a, "")
 			w.hosts[a].leave()
 		}
+	case 12:
+		w.crash()
 	}
 }
+
+// crash lets an instance fail by itself; its controller starts another in its place.
+func (w *world) crash() {
+	i := instances[w.random(len(instances))].name
+	for _, l := range w.witness.now(i, []app.Role{app.Active, app.Standby}[w.random(2)]) {
+		w.log.Info("driver: crash", "life", l)
+		l.ctx.Fail(errCrash)
+	}
+}
+
+var errCrash = errors.New("told to crash")
 
 // kill ends a process, one time in two while a switchover is under way.
 func (w *world) kill(name string) {

@@ -12,7 +12,8 @@ import (
 
 const actEvery = 5 * time.Millisecond
 
-// A worker is the application: while it is active it acts every few milliseconds, after asking whether it may.
+// A worker is the application: while it is active it acts every few milliseconds, after asking whether it may. It takes
+// its time to take up a role and to leave it, now and then.
 type worker struct {
 	app.Defaults
 	host *host
@@ -22,6 +23,7 @@ type worker struct {
 
 // Start takes up a role, and reports it.
 func (a *worker) Start(ctx *app.Context, s app.Start) error {
+	a.dawdle(ctx)
 	a.life = a.host.w.witness.started(a.host, ctx, s)
 	a.done = nil
 	if s.Role == app.Active {
@@ -29,6 +31,14 @@ func (a *worker) Start(ctx *app.Context, s app.Start) error {
 		go a.work(ctx, a.life, a.done)
 	}
 	return nil
+}
+
+// dawdle takes up to half a second, one time in three, as the seed and the role say.
+func (a *worker) dawdle(ctx *app.Context) {
+	d := dice(a.host.w.seed*31 + a.host.self.Incarnation*17 + ctx.Epoch()*5 + uint64(ctx.Role()) + uint64(len(ctx.Instance())))
+	if a.host.w.slow && d.roll(3) == 0 {
+		time.Sleep(time.Duration(d.roll(500)) * time.Millisecond)
+	}
 }
 
 func (a *worker) work(ctx *app.Context, l *life, done chan struct{}) {
@@ -48,10 +58,11 @@ func (a *worker) work(ctx *app.Context, l *life, done chan struct{}) {
 }
 
 // Stop leaves the role; nothing acts when it returns.
-func (a *worker) Stop(*app.Context) ([]byte, error) {
+func (a *worker) Stop(ctx *app.Context) ([]byte, error) {
 	if a.done != nil {
 		<-a.done
 	}
+	a.dawdle(ctx)
 	return a.host.w.witness.stopped(a.life), nil
 }
 
@@ -85,6 +96,11 @@ func (t *witness) fate(lives []*life) string {
 	return "[" + strings.Join(fates, ", ") + "]"
 }
 
+type handover struct {
+	epoch uint64
+	word  string
+}
+
 // A witness sees what applications do, and judges it at once. It belongs to the test, not to a member.
 type witness struct {
 	w  *world
@@ -93,12 +109,12 @@ type witness struct {
 	lives    []*life
 	owners   map[string]map[uint64]genleader.Member // by instance: whom each epoch belongs to
 	newest   map[string]*life                       // by instance: of the newest epoch that was active
-	handover map[string]string                      // by instance: what the latest Stop of an active one returned
+	handover map[string]handover                    // by instance: what the newest active one to have stopped left
 	acts     int
 }
 
 func newWitness(w *world) *witness {
-	return &witness{w: w, owners: map[string]map[uint64]genleader.Member{}, newest: map[string]*life{}, handover: map[string]string{}}
+	return &witness{w: w, owners: map[string]map[uint64]genleader.Member{}, newest: map[string]*life{}, handover: map[string]handover{}}
 }
 
 func (t *witness) started(h *host, ctx *app.Context, s app.Start) *life {
@@ -117,8 +133,8 @@ func (t *witness) started(h *host, ctx *app.Context, s app.Start) *life {
 		}
 	}
 	if given := string(s.Handover); given != "" {
-		if given != t.handover[l.instance] {
-			t.w.problem("%v got the handover %q, and the latest was %q", l, given, t.handover[l.instance])
+		if left := t.handover[l.instance]; given != left.word {
+			t.w.problem("%v got the handover %q, and the latest was %q", l, given, left.word)
 		}
 	}
 	return l
@@ -184,7 +200,9 @@ func (t *witness) stopped(l *life) []byte {
 		return nil
 	}
 	word := fmt.Sprintf("%v epoch %d", l.host.self, l.start.Epoch)
-	t.handover[l.instance] = word
+	if l.start.Epoch >= t.handover[l.instance].epoch { // an earlier one may take long to stop
+		t.handover[l.instance] = handover{l.start.Epoch, word}
+	}
 	return []byte(word)
 }
 

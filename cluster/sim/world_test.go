@@ -22,6 +22,7 @@ type world struct {
 	seed      uint64
 	dice      dice
 	names     []string
+	slow      bool // applications take their time
 	spec      *spec.Spec
 	net       *network
 	witness   *witness
