@@ -107,6 +107,8 @@ type cluster struct {
 	spec    string
 	logs    map[string]*logBuffer
 	running map[string]*process
+
+	deceived bool // the test gives false proof of a death, so overlaps are its own affair
 }
 
 // newCluster starts a1, b1 and the witness w1, and waits until a1 acts and b1 stands by.
@@ -136,7 +138,7 @@ func (c *cluster) end() {
 		c.kill(name)
 	}
 	all := c.judge.spells()
-	if err := judged(all); err != nil {
+	if err := judged(all); err != nil && !c.deceived {
 		c.t.Error(err)
 	}
 	for _, s := range all[:min(len(all), 20)] {

@@ -184,7 +184,7 @@ func TestNobodyActsWhileAllAreSeparated(t *testing.T) {
 }
 
 // TestAReplacementWaitsForTheLeaseOfTheCutOff gives the active's name and address to another machine while the first one
-// is cut off and still acts. The process is not known to be gone, so not even a fast group may move before the lease ends.
+// is cut off and still acts. The new one is at once a member like any other, and what the first was granted still runs.
 func TestAReplacementWaitsForTheLeaseOfTheCutOff(t *testing.T) {
 	for _, leads := range []bool{true, false} {
 		t.Run(fmt.Sprintf("active leads %t", leads), func(t *testing.T) {
@@ -215,6 +215,43 @@ func TestAReplacementWaitsForTheLeaseOfTheCutOff(t *testing.T) {
 				t.Errorf("%v acted %v before the lease of %v had ended", next, old.until-next.At, old)
 			}
 		})
+	}
+}
+
+// TestADeceivedFastGroupOverlapsForALeaseAtMost shows the price of fast: what has the address of the active refuses its
+// connections, which counts as proof of its death, but it is another machine, and the active still acts.
+func TestADeceivedFastGroupOverlapsForALeaseAtMost(t *testing.T) {
+	s := newSeparated(t, "fast")
+	s.deceived = true
+	s.leads(false)
+	before := s.judge.holds()
+	first := s.running[before.Member]
+	t.Cleanup(func() {
+		_ = first.Process.Kill() // it never learns that it was replaced
+		<-first.exited
+	})
+	from := now()
+	s.replace(before.Member)
+	s.start(before.Member)
+	time.Sleep(startAfter + stillFor)
+	var overlap, last, since time.Duration
+	for _, a := range s.judge.spells() {
+		switch {
+		case a.Epoch == before.Epoch:
+			last = a.last
+			if since != 0 {
+				overlap = last - since
+			}
+		case a.Epoch > before.Epoch && since == 0:
+			since = a.At
+		}
+	}
+	t.Logf("%s replaced: a successor acts after %v, the first acts until %v, both for %v", before.Member, ms(since-from), ms(last-from), ms(overlap))
+	if last-from > leaseLength+margin {
+		t.Errorf("the one that was replaced acted for %v more", last-from)
+	}
+	if h := s.judge.holds(); h.Epoch <= before.Epoch || now()-h.last > leaseLength {
+		t.Errorf("nobody followed: %v", h)
 	}
 }
 
