@@ -18,6 +18,10 @@
 //
 // A seed fixes what the driver does and when, and the latencies of each direction. It does not fix how the Go scheduler
 // interleaves what happens at one instant of virtual time, so repeating a seed repeats the same troubles, and usually,
-// but not always, the same run: repeat a failing seed several times (-count). A pause holds back a member's messages and
-// its acts, not its actors; pauses of real processes are tested with real processes elsewhere.
+// but not always, the same run: repeat a failing seed several times (-count). A pause holds back a member's messages,
+// its acts and the word that its lease has ended, not its actors; pauses of real processes are tested with real processes
+// elsewhere.
+//
+// Members die only while all are well: a group whose majority has lost its memory at once stays without a leader by
+// design. Repeat one run with -run TestRandomTroubles -seed N, make more with -seeds N and -first N.
 package sim

@@ -34,7 +34,8 @@ type host struct {
 	localPID  atomic.Pointer[actor.PID]
 	localDone chan struct{}
 
-	gone    bool // for the network, guarded by it
+	gone    bool     // for the network, guarded by it
+	held    []func() // what a paused member learns when it goes on, guarded by the network
 	dead    atomic.Bool
 	paused  atomic.Bool
 	leaving bool // in order; the driver's
@@ -79,7 +80,7 @@ func (h *host) assemble() error {
 		Behaviour:     h.dict.Behaviour(),
 		Send:          func(to string, frame []byte) { h.w.net.send(h, to, frame) },
 		ViewChanged:   func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },
-		LeaseEnded:    func(term lease.Term) { h.tell(&h.localPID, controller.LeaseEnded{Term: term}) },
+		LeaseEnded:    h.leaseEnded,
 		SnapshotEvery: 50,
 		Seed:          h.w.seed*1000 + h.self.Incarnation,
 		Logger:        log,
@@ -125,6 +126,19 @@ func (h *host) tell(pid *atomic.Pointer[actor.PID], msg any) {
 	if to := pid.Load(); to != nil {
 		h.system.Root.Send(to, msg)
 	}
+}
+
+// leaseEnded is told at once, but not in a pause: until it is over, only asking whether it is Active keeps an application
+// from acting.
+func (h *host) leaseEnded(term lease.Term) {
+	h.w.net.mu.Lock()
+	defer h.w.net.mu.Unlock()
+	tell := func() { h.tell(&h.localPID, controller.LeaseEnded{Term: term}) }
+	if h.paused.Load() {
+		h.held = append(h.held, tell)
+		return
+	}
+	tell()
 }
 
 func (h *host) localEnded(reason error) {

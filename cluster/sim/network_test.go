@@ -228,6 +228,10 @@ func (n *network) resume(h *host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h.paused.Store(false)
+	for _, tell := range h.held {
+		time.AfterFunc(actEvery, tell) // it may get to act before it gets to listen
+	}
+	h.held = nil
 	for _, peer := range n.sorted() {
 		n.arrive(way{h.self.Name, peer.self.Name})
 		n.arrive(way{peer.self.Name, h.self.Name})
