@@ -188,6 +188,10 @@ func (n *Node) listen() {
 		case remoting.LinkDown:
 			n.cfg.Logger.Info("link down", slog.String("peer", ev.Name), slog.Bool("gone", ev.Refused))
 			n.group.LinkDown(genleader.Member(ev.Peer), ev.Refused)
+		case remoting.Replaced:
+			if n.stopping.CompareAndSwap(false, true) {
+				go n.fail(fmt.Errorf("%w: %s has met it", genleader.ErrSuperseded, ev.Name))
+			}
 		}
 	})
 	n.remoting.Open()

@@ -220,7 +220,7 @@ func (l Link) expired(ev Expired) (Link, []Effect) {
 func (l Link) hello(ev Hello) (Link, []Effect) {
 	for _, old := range l.Retired {
 		if old == ev.Incarnation {
-			return l, []Effect{SendRefusal{ev.Addr, "a newer incarnation of this name has joined"}}
+			return l, []Effect{SendReplaced{ev.Addr, ev.Incarnation}}
 		}
 	}
 	var fx []Effect

@@ -156,7 +156,7 @@ func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev Event) {
 				t.Fatalf("told down of %d while %d was up", e.Incarnation, w.up[i])
 			}
 			w.up[i] = 0
-		case SendRefusal, Forget:
+		case SendReplaced, Forget:
 		}
 	}
 	linked := next.Phase == Up || next.Phase == Checking

@@ -75,7 +75,7 @@ type Peer struct {
 
 func (p Peer) String() string { return fmt.Sprintf("%s/%x", p.Name, p.Incarnation) }
 
-// A LinkEvent is LinkUp or LinkDown.
+// A LinkEvent is LinkUp, LinkDown or Replaced.
 type LinkEvent interface{ link() }
 
 type (
@@ -88,10 +88,14 @@ type (
 		Refused bool // nobody, or another process, listens at its address: the process is gone
 		Bye     bool // it took its leave: Stop was called there
 	}
+	// Replaced says that Peer has met another process under our name since it met us, and will never link with this one
+	// again: this process has to end.
+	Replaced struct{ Peer }
 )
 
 func (LinkUp) link()   {}
 func (LinkDown) link() {}
+func (Replaced) link() {}
 
 // Remoting is one member's end of all its links. Its methods are safe for many goroutines.
 type Remoting struct {
