@@ -14,6 +14,9 @@ import (
 	"github.com/gendac/gendac/behaviours/process"
 )
 
+// frameSize is how many bytes a frame has when no further packet is put into it.
+const frameSize = 4 << 20
+
 type (
 	callMessage struct {
 		seq      uint64
@@ -110,9 +113,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	b := s.group.Behaviour
 	switch e := e.(type) {
 	case send:
-		if frame, err := proto.Marshal(&wire.Frame{Packets: e.packets}); err == nil {
-			s.group.Send(e.to, frame)
-		}
+		s.send(e)
 	case flush:
 		s.again(flushed{})
 	case setTimer:
@@ -153,6 +154,21 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 func (s *shell) fail(ctx actor.Context, reason error) {
 	s.failed = true
 	process.Exit(ctx, reason)
+}
+
+// send makes frames of a bearable size: a peer that catches up may be owed hundreds of packets at once.
+func (s *shell) send(e send) {
+	for rest := e.packets; len(rest) > 0; {
+		n, size := 1, proto.Size(rest[0])
+		for n < len(rest) && size < frameSize {
+			size += proto.Size(rest[n])
+			n++
+		}
+		if frame, err := proto.Marshal(&wire.Frame{Packets: rest[:n]}); err == nil {
+			s.group.Send(e.to, frame)
+		}
+		rest = rest[n:]
+	}
 }
 
 func (s *shell) setTimer(at time.Time) {

@@ -11,6 +11,9 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// keepQueued is how many settled calls may stand in the queue before they are taken out.
+const keepQueued = 1000
+
 // pendingCall is a local caller's leader call. Once it was sent to the leader of a term it is done in that term or
 // never: a call names the term it is for, and whatever that term's leader appended lies in the log before the next
 // leader's sync. So a call that has not come back when that sync is applied was not done, and is sent again.
@@ -90,6 +93,9 @@ func (c *core) settle(seq uint64) {
 		return
 	}
 	delete(c.calls, seq)
+	if len(c.queue) > 2*len(c.calls)+keepQueued {
+		c.queue = slices.DeleteFunc(c.queue, func(seq uint64) bool { _, waits := c.calls[seq]; return !waits })
+	}
 	err := ErrNoLeader
 	if call.sentTerm != 0 {
 		err = ErrUncertain

@@ -79,8 +79,8 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 	c.begin(storage, 1)
 }
 
-// sought answers a member without state: with the beginning of the group if it was part of it, with a place in the
-// electorate if this member leads, with a refusal if its name belongs to a newer process that still lives.
+// sought answers a member without state: with the beginning of the group if it was part of it, or with a place
+// in the electorate if this member leads.
 func (c *core) sought(from Member) {
 	c.seeking[from.Name] = from.Incarnation
 	if c.node == nil {
@@ -90,12 +90,6 @@ func (c *core) sought(from Member) {
 	for _, id := range c.genesis.GetVoters() {
 		if identity(id) == from {
 			c.post(from.Name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: c.genesis}})
-			return
-		}
-	}
-	for id, name := range c.electorate {
-		if name == from.Name && id > from.Incarnation && c.links[name] == id {
-			c.post(name, &wire.Packet{What: &wire.Packet_Superseded{Superseded: &wire.Superseded{By: id}}})
 			return
 		}
 	}
@@ -166,7 +160,7 @@ func (c *core) checkMemory() {
 	}
 	if c.leader == 0 && 2*lost > len(c.voterIDs()) {
 		c.stale = true
-		c.problem = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
+		c.memory = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
 	}
 }
 
@@ -258,10 +252,6 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		c.reportDown(from, ErrLeft)
 		if c.leader == from.Incarnation {
 			c.suspectLeader()
-		}
-	case *wire.Packet_Superseded:
-		if c.node == nil {
-			c.emit(fail{reason: fmt.Errorf("%w: %s@%d runs", ErrSuperseded, c.self.Name, what.Superseded.GetBy())})
 		}
 	}
 }

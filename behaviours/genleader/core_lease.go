@@ -23,6 +23,7 @@ const (
 // a lease that counts from it ends, on anybody's clock, before that election plus the lease's length.
 type rounds struct {
 	round   uint64
+	tickAt  time.Time
 	members map[string]*heard
 	former  []former  // incarnations that were replaced
 	fence   time.Time // no lease of an earlier leader counts from a later moment
@@ -41,7 +42,7 @@ type heard struct {
 }
 
 type mark struct {
-	round uint64
+	round uint64 // of the leader, when the stamp arrived
 	stamp int64
 	at    time.Time
 }
@@ -53,7 +54,7 @@ type former struct {
 
 // lead begins a term of this member: earlier leaders may have granted leases until this very moment.
 func (c *core) lead() {
-	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now}
+	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now, tickAt: c.now}
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
 	c.backlog = nil
 	c.beatAt = c.now
@@ -65,12 +66,18 @@ func (c *core) beat() {
 		return
 	}
 	c.stale = true // whoever is silent shows by the time that passes
-	c.node.Tick()
-	c.touch()
-	if c.observeRole(); c.rounds == nil {
-		return
+	if c.due(&c.rounds.tickAt) {
+		// Raft counts these to know whether a majority still answers, so they keep their pace when beats come faster.
+		c.node.Tick()
+		c.touch()
+		if c.observeRole(); c.rounds == nil {
+			return
+		}
 	}
 	r := c.rounds
+	if r.tickAt.IsZero() {
+		r.tickAt = c.now.Add(c.timing.Heartbeat)
+	}
 	r.round++
 	c.ackOwn()
 	for _, id := range c.memberIDs() {
@@ -93,19 +100,20 @@ func (c *core) ackOwn() {
 	c.noteAck(c.term)
 	own := c.heardOf(c.self)
 	own.older = c.older.at
-	own.ack(mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
+	own.ack(c.rounds.round, mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
 	if stamp, granted := c.grant(c.self); granted {
 		c.extend(stamp, c.applied)
 	}
 	own.leased = c.now.Before(c.granted)
 }
 
-func (h *heard) ack(m mark, leased bool) {
-	h.at, h.acked, h.leased = m.at, max(h.acked, m.round), leased
-	h.marks = append(h.marks, m)
-	if len(h.marks) > keepMarks {
-		h.marks = slices.Delete(h.marks, 0, len(h.marks)-keepMarks)
+// ack notes that a member answered a round, and its stamp. When too many stamps wait, the oldest stay: they are next.
+func (h *heard) ack(round uint64, m mark, leased bool) {
+	h.at, h.acked, h.leased = m.at, max(h.acked, round), leased
+	if len(h.marks) == keepMarks {
+		h.marks = h.marks[:keepMarks-1]
 	}
+	h.marks = append(h.marks, m)
 }
 
 // grant takes the newest stamp of a member that a later, confirmed round covers. Stamps of an earlier incarnation are
@@ -194,7 +202,8 @@ func (c *core) ackHeard(from Member, a *wire.Ack) {
 		h.older = c.now.Add(-time.Duration(a.GetSinceOlder()))
 	}
 	c.stale = c.stale || h.leased != a.GetLeased()
-	h.ack(mark{round: min(a.GetRound(), c.rounds.round), stamp: a.GetStamp(), at: c.now}, a.GetLeased())
+	// The answer may be to an old round, but its stamp is new: only a round that begins after now confirms it.
+	h.ack(min(a.GetRound(), c.rounds.round), mark{round: c.rounds.round, stamp: a.GetStamp(), at: c.now}, a.GetLeased())
 	c.settleFence()
 }
 
@@ -320,10 +329,10 @@ type grant struct {
 // extend keeps a grant until this member has applied what the leader had applied when it gave it. Otherwise a member
 // that was away could take up, under its new lease, an order that has been superseded further on in the log.
 func (c *core) extend(stamp int64, applied uint64) {
-	c.grants = append(c.grants, grant{stamp, applied})
-	if len(c.grants) > keepMarks {
-		c.grants = slices.Delete(c.grants, 0, len(c.grants)-keepMarks)
+	if len(c.grants) == keepMarks {
+		c.grants = c.grants[:keepMarks-1] // the older ones can be used first
 	}
+	c.grants = append(c.grants, grant{stamp, applied})
 	c.useGrants()
 }
 

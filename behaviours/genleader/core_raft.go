@@ -189,6 +189,9 @@ func (c *core) observeRole() {
 	was := c.phase
 	c.stale = c.stale || changed || status.Lead != c.leader
 	c.term, c.leader = status.GetTerm(), status.Lead
+	if c.leader != 0 {
+		c.memory = ""
+	}
 	switch {
 	case c.phase == Departed:
 	case leads && (c.rounds == nil || changed):
@@ -279,8 +282,8 @@ func (c *core) maybeImage() {
 	if c.imaging != nil || c.conf == nil || (c.applied < c.imaged+c.snapshotEvery && !c.imageDue) {
 		return
 	}
+	c.imaging = &imaging{index: c.applied, conf: c.conf, image: c.image(), due: c.imageDue}
 	c.imageDue = false
-	c.imaging = &imaging{index: c.applied, conf: c.conf, image: c.image()}
 	c.emit(takeImage{index: c.applied})
 }
 
@@ -300,9 +303,11 @@ func (c *core) imageTaken(ev imageTaken) {
 	}
 	c.imaged = ev.index
 	if ev.err != nil {
-		c.problem = fmt.Sprintf("no snapshot at %d: %v", ev.index, ev.err)
+		c.imageErr, c.stale = fmt.Sprintf("no snapshot at %d: %v", ev.index, ev.err), true
+		c.imageDue = taking.due // tried again with the next entry
 		return
 	}
+	c.imageErr = ""
 	taking.image.State = ev.state
 	data, err := proto.Marshal(taking.image)
 	if err != nil {
