@@ -39,8 +39,7 @@ func TestRandomTroubles(t *testing.T) {
 
 func randomRun(t *testing.T, seed uint64) {
 	t.Helper()
-	inWorld(t, seed, 3+int(seed%3), func(w *world) {
-		w.slow = true
+	inWorld(t, seed, 3+int(seed%3), true, func(w *world) {
 		w.settle(20 * time.Second)
 		for range 25 {
 			w.trouble()
@@ -204,7 +203,7 @@ func (w *world) calm() {
 // in milliseconds, a safe one once the dead one's lease has run out and not before.
 func TestOutageOfADeath(t *testing.T) {
 	for seed := range uint64(5) {
-		inWorld(t, seed+1, 3, func(w *world) {
+		inWorld(t, seed+1, 3, false, func(w *world) {
 			w.settle(20 * time.Second)
 			for _, c := range []struct {
 				instance    string

@@ -66,10 +66,11 @@ groups:
 }
 
 // inWorld runs a test in a bubble with a world of n members that have just been started, and ends them all.
-func inWorld(t *testing.T, seed uint64, n int, f func(w *world)) {
+func inWorld(t *testing.T, seed uint64, n int, slow bool, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(seed, members(n))
+		w.slow = slow
 		defer w.report(t)
 		for _, name := range w.names {
 			w.start(name)
