@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -69,7 +70,7 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg:       cfg,
-		self:      planner.Seat{Member: cfg.Name, Incarnation: uint64(time.Now().UnixMicro())},
+		self:      planner.Seat{Member: cfg.Name, Incarnation: newIncarnation(time.Now())},
 		localDone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	n.cfg.Logger = cfg.Logger.With(slog.String("node", cfg.Name))
@@ -80,6 +81,12 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// newIncarnation rises with time and differs between members that start in the same millisecond: it is also their Raft id.
+func newIncarnation(now time.Time) uint64 {
+	const chance = 20 // bits
+	return uint64(now.UnixMilli())<<chance | rand.Uint64N(1<<chance)
 }
 
 func (n *Node) assemble() error {
