@@ -21,7 +21,7 @@ const (
 	serving  localPhase = iota // carries out orders
 	stopping                   // stops everything, takes no orders
 	telling                    // has stopped everything, and tells the last reports
-	stopped                    // has told them, or has given up telling
+	stopped                    // has told them, or has given up stopping or telling
 )
 
 func (p localPhase) String() string {
@@ -133,7 +133,8 @@ type (
 	publish  struct{ key, value string } // an empty value erases
 	rest     struct{ pause time.Duration }
 	hurry    struct{ patience time.Duration } // asks for a giveUp of the telling
-	quiet    struct{}                         // everything has stopped
+	// quiet ends the controller; left are the instances that may still run.
+	quiet struct{ left []string }
 )
 
 func (spawn) localEffect()      {}
@@ -159,7 +160,13 @@ func (e publish) String() string {
 }
 func (e rest) String() string  { return fmt.Sprintf("rest %v", e.pause) }
 func (e hurry) String() string { return fmt.Sprintf("give up in %v", e.patience) }
-func (quiet) String() string   { return "everything has stopped" }
+
+func (e quiet) String() string {
+	if len(e.left) > 0 {
+		return "not stopped: " + strings.Join(e.left, ", ")
+	}
+	return "everything has stopped"
+}
 
 func newLocal(s *spec.Spec, self planner.Seat) *local {
 	return &local{
@@ -325,10 +332,11 @@ func (l *local) publishNext() []localEffect {
 	return nil
 }
 
+// finish ends it. Nobody needs to have heard the last reports, but what still runs makes another end of it.
 func (l *local) finish() []localEffect {
 	if l.phase == stopped {
 		return nil
 	}
 	l.phase = stopped
-	return []localEffect{quiet{}}
+	return []localEffect{quiet{left: l.instances()}}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/lease"
+	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/supervisor"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
@@ -56,6 +57,7 @@ type Node struct {
 
 	stopping  atomic.Bool
 	localDone chan struct{}
+	localErr  error // why the local controller ended, written before localDone is closed
 	ending    sync.Once
 	ended     chan struct{}
 	err       error // written before ended is closed
@@ -85,7 +87,7 @@ func Start(cfg Config) (*Node, error) {
 
 // newIncarnation rises with time and differs between members that start in the same millisecond: it is also their Raft id.
 func newIncarnation(now time.Time) uint64 {
-	const chance = 20 // bits
+	const chance = 12 // bits; the whole stays below 2^53, which every reader of JSON can hold
 	return uint64(now.UnixMilli())<<chance | rand.Uint64N(1<<chance)
 }
 
@@ -237,6 +239,7 @@ func (n *Node) watchGroup() {
 }
 
 func (n *Node) localEnded(reason error) {
+	n.localErr = reason
 	close(n.localDone)
 	if !n.stopping.Load() {
 		go n.fail(reason)
@@ -261,16 +264,16 @@ func (n *Node) end(reason error, within time.Duration) {
 
 // Stop stops this member's instances, lets the others know, hands leadership over and leaves. ctx bounds it; what could
 // not be done in time is said in the error. Called again it waits for the first.
+//
+// If instances have not stopped, because ctx ends or because they exceed their timeouts (controller.ErrNotStopped), the
+// member ends without a goodbye, as if it had died: the others do not take its groups over any sooner than that.
 func (n *Node) Stop(ctx context.Context) error {
 	var problems []error
 	if n.stopping.CompareAndSwap(false, true) {
 		n.tell(&n.localPID, controller.Stop{Patience: n.stopPatience()})
-		select {
-		case <-n.localDone:
-		case <-ctx.Done():
-			problems = append(problems, fmt.Errorf("node: instances have not stopped: %w", context.Cause(ctx)))
-		}
-		if err := n.group.Leave(ctx); err != nil {
+		if err := n.awaitStopped(ctx); err != nil {
+			problems = append(problems, err)
+		} else if err := n.group.Leave(ctx); err != nil {
 			problems = append(problems, err)
 		}
 		go n.end(nil, endTimeout)
@@ -281,6 +284,20 @@ func (n *Node) Stop(ctx context.Context) error {
 		problems = append(problems, fmt.Errorf("node: not everything has ended: %w", context.Cause(ctx)))
 	}
 	return errors.Join(problems...)
+}
+
+// awaitStopped returns nil once no instance runs any more. An error means that some may, and then the goodbye of the
+// group must not be said: the leader takes it as a promise that nothing acts here.
+func (n *Node) awaitStopped(ctx context.Context) error {
+	select {
+	case <-n.localDone:
+	case <-ctx.Done():
+		return fmt.Errorf("node: instances have not stopped, and their leases run out instead: %w", context.Cause(ctx))
+	}
+	if !errors.Is(n.localErr, process.ErrNormal) {
+		return fmt.Errorf("node: instances may still run, and their leases run out instead: %w", n.localErr)
+	}
+	return nil
 }
 
 // stopPatience is how long instances may take to stop.
