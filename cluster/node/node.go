@@ -125,7 +125,8 @@ func (n *Node) assemble() error {
 }
 
 func (n *Node) newGroup() error {
-	n.dict = gdict.New()
+	// Failover needs the dictionary too: users must not be able to fill it to the last byte.
+	n.dict = gdict.New(gdict.Reserve(controller.Reserved, 4<<20), gdict.MaxTotal(24<<20))
 	t := n.cfg.Spec.Timing
 	group, err := genleader.New(n.system, genleader.Config{
 		Self:   genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
