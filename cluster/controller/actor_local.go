@@ -143,6 +143,8 @@ func (h *localHands) perform(ctx actor.Context, e localEffect) {
 		process.After(ctx, e.patience, giveUp{during: telling})
 	case rest:
 		process.After(ctx, e.pause, rested{})
+	case complain:
+		h.Logger.Error("a report was refused", slog.String("why", e.what))
 	case quiet:
 		if len(e.left) > 0 {
 			process.Exit(ctx, fmt.Errorf("%w: %s", ErrNotStopped, strings.Join(e.left, ", ")))
