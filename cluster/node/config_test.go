@@ -45,7 +45,10 @@ func mistakes(used string) map[string]mistake {
 			[]string{"applications", "switch"},
 		},
 		"a lease longer than the margin allows": {
-			func(c *Config) { c.Spec.Timing.Lease = spec.Duration(1250 * time.Millisecond) },
+			func(c *Config) {
+				c.Spec.Timing = spec.DefaultTiming()
+				c.Spec.Timing.Lease = spec.Duration(1250 * time.Millisecond)
+			},
 			&spec.Error{},
 			[]string{"timing.lease", "1.25s", "1.3s"},
 		},
