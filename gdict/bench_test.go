@@ -6,7 +6,7 @@ import (
 )
 
 func filled(b *testing.B, n int) (*Dict, []string) {
-	d := New()
+	d := New(MaxTotal(256 << 20))
 	keys := make([]string, n)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("orders/group-%d/slot-%d", i%100, i)

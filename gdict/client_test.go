@@ -126,6 +126,24 @@ func TestALimitMustBePositive(t *testing.T) {
 	}
 }
 
+func TestAReserveMustFit(t *testing.T) {
+	for name, use := range map[string]func(){
+		"reserve limit -1":        func() { Reserve("own/", -1) },
+		"a reserve for all keys":  func() { Reserve("", 1) },
+		"a reserve of 1000 bytes": func() { New(Reserve("own/", 1000), MaxTotal(1000)) },
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, name) {
+					t.Errorf("%s: %s", name, got)
+				}
+			}()
+			use()
+		}()
+	}
+	New(Reserve("own/", 1000), MaxTotal(1001))
+}
+
 func TestTheCoreRefusesAnUnknownOperation(t *testing.T) {
 	s := emptyState()
 	next, done, changed := apply(s, 1, command{limits: limitsOf(nil)})

@@ -71,7 +71,7 @@ func encodeCommand(op []byte, l limits) []byte {
 	return marshal(&wire.Command{
 		Version: wireVersion,
 		Op:      op,
-		Limits:  &wire.Limits{Key: l.key, Value: l.value, Total: l.total},
+		Limits:  &wire.Limits{Key: l.key, Value: l.value, Total: l.total, Reserve: l.reserve, Prefix: []byte(l.prefix)},
 	})
 }
 
@@ -88,7 +88,9 @@ func decodeCommand(b []byte) command {
 	}
 	o, err := decodeOp(m.GetOp())
 	l := m.GetLimits()
-	return command{op: o, limits: limits{key: l.GetKey(), value: l.GetValue(), total: l.GetTotal()}, err: err}
+	return command{op: o, err: err, limits: limits{
+		key: l.GetKey(), value: l.GetValue(), total: l.GetTotal(), reserve: l.GetReserve(), prefix: string(l.GetPrefix()),
+	}}
 }
 
 func encodeReply(r result) []byte {

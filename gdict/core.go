@@ -119,8 +119,8 @@ func put(s state, l limits, key, value []byte, counter int64) (state, result, ch
 	if exists {
 		size -= cost(len(key), len(was.Value))
 	}
-	if size > l.total && size > s.size {
-		err := &LimitError{What: whatTotal, Key: string(key), Size: size, Limit: l.total}
+	if room := l.room(key); size > room && size > s.size {
+		err := &LimitError{What: whatTotal, Key: string(key), Size: size, Limit: room}
 		return s, result{err: err}, change{}
 	}
 	entry := Entry{Key: string(key), Value: value, Rev: s.rev}

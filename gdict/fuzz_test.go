@@ -45,6 +45,12 @@ func FuzzApply(f *testing.F) {
 		b := encodeCommand(encodeOp(o), l)
 		f.Add(b, b, b)
 	}
+	l.prefix, l.reserve = "c", entryCost
+	own, other := encodeCommand(encodeOp(store{key: []byte("c")}), l), encodeCommand(encodeOp(store{key: []byte("d")}), l)
+	f.Add(other, other, own)
+	l.reserve = l.total + 1 // more than there is: nothing is left for the others
+	all := encodeCommand(encodeOp(store{key: []byte("d")}), l)
+	f.Add(all, own, all)
 	f.Add([]byte{}, []byte{8, 1}, []byte{0xff})
 	f.Fuzz(func(t *testing.T, first, second, third []byte) {
 		a, b := New(), New(MaxKey(1), MaxValue(1), MaxTotal(1))

@@ -26,8 +26,10 @@ type node struct {
 
 // bus carries frames between nodes; a member that is not in it is unreachable.
 type bus struct {
-	mu    sync.Mutex
-	nodes map[string]*node
+	mu      sync.Mutex
+	nodes   map[string]*node
+	largest int // bytes of the largest frame since largestSince
+	bounds  []Limit
 }
 
 func (b *bus) send(from genleader.Member, to string, frame []byte) {
@@ -37,12 +39,22 @@ func (b *bus) send(from genleader.Member, to string, frame []byte) {
 		return
 	}
 	if peer, there := b.nodes[to]; there {
+		b.largest = max(b.largest, len(frame))
 		peer.group.Deliver(from, frame)
 	}
 }
 
+// largestSince returns how many bytes the largest frame since the last call had.
+func (b *bus) largestSince() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.largest
+	b.largest = 0
+	return n
+}
+
 func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []string, snapshotEvery int) *node {
-	n := &node{dict: New(), system: actorstest.System()}
+	n := &node{dict: New(b.bounds...), system: actorstest.System()}
 	n.watch = n.dict.Watch("")
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(n.system, genleader.Config{

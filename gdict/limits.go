@@ -1,6 +1,9 @@
 package gdict
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 const (
 	// DefaultMaxKey is the length a key may have, in bytes.
@@ -9,20 +12,32 @@ const (
 	DefaultMaxValue = 1 << 20
 	// DefaultMaxTotal is the size the whole dictionary may have, in bytes. An entry counts its key, its value and 512
 	// bytes for the memory that holds it.
-	DefaultMaxTotal = 256 << 20
+	//
+	// It is what a snapshot can carry: a member that starts again gets the whole dictionary in one message, and a link
+	// carries 32 MiB in one. An encoded entry is smaller than what it counts, so a full dictionary leaves 8 MiB of that for
+	// what else is in a snapshot. A greater MaxTotal is only for groups whose messages may be greater: elsewhere a member
+	// that starts again could never catch up with a dictionary that has outgrown them.
+	DefaultMaxTotal = 24 << 20
 )
 
 const (
 	whatKey   = "key"
 	whatValue = "value"
 	whatTotal = "dictionary"
+
+	whatReserve = "reserve" // never in a LimitError: to users a reserve is a smaller dictionary
 )
 
-// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue and MaxTotal. The limits in force are those of the
-// leader that admits an operation, also on members that were made with others.
+// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue, MaxTotal and Reserve. The limits in force are those of
+// the leader that admits an operation, also on members that were made with others.
 type Limit func(*limits)
 
-type limits struct{ key, value, total uint64 }
+// limits travel with every command: whatever decides about one must be in it.
+type limits struct {
+	key, value, total uint64
+	reserve           uint64 // of total, only for keys that begin with prefix; zero: none
+	prefix            string
+}
 
 // MaxKey bounds the length of a key, in bytes. It panics if n is not positive.
 func MaxKey(n int) Limit { return limitTo(whatKey, n, func(l *limits) *uint64 { return &l.key }) }
@@ -30,8 +45,24 @@ func MaxKey(n int) Limit { return limitTo(whatKey, n, func(l *limits) *uint64 { 
 // MaxValue bounds the length of a value, in bytes. It panics if n is not positive.
 func MaxValue(n int) Limit { return limitTo(whatValue, n, func(l *limits) *uint64 { return &l.value }) }
 
-// MaxTotal bounds the size of the whole dictionary, in bytes as DefaultMaxTotal counts them. It panics if n is not positive.
+// MaxTotal bounds the size of the whole dictionary, in bytes as DefaultMaxTotal counts them. It panics if n is not
+// positive. See DefaultMaxTotal before choosing a greater one.
 func MaxTotal(n int) Limit { return limitTo(whatTotal, n, func(l *limits) *uint64 { return &l.total }) }
+
+// Reserve keeps n bytes of MaxTotal for the keys that begin with prefix, so that a dictionary full of other keys still
+// takes those: other keys may make the whole dictionary grow only up to MaxTotal less n, these up to MaxTotal. What the
+// keys under prefix take counts in both. There is one reserve at most, and none by default; a later one replaces it.
+// Reserve panics if prefix is empty or n is not positive, and New if n is not less than MaxTotal.
+func Reserve(prefix string, n int) Limit {
+	if prefix == "" {
+		panic("gdict: a reserve for all keys is none: name a prefix")
+	}
+	set := limitTo(whatReserve, n, func(l *limits) *uint64 { return &l.reserve })
+	return func(l *limits) {
+		l.prefix = prefix
+		set(l)
+	}
+}
 
 func limitTo(what string, n int, field func(*limits) *uint64) Limit {
 	if n <= 0 {
@@ -45,7 +76,19 @@ func limitsOf(given []Limit) limits {
 	for _, set := range given {
 		set(&l)
 	}
+	if l.reserve >= l.total {
+		panic(fmt.Sprintf("gdict: a reserve of %d bytes, which is not less than the %d of the dictionary", l.reserve, l.total))
+	}
 	return l
+}
+
+// room returns the size up to which a key may make the dictionary grow. The limits may come from the log, with any
+// numbers in them: a reserve beyond the total leaves nothing for other keys.
+func (l limits) room(key []byte) uint64 {
+	if l.reserve == 0 || strings.HasPrefix(string(key), l.prefix) {
+		return l.total
+	}
+	return l.total - min(l.reserve, l.total)
 }
 
 // check tells whether an operation's own key and value are within l; the size of the dictionary is put's business.

@@ -73,7 +73,11 @@ func newMachine() *machine {
 	m := &machine{model: map[string]modelEntry{}}
 	for i, prefix := range []string{"", "a", "b"} {
 		// The limits differ on purpose: those of whoever leads count.
-		d := New(MaxKey(3), MaxValue(8), MaxTotal((3+i)*(entryCost+4)))
+		bounds := []Limit{MaxKey(3), MaxValue(8), MaxTotal((3 + i) * (entryCost + 4))}
+		if prefix != "" {
+			bounds = append(bounds, Reserve(prefix, i*entryCost))
+		}
+		d := New(bounds...)
 		m.members = append(m.members, &member{dict: d, watch: d.Watch(prefix), prefix: prefix, view: map[string]modelEntry{}})
 	}
 	return m
@@ -172,12 +176,16 @@ func (m *machine) limitOf(key, value string) string {
 		}
 	}
 	total += cost(len(key), len(value))
+	room := l.total
+	if l.prefix != "" && !strings.HasPrefix(key, l.prefix) {
+		room -= l.reserve
+	}
 	switch {
 	case key == "" || uint64(len(key)) > l.key:
 		return whatKey
 	case uint64(len(value)) > l.value:
 		return whatValue
-	case total > l.total && total > before:
+	case total > room && total > before:
 		return whatTotal
 	}
 	return ""

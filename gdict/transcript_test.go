@@ -94,6 +94,9 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 	case "join": // b applies again
 		w.log.dicts = []*Dict{w.a, w.b}
 		return "ok"
+	case "reserve": // a, which leads, keeps room for the keys of a prefix; b goes on without
+		w.a.limits.prefix, w.a.limits.reserve = args[0], uint64(number(t, args[1]))
+		return "ok"
 	case "term":
 		w.log.term = lease.Term(number(t, args[0]))
 		return "ok"

@@ -23,6 +23,10 @@
 // only rises, and refuses lower ones.
 package app
 
+// MaxHandover is how many bytes one instance may hand over. It travels in records of the cluster, which are for small state
+// such as a counter or a name; hand over more by leaving it where the successor finds it.
+const MaxHandover = 64 << 10
+
 // An App is one instance of an application. Embed Defaults to implement only Start.
 //
 // Callbacks may block; each is bounded by a timeout of the controller, after which the instance is abandoned: its Context
@@ -35,8 +39,10 @@ type App interface {
 
 	// Stop leaves the role that ctx was entered with. ctx is cancelled and not Active by then. After Stop returned
 	// nothing of that role may act any more. The handover bytes of an active instance travel to its successor's
-	// Start; those of a standby are dropped. An error means that the instance cannot be reused; it is reported and
-	// its handover, when not nil, is used all the same.
+	// Start; those of a standby are dropped. More than MaxHandover bytes are dropped too, which is reported, and the
+	// successor starts without any; so it does if what all applications of a group hand over, together, does not fit
+	// into one record (the largest are dropped then). An error means that the instance cannot be reused; it is
+	// reported, and its handover is dropped.
 	Stop(ctx *Context) (handover []byte, err error)
 
 	// Receive handles a message sent to the instance's PID, in the order of arrival. ctx is that of the latest

@@ -64,6 +64,7 @@ func (t *turn) toAbsent() bool {
 	case Failed:
 		t.Phase, t.Role = Idle, app.Standby
 		return true
+	case Idle, Starting, Quiescing, Stopping:
 	}
 	t.settle()
 	if t.Down && !t.Ended {

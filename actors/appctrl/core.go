@@ -159,9 +159,18 @@ func (t *turn) stopped(ev Stopped) {
 	}
 	t.Phase = Quiesced
 	if t.Role == app.Active {
-		t.Handover = ev.Handover
+		t.handOver(ev.Handover)
 	}
 	t.tell()
+}
+
+// handOver keeps what an active instance left, if it is within bounds. That it has stopped is true all the same.
+func (t *turn) handOver(left []byte) {
+	if len(left) > app.MaxHandover {
+		t.fail(fmt.Sprintf("the handover of %d bytes is dropped: the limit is %d bytes", len(left), app.MaxHandover))
+		return
+	}
+	t.Handover = left
 }
 
 func (t *turn) broke(ev Broke) {

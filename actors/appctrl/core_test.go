@@ -18,9 +18,16 @@ import (
 // alphabet is every event that makes a difference to s, under small epochs and terms.
 func alphabet(s State) []Event {
 	evs := []Event{
-		Lapsed{Term: 1}, Shutdown{}, Started{Gen: s.Gen}, StartFailed{Gen: s.Gen, Err: "e"}, Stopped{Gen: s.Gen, Handover: []byte("h")},
-		Stopped{Gen: s.Gen, Err: "e"}, Broke{Gen: s.Gen, Reason: "e"}, Exited{Gen: s.Born, Reason: "e"},
-		Expired{Gen: s.Gen, What: StartDeadline}, Expired{Gen: s.Gen, What: StopDeadline},
+		Lapsed{Term: 1},
+		Shutdown{},
+		Started{Gen: s.Gen},
+		StartFailed{Gen: s.Gen, Err: "e"},
+		Stopped{Gen: s.Gen, Handover: []byte("h")},
+		Stopped{Gen: s.Gen, Err: "e"},
+		Broke{Gen: s.Gen, Reason: "e"},
+		Exited{Gen: s.Born, Reason: "e"},
+		Expired{Gen: s.Gen, What: StartDeadline},
+		Expired{Gen: s.Gen, What: StopDeadline},
 	}
 	for epoch := uint64(1); epoch <= 2; epoch++ {
 		for _, w := range []Want{Absent, Standby, Active, Quiesce} {

@@ -117,8 +117,8 @@ type Report struct {
 	Phase    Phase
 	Role     app.Role // entered, being entered or being left; standby while Idle
 	Epoch    uint64   // of the role entry while there is one, else of the latest goal
-	Handover []byte   // what an active instance handed over; only while Quiesced
-	Err      string   // why it is Failed, Idle against its goal, or being restarted
+	Handover []byte   // what an active instance handed over; only while Quiesced, at most app.MaxHandover bytes
+	Err      string   // why it is Failed, Idle against its goal, Quiesced without its handover, or being restarted
 }
 
 // String is the report without its handover bytes.

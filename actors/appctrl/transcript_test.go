@@ -72,6 +72,8 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) Event {
 			text = strings.Join(arg.Vals, " ")
 		case "handover":
 			handover = arg.Vals[0]
+		case "handover-bytes":
+			handover = strings.Repeat("x", int(number(t, arg.Vals[0])))
 		}
 	}
 	switch d.Cmd {

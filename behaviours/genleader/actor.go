@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -9,8 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process"
 )
+
+// frameSize is how many bytes a frame has when no further packet is put into it.
+const frameSize = 4 << 20
 
 type (
 	callMessage struct {
@@ -42,6 +47,8 @@ type shell struct {
 	waiting map[uint64]chan outcome
 	timer   *time.Timer
 	current View
+	lapsed  lease.Term // the latest term whose end has been told
+	failed  bool
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
@@ -100,12 +107,13 @@ func (s *shell) election(index uint64) *Election {
 }
 
 func (s *shell) perform(ctx actor.Context, e effect) {
+	if s.failed {
+		return // nothing is built on a state that is not right
+	}
 	b := s.group.Behaviour
 	switch e := e.(type) {
 	case send:
-		if frame, err := proto.Marshal(&wire.Frame{Packets: e.packets}); err == nil {
-			s.group.Send(e.to, frame)
-		}
+		s.send(e)
 	case flush:
 		s.again(flushed{})
 	case setTimer:
@@ -120,7 +128,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		b.Surrendered(s.election(0), e.sync)
 	case restore:
 		if err := b.Restore(e.state); err != nil {
-			process.Exit(ctx, err)
+			s.fail(ctx, err)
 		}
 	case takeImage:
 		state, err := b.Snapshot()
@@ -130,15 +138,36 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case resolve:
 		s.resolve(e.seq, outcome{e.reply, e.err})
 	case extendLease:
-		s.group.lease.Extend(time.Now(), e.until)
+		s.extendLease(e.until)
 	case leaseEnded:
-		s.leaseEnded()
+		term, _ := s.group.lease.Current()
+		s.leaseEnded(term)
 	case announce:
 		s.announce(e.view)
 	case departed:
 		process.Exit(ctx, process.ErrNormal)
 	case fail:
-		process.Exit(ctx, e.reason)
+		s.fail(ctx, e.reason)
+	}
+}
+
+func (s *shell) fail(ctx actor.Context, reason error) {
+	s.failed = true
+	process.Exit(ctx, reason)
+}
+
+// send makes frames of a bearable size: a peer that catches up may be owed hundreds of packets at once.
+func (s *shell) send(e send) {
+	for rest := e.packets; len(rest) > 0; {
+		n, size := 1, proto.Size(rest[0])
+		for n < len(rest) && size < frameSize {
+			size += proto.Size(rest[n])
+			n++
+		}
+		if frame, err := proto.Marshal(&wire.Frame{Packets: rest[:n]}); err == nil {
+			s.group.Send(e.to, frame)
+		}
+		rest = rest[n:]
 	}
 }
 
@@ -180,8 +209,20 @@ func (s *shell) resolve(seq uint64, out outcome) {
 	}
 }
 
-func (s *shell) leaseEnded() {
-	term, _ := s.group.lease.Current()
+// extendLease also notices a term that ended after the core had decided to extend it.
+func (s *shell) extendLease(until time.Time) {
+	was, _ := s.group.lease.Current()
+	if s.group.lease.Extend(time.Now(), until) != was && was != 0 {
+		s.leaseEnded(was)
+	}
+}
+
+// leaseEnded tells of each term once.
+func (s *shell) leaseEnded(term lease.Term) {
+	if term <= s.lapsed {
+		return
+	}
+	s.lapsed = term
 	s.group.Logger.Warn("lease ended", slog.String("member", s.group.self.Name), slog.Uint64("lease", uint64(term)))
 	if s.group.LeaseEnded != nil {
 		s.group.LeaseEnded(term)
@@ -209,8 +250,8 @@ func (s *shell) terminate(reason error) {
 		s.group.reason.Store(&reason)
 	}
 	defer close(s.group.ended)
-	for seq := range s.waiting {
-		s.resolve(seq, outcome{err: ErrStopped})
+	for seq := range s.waiting { // some of them may be in the log
+		s.resolve(seq, outcome{err: fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)})
 	}
 	s.group.Behaviour.Terminate(reason)
 }

@@ -74,11 +74,12 @@ type core struct {
 	seekAt, forgetAt, campaignAt, beatAt, leaseEnds, leaveBy, wakeAt time.Time
 	eager                                                            int // quick campaigns left
 
-	view    View
-	stale   bool // something that the view shows may have changed
-	problem string
-	outbox  map[string][]*wire.Packet
-	out     []effect
+	view     View
+	stale    bool   // something that the view shows may have changed
+	memory   string // why no leader will come, if that is known
+	imageErr string // why there is no new snapshot, if so
+	outbox   map[string][]*wire.Packet
+	out      []effect
 }
 
 // settings is what a core is told once.
@@ -98,6 +99,7 @@ type imaging struct {
 	index uint64
 	conf  *raftpb.ConfState
 	image *wire.Image
+	due   bool // somebody who joined waits for it
 }
 
 func newCore(s settings, now time.Time, seed uint64) *core {

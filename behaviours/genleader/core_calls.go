@@ -11,6 +11,9 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// keepQueued is how many settled calls may stand in the queue before they are taken out.
+const keepQueued = 1000
+
 // pendingCall is a local caller's leader call. Once it was sent to the leader of a term it is done in that term or
 // never: a call names the term it is for, and whatever that term's leader appended lies in the log before the next
 // leader's sync. So a call that has not come back when that sync is applied was not done, and is sent again.
@@ -90,6 +93,9 @@ func (c *core) settle(seq uint64) {
 		return
 	}
 	delete(c.calls, seq)
+	if len(c.queue) > 2*len(c.calls)+keepQueued {
+		c.queue = slices.DeleteFunc(c.queue, func(seq uint64) bool { _, waits := c.calls[seq]; return !waits })
+	}
 	err := ErrNoLeader
 	if call.sentTerm != 0 {
 		err = ErrUncertain
@@ -193,13 +199,15 @@ func (c *core) handled(ev handled) {
 		Seq:     ev.from.Seq,
 		Message: ev.answer.message, HasReply: ev.answer.replies, Reply: ev.answer.reply,
 	}}})
-	if errors.Is(err, raft.ErrProposalDropped) && c.node.BasicStatus().LeadTransferee == 0 {
+	status := c.node.BasicStatus()
+	if errors.Is(err, raft.ErrProposalDropped) && status.RaftState == raft.StateLeader && status.LeadTransferee == 0 {
 		c.answer(ev.from, &wire.Answered{Seq: ev.from.Seq, Overloaded: true})
-	} // while leadership is handed over the call stays pending: the next leader's sync sends it again
+	} // once leadership is gone or handed over the call stays pending: the next leader's sync sends it again
 }
 
 // answer brings an answer to the member of the caller, which may be this one.
 func (c *core) answer(to From, a *wire.Answered) {
+	a.Term = c.term
 	switch {
 	case to.Member == c.self:
 		c.answered(a)
@@ -208,10 +216,12 @@ func (c *core) answer(to From, a *wire.Answered) {
 	}
 }
 
+// answered takes the answer of the leader that the call was sent to last. An earlier one does not know what became of it.
 func (c *core) answered(a *wire.Answered) {
-	if !c.forgetCall(a.GetSeq()) {
+	if call, waits := c.calls[a.GetSeq()]; !waits || call.sentTerm != a.GetTerm() {
 		return
 	}
+	c.forgetCall(a.GetSeq())
 	if a.GetOverloaded() {
 		c.emit(resolve{seq: a.GetSeq(), err: ErrOverloaded})
 		return

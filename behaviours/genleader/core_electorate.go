@@ -50,7 +50,7 @@ func (c *core) maybeBegin() {
 
 // openGroup starts from the first electorate. It is the same initial state wherever and whenever it is adopted.
 func (c *core) openGroup(genesis *wire.Genesis) {
-	if c.node != nil {
+	if c.node != nil || !c.plausibleGenesis(genesis) {
 		return
 	}
 	image := &wire.Image{Electorate: genesis.GetVoters()}
@@ -79,8 +79,8 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 	c.begin(storage, 1)
 }
 
-// sought answers a member without state: with the beginning of the group if it was part of it, with a place in the
-// electorate if this member leads, with a refusal if its name belongs to a newer process that still lives.
+// sought answers a member without state: with the beginning of the group if it was part of it, or with a place
+// in the electorate if this member leads.
 func (c *core) sought(from Member) {
 	c.seeking[from.Name] = from.Incarnation
 	if c.node == nil {
@@ -90,12 +90,6 @@ func (c *core) sought(from Member) {
 	for _, id := range c.genesis.GetVoters() {
 		if identity(id) == from {
 			c.post(from.Name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: c.genesis}})
-			return
-		}
-	}
-	for id, name := range c.electorate {
-		if name == from.Name && id > from.Incarnation && c.links[name] == id {
-			c.post(name, &wire.Packet{What: &wire.Packet_Superseded{Superseded: &wire.Superseded{By: id}}})
 			return
 		}
 	}
@@ -142,8 +136,11 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 			c.emit(elected{term: c.term, joiner: &joiner})
 		}
 	}
-	for id := range c.electorate {
+	for id, name := range c.electorate {
 		if !slices.Contains(c.conf.GetVoters(), id) && !slices.Contains(c.conf.GetVotersOutgoing(), id) {
+			if c.rounds != nil {
+				c.retire(Member{name, id})
+			}
 			delete(c.electorate, id)
 		}
 	}
@@ -163,7 +160,7 @@ func (c *core) checkMemory() {
 	}
 	if c.leader == 0 && 2*lost > len(c.voterIDs()) {
 		c.stale = true
-		c.problem = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
+		c.memory = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
 	}
 }
 
@@ -237,7 +234,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_Genesis:
 		c.openGroup(what.Genesis)
 	case *wire.Packet_Raft:
-		c.stepRaft(what.Raft)
+		c.stepRaft(from, what.Raft)
 	case *wire.Packet_Beat:
 		c.heard(from, what.Beat)
 	case *wire.Packet_Ack:
@@ -255,10 +252,6 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		c.reportDown(from, ErrLeft)
 		if c.leader == from.Incarnation {
 			c.suspectLeader()
-		}
-	case *wire.Packet_Superseded:
-		if c.node == nil {
-			c.emit(fail{reason: fmt.Errorf("%w: %s@%d runs", ErrSuperseded, c.self.Name, what.Superseded.GetBy())})
 		}
 	}
 }

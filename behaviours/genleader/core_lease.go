@@ -23,6 +23,7 @@ const (
 // a lease that counts from it ends, on anybody's clock, before that election plus the lease's length.
 type rounds struct {
 	round   uint64
+	tickAt  time.Time
 	members map[string]*heard
 	former  []former  // incarnations that were replaced
 	fence   time.Time // no lease of an earlier leader counts from a later moment
@@ -41,7 +42,7 @@ type heard struct {
 }
 
 type mark struct {
-	round uint64
+	round uint64 // of the leader, when the stamp arrived
 	stamp int64
 	at    time.Time
 }
@@ -53,7 +54,7 @@ type former struct {
 
 // lead begins a term of this member: earlier leaders may have granted leases until this very moment.
 func (c *core) lead() {
-	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now}
+	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now, tickAt: c.now}
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
 	c.backlog = nil
 	c.beatAt = c.now
@@ -65,12 +66,18 @@ func (c *core) beat() {
 		return
 	}
 	c.stale = true // whoever is silent shows by the time that passes
-	c.node.Tick()
-	c.touch()
-	if c.observeRole(); c.rounds == nil {
-		return
+	if c.due(&c.rounds.tickAt) {
+		// Raft counts these to know whether a majority still answers, so they keep their pace when beats come faster.
+		c.node.Tick()
+		c.touch()
+		if c.observeRole(); c.rounds == nil {
+			return
+		}
 	}
 	r := c.rounds
+	if r.tickAt.IsZero() {
+		r.tickAt = c.now.Add(c.timing.Heartbeat)
+	}
 	r.round++
 	c.ackOwn()
 	for _, id := range c.memberIDs() {
@@ -93,19 +100,20 @@ func (c *core) ackOwn() {
 	c.noteAck(c.term)
 	own := c.heardOf(c.self)
 	own.older = c.older.at
-	own.ack(mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
+	own.ack(c.rounds.round, mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
 	if stamp, granted := c.grant(c.self); granted {
 		c.extend(stamp, c.applied)
 	}
 	own.leased = c.now.Before(c.granted)
 }
 
-func (h *heard) ack(m mark, leased bool) {
-	h.at, h.acked, h.leased = m.at, max(h.acked, m.round), leased
-	h.marks = append(h.marks, m)
-	if len(h.marks) > keepMarks {
-		h.marks = slices.Delete(h.marks, 0, len(h.marks)-keepMarks)
+// ack notes that a member answered a round, and its stamp. When too many stamps wait, the oldest stay: they are next.
+func (h *heard) ack(round uint64, m mark, leased bool) {
+	h.at, h.acked, h.leased = m.at, max(h.acked, round), leased
+	if len(h.marks) == keepMarks {
+		h.marks = h.marks[:keepMarks-1]
 	}
+	h.marks = append(h.marks, m)
 }
 
 // grant takes the newest stamp of a member that a later, confirmed round covers. Stamps of an earlier incarnation are
@@ -155,7 +163,7 @@ func (c *core) heardOf(who Member) *heard {
 	r := c.rounds
 	h := r.members[who.Name]
 	if h != nil && h.incarnation != who.Incarnation {
-		r.former = append(r.former, former{Member{who.Name, h.incarnation}, c.safeAt(h)})
+		c.retire(Member{who.Name, h.incarnation})
 		h = nil
 	}
 	if h == nil {
@@ -163,6 +171,15 @@ func (c *core) heardOf(who Member) *heard {
 		r.members[who.Name] = h
 	}
 	return h
+}
+
+// retire makes an incarnation a former one: it gets no more, and what it was granted may still run.
+func (c *core) retire(who Member) {
+	r := c.rounds
+	if h := r.members[who.Name]; h != nil && h.incarnation == who.Incarnation {
+		r.former = append(r.former, former{who, c.safeAt(who)})
+		delete(r.members, who.Name)
+	}
 }
 
 func (c *core) somebodyWaits() bool {
@@ -185,7 +202,8 @@ func (c *core) ackHeard(from Member, a *wire.Ack) {
 		h.older = c.now.Add(-time.Duration(a.GetSinceOlder()))
 	}
 	c.stale = c.stale || h.leased != a.GetLeased()
-	h.ack(mark{round: min(a.GetRound(), c.rounds.round), stamp: a.GetStamp(), at: c.now}, a.GetLeased())
+	// The answer may be to an old round, but its stamp is new: only a round that begins after now confirms it.
+	h.ack(min(a.GetRound(), c.rounds.round), mark{round: c.rounds.round, stamp: a.GetStamp(), at: c.now}, a.GetLeased())
 	c.settleFence()
 }
 
@@ -211,12 +229,20 @@ func (c *core) settleFence() {
 	}
 }
 
-// safeAt is from when on that incarnation holds no lease, whoever granted it.
-func (c *core) safeAt(h *heard) time.Time {
-	if h.granted.IsZero() {
-		return c.rounds.fence.Add(c.timing.StartAfter)
+// safeAt is from when on that incarnation holds no lease, whoever granted it. One that is being replaced may be a former
+// one already while the electorate still has both.
+func (c *core) safeAt(who Member) time.Time {
+	r := c.rounds
+	at := r.fence.Add(c.timing.StartAfter)
+	if h := r.members[who.Name]; h != nil && h.incarnation == who.Incarnation && !h.granted.IsZero() {
+		at = h.granted.Add(c.timing.StartAfter)
 	}
-	return h.granted.Add(c.timing.StartAfter)
+	for _, f := range r.former {
+		if f.Member == who && f.safeAt.After(at) {
+			at = f.safeAt
+		}
+	}
+	return at
 }
 
 // standings is what the leader knows of every member and of the incarnations that it replaced.
@@ -232,7 +258,7 @@ func (c *core) standings() ([]Standing, time.Time) {
 		}
 		s := Standing{Member: who, State: c.stateOf(who, h)}
 		if s.State != Up {
-			s.SafeAt = c.safeAt(h)
+			s.SafeAt = c.safeAt(who)
 		}
 		all = append(all, s)
 	}
@@ -303,10 +329,10 @@ type grant struct {
 // extend keeps a grant until this member has applied what the leader had applied when it gave it. Otherwise a member
 // that was away could take up, under its new lease, an order that has been superseded further on in the log.
 func (c *core) extend(stamp int64, applied uint64) {
-	c.grants = append(c.grants, grant{stamp, applied})
-	if len(c.grants) > keepMarks {
-		c.grants = slices.Delete(c.grants, 0, len(c.grants)-keepMarks)
+	if len(c.grants) == keepMarks {
+		c.grants = c.grants[:keepMarks-1] // the older ones can be used first
 	}
+	c.grants = append(c.grants, grant{stamp, applied})
 	c.useGrants()
 }
 
@@ -324,6 +350,9 @@ func (c *core) hold(stamp int64) {
 	until := asked.Add(c.timing.Lease)
 	if asked.After(c.now) || !until.After(c.now) || !until.After(c.granted) {
 		return
+	}
+	if c.due(&c.leaseEnds) { // a grant that comes late does not mend what has ended before
+		c.emit(leaseEnded{})
 	}
 	c.granted, c.leaseEnds = until, until
 	c.emit(extendLease{until: until})

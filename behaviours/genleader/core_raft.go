@@ -16,8 +16,9 @@ const (
 	maxUncommitted = 64 << 20 // bytes of entries that wait for a majority
 	keepEntries    = 1000     // entries behind a snapshot that a slow member may still fetch
 
-	eagerTries = 5                     // quick campaigns after the leader's connection closed, each waiting twice as long
-	eagerRetry = 10 * time.Millisecond // before the second, and between voters of neighbouring ranks
+	eagerTries = 6                     // quick campaigns after the leader's connection closed, each waiting twice as long
+	eagerRetry = 2 * time.Millisecond  // before the second: the others may be about to notice what this member has
+	rankPause  = 10 * time.Millisecond // between the first campaigns of voters of neighbouring ranks
 )
 
 // begin makes the raft node. An empty storage is a member that a leader will bring up to date.
@@ -33,6 +34,7 @@ func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 		MaxUncommittedEntriesSize: maxUncommitted,
 		CheckQuorum:               true,
 		PreVote:                   true,
+		DisableProposalForwarding: true, // a broadcast is for the log of its own term: see pendingCall
 		Logger:                    silent{},
 	})
 	if err != nil {
@@ -46,9 +48,9 @@ func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 }
 
 // stepRaft takes a raft message of a peer. Messages for an earlier incarnation of this name are not ours.
-func (c *core) stepRaft(data []byte) {
+func (c *core) stepRaft(from Member, data []byte) {
 	m := &raftpb.Message{}
-	if proto.Unmarshal(data, m) != nil || m.GetTo() != c.self.Incarnation {
+	if proto.Unmarshal(data, m) != nil || !c.plausible(from, m) {
 		return
 	}
 	leads := m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgHeartbeat
@@ -90,7 +92,9 @@ func (c *core) campaign() {
 	if c.node == nil || c.rounds != nil || c.phase == Departed {
 		return
 	}
-	if c.node.BasicStatus().Lead == 0 {
+	status := c.node.BasicStatus()
+	voting := c.eager > 0 && status.RaftState == raft.StateCandidate // its votes are on their way
+	if status.Lead == 0 && !voting {
 		_ = c.node.Campaign()
 		c.touch()
 	}
@@ -108,7 +112,7 @@ func (c *core) suspectLeader() {
 	c.forget()
 	c.eager = eagerTries
 	c.forgetAt = time.Time{}
-	c.campaignAt = c.now.Add(time.Duration(c.rank()) * eagerRetry)
+	c.campaignAt = c.now.Add(time.Duration(c.rank()) * rankPause)
 }
 
 // drive lets raft do what it has ready: store, send, apply.
@@ -185,6 +189,9 @@ func (c *core) observeRole() {
 	was := c.phase
 	c.stale = c.stale || changed || status.Lead != c.leader
 	c.term, c.leader = status.GetTerm(), status.Lead
+	if c.leader != 0 {
+		c.memory = ""
+	}
 	switch {
 	case c.phase == Departed:
 	case leads && (c.rounds == nil || changed):
@@ -212,6 +219,7 @@ func (c *core) applyEntry(entry *raftpb.Entry) {
 		if proto.Unmarshal(entry.GetData(), cc) == nil {
 			c.changeElectorate(cc)
 		}
+	case raftpb.EntryConfChange: // nobody proposes one
 	case raftpb.EntryNormal:
 		if len(entry.GetData()) == 0 {
 			c.won(entry.GetTerm())
@@ -274,8 +282,8 @@ func (c *core) maybeImage() {
 	if c.imaging != nil || c.conf == nil || (c.applied < c.imaged+c.snapshotEvery && !c.imageDue) {
 		return
 	}
+	c.imaging = &imaging{index: c.applied, conf: c.conf, image: c.image(), due: c.imageDue}
 	c.imageDue = false
-	c.imaging = &imaging{index: c.applied, conf: c.conf, image: c.image()}
 	c.emit(takeImage{index: c.applied})
 }
 
@@ -295,9 +303,11 @@ func (c *core) imageTaken(ev imageTaken) {
 	}
 	c.imaged = ev.index
 	if ev.err != nil {
-		c.problem = fmt.Sprintf("no snapshot at %d: %v", ev.index, ev.err)
+		c.imageErr, c.stale = fmt.Sprintf("no snapshot at %d: %v", ev.index, ev.err), true
+		c.imageDue = taking.due // tried again with the next entry
 		return
 	}
+	c.imageErr = ""
 	taking.image.State = ev.state
 	data, err := proto.Marshal(taking.image)
 	if err != nil {

@@ -42,8 +42,6 @@ func describe(p *wire.Packet) string {
 		return "genesis"
 	case *wire.Packet_Bye:
 		return "bye"
-	case *wire.Packet_Superseded:
-		return "superseded"
 	default:
 		return "nothing"
 	}

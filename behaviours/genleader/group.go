@@ -114,7 +114,8 @@ type outcome struct {
 // LeaderCall asks the leader and waits for its answer, which is this member's FromLeader's if the leader broadcast. A
 // context without a deadline gets one of five seconds. Calls of one goroutine are handled in their order.
 //
-// ErrNoLeader, ErrOverloaded and ErrStopped mean that nothing was done; ErrUncertain that it is not known.
+// ErrUncertain means that it is not known whether the call was done, also if ErrStopped is wrapped beside it. Without
+// it ErrNoLeader, ErrOverloaded and ErrStopped mean that nothing was done. What ended ctx is wrapped too.
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -127,13 +128,13 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 	}
 	select {
 	case out := <-call.answer:
-		return out.reply, out.err
+		return out.reply, withCause(ctx, deadline, out.err)
 	case <-g.ended:
 	case <-ctx.Done():
 		g.tell(abandoned{seq: call.seq})
 		select {
 		case out := <-call.answer:
-			return out.reply, withCause(ctx, out.err)
+			return out.reply, withCause(ctx, deadline, out.err)
 		case <-g.ended:
 		}
 	}
@@ -145,11 +146,16 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 	}
 }
 
-func withCause(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+// withCause adds what ended the wait. The group keeps the deadline too, and may be quicker than the context.
+func withCause(ctx context.Context, deadline time.Time, err error) error {
+	cause := context.Cause(ctx)
+	if cause == nil && !time.Now().Before(deadline) {
+		cause = context.DeadlineExceeded
 	}
-	return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+	if err == nil || cause == nil {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, cause)
 }
 
 // LeaderCast sends the leader a request that nobody answers. It is lost without a leader.

@@ -1,10 +1,14 @@
 package genleader
 
 import (
+	"log/slog"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"github.com/gendac/gendac/behaviours/lease"
 )
 
 // TestLeaseBeginsWhenTheLogHasCaughtUp: a member that was away must not act on an order that is superseded further on,
@@ -46,4 +50,43 @@ func TestStampsOfAnotherClockGrantNothing(t *testing.T) {
 	if h.until != before {
 		t.Fatalf("the lease moved from %v to %v", before, h.until)
 	}
+}
+
+// TestALateGrantDoesNotHideTheEnd: a member that stood still past the end of its lease may see the next grant before its
+// own timer. What was activated under the lease that ended can never act again, so its end must be told all the same.
+func TestALateGrantDoesNotHideTheEnd(t *testing.T) {
+	w := newWorld(1, "a1", "b1", "w1")
+	for _, name := range w.names {
+		w.start(name)
+	}
+	w.run(time.Second)
+	h, leader := w.hosts["b1"], w.hosts["a1"]
+	ended := h.until
+	h.told = nil
+	w.now = ended
+	late := &wire.Beat{Term: h.core.term, Granted: true, Stamp: int64(w.now.Sub(h.core.began) - time.Millisecond)}
+	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: late}}}})
+	if !h.until.After(ended) || !slices.Equal(h.told, []string{"lease ended"}) {
+		t.Fatalf("the lease was moved by %v, and told was %q", h.until.Sub(ended), h.told)
+	}
+}
+
+// TestEachTermsEndIsToldOnce also when it passes between the core's decision to extend the lease and the extension.
+func TestEachTermsEndIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []lease.Term
+		s := &shell{group: &Group{
+			Config: Config{Logger: slog.New(slog.DiscardHandler), LeaseEnded: func(term lease.Term) { told = append(told, term) }},
+			lease:  &lease.Lease{},
+		}}
+		for range 3 {
+			s.perform(nil, extendLease{until: time.Now().Add(time.Second)})
+			time.Sleep(2 * time.Second)
+		}
+		s.perform(nil, leaseEnded{})
+		s.perform(nil, extendLease{until: time.Now().Add(time.Second)})
+		if want := []lease.Term{1, 2, 3}; !slices.Equal(told, want) {
+			t.Fatalf("told the end of %v, want %v", told, want)
+		}
+	})
 }

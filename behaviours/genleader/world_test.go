@@ -24,6 +24,7 @@ type world struct {
 	starts uint64
 	trace  []string
 	timing Timing
+	delay  time.Duration // of every message, besides the random latency
 
 	leaders map[uint64]Member // who led each term
 	acked   []string          // every acknowledged call's message
@@ -89,7 +90,7 @@ func (w *world) after(d time.Duration, do func()) {
 }
 
 func (w *world) latency() time.Duration {
-	return 100*time.Microsecond + time.Duration(w.random(900))*time.Microsecond
+	return w.delay + 100*time.Microsecond + time.Duration(w.random(900))*time.Microsecond
 }
 
 // run lets virtual time pass.
@@ -140,6 +141,14 @@ func (w *world) resume(name string) {
 	for _, ev := range backlog {
 		h.take(ev)
 	}
+}
+
+// disconnect cuts two members off from each other, and the first sees its connection close.
+func (w *world) disconnect(name, from string) {
+	w.cut(name, from)
+	w.cut(from, name)
+	h, gone := w.hosts[name], w.hosts[from].self
+	w.after(time.Millisecond, func() { h.take(linkDown{gone, false}) })
 }
 
 // cut stops everything from one to another, silently; heal undoes all cuts and links whom a cut kept from meeting.

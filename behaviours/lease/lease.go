@@ -18,8 +18,9 @@ import (
 type Term uint64
 
 type holding struct {
-	term  Term
-	until time.Time
+	term   Term
+	until  time.Time
+	lapsed bool // somebody has seen the end
 }
 
 // A Lease is one member's permission to act. The zero value has never been granted. One goroutine extends it, any read it.
@@ -28,21 +29,25 @@ type Lease struct {
 }
 
 // Extend moves the end of the lease to until, never backwards, and returns the term that is held then. It begins a new
-// term when the earlier one had ended before now. An end that has passed already grants nothing.
+// term when the earlier one had ended by now, or when somebody has seen its end. An end that has passed grants nothing.
 func (l *Lease) Extend(now, until time.Time) Term {
-	was := l.held.Load()
-	if was == nil {
-		was = &holding{}
+	for {
+		seen := l.held.Load()
+		was := seen
+		if was == nil {
+			was = &holding{}
+		}
+		if !until.After(now) || !until.After(was.until) {
+			return was.term
+		}
+		next := &holding{term: was.term, until: until}
+		if was.lapsed || !now.Before(was.until) {
+			next.term++
+		}
+		if l.held.CompareAndSwap(seen, next) {
+			return next.term
+		}
 	}
-	if !until.After(now) || !until.After(was.until) {
-		return was.term
-	}
-	next := &holding{term: was.term, until: until}
-	if !now.Before(was.until) {
-		next.term++
-	}
-	l.held.Store(next)
-	return next.term
 }
 
 // Current returns the latest term and when it ends or ended. Both are zero for a lease that was never granted.
@@ -54,8 +59,23 @@ func (l *Lease) Current() (Term, time.Time) {
 	return held.term, held.until
 }
 
-// Holds says whether what was activated under term may still act at this instant.
-func (l *Lease) Holds(term Term) bool {
-	held := l.held.Load()
-	return held != nil && term != 0 && held.term == term && time.Now().Before(held.until)
+// Holds says whether what was activated under term may still act at this instant. Once it has said no to a term that
+// was granted it never says yes to it again.
+func (l *Lease) Holds(term Term) bool { return l.holdsAt(term, time.Now()) }
+
+func (l *Lease) holdsAt(term Term, now time.Time) bool {
+	for {
+		held := l.held.Load()
+		if held == nil || term == 0 || held.term != term || held.lapsed {
+			return false
+		}
+		if now.Before(held.until) {
+			return true
+		}
+		// The writer may have read the clock before this end and be about to extend it. It must not, now that the end was
+		// seen. If it was quicker than this mark, look again.
+		if l.held.CompareAndSwap(held, &holding{term: held.term, until: held.until, lapsed: true}) {
+			return false
+		}
+	}
 }

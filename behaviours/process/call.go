@@ -130,7 +130,7 @@ func (p *plane) goneError(who *actor.PID, proc actor.Process, gone *actor.Termin
 		return &ExitError{Who: who, Reason: reason}
 	}
 	reason := terminatedReason(gone)
-	return &ExitError{Who: who, Reason: reason, Taken: reason != ErrNoProc}
+	return &ExitError{Who: who, Reason: reason, Taken: !errors.Is(reason, ErrNoProc)}
 }
 
 func terminatedReason(t *actor.Terminated) error {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -122,6 +123,8 @@ func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
 			delete(h.waiting, e.id)
 			answer(e.err)
 		}
+	case complain:
+		h.Logger.Warn("a write failed", slog.String("why", e.what))
 	case note:
 		for _, s := range e.steps {
 			h.Logger.Info("planned", slog.String("group", s.Group), slog.String("what", s.What), slog.String("why", s.Why))
@@ -133,6 +136,7 @@ func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
 func (h *leaderHands) write(w write) {
 	ctx, cancel := context.WithTimeout(genleader.InTerm(context.Background(), w.term), writeTimeout)
 	defer cancel()
+	done := written{gen: w.gen}
 	for _, r := range w.records {
 		var err error
 		if r.value == "" {
@@ -140,12 +144,24 @@ func (h *leaderHands) write(w write) {
 		} else {
 			_, err = h.Dict.CompareAndStore(ctx, r.key, r.revision, []byte(r.value))
 		}
-		if err != nil {
-			h.system.Root.Send(h.self, written{now: time.Now(), gen: w.gen, err: fmt.Errorf("storing %s: %w", r.key, err)})
-			return
+		var limit *gdict.LimitError
+		tooLarge := errors.As(err, &limit)
+		if tooLarge {
+			done.refused = append(done.refused, r)
+		}
+		switch {
+		case err == nil:
+		case done.err == nil:
+			done.err = fmt.Errorf("storing %s: %w", r.key, err)
+		default:
+			done.err = fmt.Errorf("%w; storing %s: %w", done.err, r.key, err)
+		}
+		if err != nil && !tooLarge {
+			break
 		}
 	}
-	h.system.Root.Send(h.self, written{now: time.Now(), gen: w.gen})
+	done.now = time.Now()
+	h.system.Root.Send(h.self, done)
 }
 
 func (h *leaderHands) terminate(error) {

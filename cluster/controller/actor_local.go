@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -36,13 +37,18 @@ type Local struct {
 	Logger  *slog.Logger
 }
 
+// ErrNotStopped is why a local controller ended whose patience was over while instances were still starting or stopping.
+// What they do is not over before their lease is.
+var ErrNotStopped = errors.New("controller: instances have not stopped in time")
+
 // LeaseEnded tells the local controller that a lease term is over.
 type LeaseEnded struct{ Term lease.Term }
 
 // Stop makes the local controller stop all instances in order, tell so, and end. Patience bounds the stopping.
 type Stop struct{ Patience time.Duration }
 
-// Props spawns the member's own controller. It takes LeaseEnded and Stop, and ends after Stop with process.ErrNormal.
+// Props spawns the member's own controller. It takes LeaseEnded and Stop. After Stop it ends with process.ErrNormal, which
+// promises that no instance runs any more, heard or not, or with ErrNotStopped, which names those that may.
 func (cfg Local) Props() *actor.Props {
 	return process.Props(func(ctx actor.Context) process.Machine[*local, localEvent, localEffect] {
 		h := &localHands{Local: cfg, self: ctx.Self(), system: ctx.ActorSystem(), pids: map[string]*actor.PID{}, names: map[string]string{}, reasons: map[string]error{}}
@@ -137,7 +143,13 @@ func (h *localHands) perform(ctx actor.Context, e localEffect) {
 		process.After(ctx, e.patience, giveUp{during: telling})
 	case rest:
 		process.After(ctx, e.pause, rested{})
+	case complain:
+		h.Logger.Error("a report was refused", slog.String("why", e.what))
 	case quiet:
+		if len(e.left) > 0 {
+			process.Exit(ctx, fmt.Errorf("%w: %s", ErrNotStopped, strings.Join(e.left, ", ")))
+			return
+		}
 		process.Exit(ctx, process.ErrNormal)
 	}
 }

@@ -2,13 +2,17 @@ package controller
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/gdict"
 )
 
 const pairGroup = "- {name: pair, members: [a1, b1], pair: {active: [switch]}}"
@@ -45,6 +49,57 @@ func TestASwitchoverHandsOver(t *testing.T) {
 			t.Errorf("a group that is not there: %v", err)
 		}
 	})
+}
+
+// TestALargeHandoverDoesNotKeepAGroupFromItsSuccessor, neither one that is too large at all nor one that only this
+// dictionary refuses: the takeover goes on without it.
+func TestALargeHandoverDoesNotKeepAGroupFromItsSuccessor(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		leaves int
+		limits []gdict.Limit
+	}{
+		{"more than an instance may hand over", 1 << 20, nil},
+		{"more than the dictionary takes", 5000, []gdict.Limit{gdict.MaxValue(4000)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inCluster(t, pairGroup, func(cl *cluster) {
+				cl.happened("a1 normal epoch 1", "b1 normal")
+				cl.mu.Lock()
+				cl.leaves = c.leaves
+				cl.mu.Unlock()
+				if err := cl.leader().switchover("pair"); err != nil {
+					t.Fatal(err)
+				}
+				cl.pass(time.Second)
+				cl.happened("a1 stops as active", "b1 takeover(a1) epoch 2", "a1 normal")
+			}, c.limits...)
+		})
+	}
+}
+
+// TestAWriteGoesOnAfterARecordThatIsTooLarge, and tells which one that was.
+func TestAWriteGoesOnAfterARecordThatIsTooLarge(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		m := c.leader()
+		got := make(chan written, 1)
+		pid := m.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			if done, ok := ctx.Message().(written); ok {
+				got <- done
+			}
+		}))
+		h := &leaderHands{Leader: Leader{Dict: m.dict}, self: pid, system: m.system}
+		large := record{key: "large", value: strings.Repeat("x", 5000)}
+		h.write(write{gen: 7, term: m.group.View().Term, records: []record{large, {key: "small", value: "x"}}})
+		done := <-got
+		if limit := (&gdict.LimitError{}); done.gen != 7 || !errors.As(done.err, &limit) || len(done.refused) != 1 || done.refused[0] != large {
+			t.Errorf("the outcome is %v with %v refused", done.err, done.refused)
+		}
+		if _, ok := m.dict.Find("small"); !ok {
+			t.Error("the record after the one that is too large is not there")
+		}
+		_ = m.system.Root.StopFuture(pid).Wait()
+	}, gdict.MaxValue(4000))
 }
 
 func TestASwitchoverThatReachesAnotherMemberIsRefused(t *testing.T) {
@@ -121,7 +176,9 @@ func TestAStopWithNobodyToHearIt(t *testing.T) {
 		c.cut("a1", true)
 		began := time.Now()
 		m.system.Root.Send(m.local.Load(), Stop{Patience: 5 * time.Second})
-		<-m.ended
+		if reason := <-m.ended; !errors.Is(reason, process.ErrNormal) {
+			t.Errorf("it ended with %v", reason)
+		}
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("it took %v", took)
 		}

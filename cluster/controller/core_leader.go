@@ -42,6 +42,9 @@ type leader struct {
 	asked  []command
 	answer uint64 // the command whose order is being written; zero: none
 	wake   time.Time
+
+	refused map[string]string // by key: orders that the dictionary refused as too large; others go first
+	failure string            // of the latest write, as it was told to people
 }
 
 // command is a switchover that somebody waits for. It is kept until a look can decide it.
@@ -72,6 +75,8 @@ type (
 		now time.Time
 		gen uint64
 		err error
+		// refused are the records that were too large. Those after them were written all the same.
+		refused []record
 	}
 )
 
@@ -95,7 +100,7 @@ type leaderEffect interface {
 
 type (
 	// write stores records in order, in that term only and each only if its revision still holds, and stops at the first
-	// that is refused. What was planned on a leader's knowledge must not be done by its successor.
+	// that fails, unless only because it is too large. What was planned on a leader's knowledge must not be done by its successor.
 	write struct {
 		gen     uint64
 		term    uint64
@@ -116,6 +121,7 @@ func (write) leaderEffect()     {}
 func (lookAgain) leaderEffect() {}
 func (reply) leaderEffect()     {}
 func (note) leaderEffect()      {}
+func (complain) leaderEffect()  {}
 
 func (e write) String() string {
 	text := fmt.Sprintf("write #%d in term %d", e.gen, e.term)
@@ -182,7 +188,7 @@ func (l leader) written(ev written) (leader, []leaderEffect) {
 		return l, nil
 	}
 	l.phase = planning
-	var effects []leaderEffect
+	l, effects := l.refuse(ev)
 	if l.answer != 0 {
 		effects = append(effects, reply{id: l.answer, err: ev.err})
 		l.answer = 0
@@ -217,10 +223,12 @@ func (l leader) look(ev looked) (leader, []leaderEffect) {
 		return l.write(ev.term, effects, []record{ev.record(orderKey(order.Group), encode(order))})
 	}
 	plan := planner.Make(l.spec, ev.view, ev.now)
-	if records := ev.changed(plan.Orders); len(records) > 0 {
-		return l.write(ev.term, append(effects, note{plan.Steps}), records)
+	orders, dropped := ev.changed(plan.Orders)
+	l, fresh, again := l.sift(orders)
+	if len(fresh) > 0 {
+		return l.write(ev.term, append(effects, note{append(plan.Steps, dropped...)}), fresh)
 	}
-	if records := ev.housekeeping(plan.Alarms); len(records) > 0 {
+	if records := append(ev.housekeeping(plan.Alarms), again...); len(records) > 0 {
 		return l.write(ev.term, effects, records)
 	}
 	if !plan.Wake.IsZero() && !plan.Wake.Equal(l.wake) {
@@ -250,38 +258,39 @@ func (l leader) write(term uint64, effects []leaderEffect, records []record) (le
 	return l, append(effects, write{gen: l.gen, term: term, records: records})
 }
 
-func (ev looked) record(key, value string) record {
-	return record{key: key, revision: ev.revisions[key], value: value}
+func (e looked) record(key, value string) record {
+	return record{key: key, revision: e.revisions[key], value: value}
 }
 
-// changed are the orders that differ from those in the dictionary.
-func (ev looked) changed(orders []planner.Order) []record {
+// changed are the orders that differ from those in the dictionary, and what had to be left out of them.
+func (e looked) changed(orders []planner.Order) (records []record, dropped []planner.Step) {
 	known := map[string]planner.Order{}
-	for _, o := range ev.view.Orders {
+	for _, o := range e.view.Orders {
 		known[o.Group] = o
 	}
-	var records []record
 	for _, o := range orders {
+		o, steps := fitting(o)
+		dropped = append(dropped, steps...)
 		if was, ok := known[o.Group]; !ok || !reflect.DeepEqual(was, o) {
 			if value := encode(o); !ok || value != encode(was) {
-				records = append(records, ev.record(orderKey(o.Group), value))
+				records = append(records, e.record(orderKey(o.Group), value))
 			}
 		}
 	}
-	return records
+	return records, dropped
 }
 
 // housekeeping is what can wait until the orders are right: the published society, and reports that nobody needs.
-func (ev looked) housekeeping(alarms []planner.Alarm) []record {
+func (e looked) housekeeping(alarms []planner.Alarm) []record {
 	society := Society{Alarms: alarms}
-	for _, m := range ev.view.Members {
+	for _, m := range e.view.Members {
 		society.Members = append(society.Members, SocietyMember{m.Seat, m.State.String()})
 	}
 	var records []record
-	if value := encode(society); value != ev.society {
-		records = append(records, ev.record(societyKey, value))
+	if value := encode(society); value != e.society {
+		records = append(records, e.record(societyKey, value))
 	}
-	for _, key := range ev.stale {
+	for _, key := range e.stale {
 		records = append(records, record{key: key})
 	}
 	return records

@@ -21,7 +21,7 @@ const (
 	serving  localPhase = iota // carries out orders
 	stopping                   // stops everything, takes no orders
 	telling                    // has stopped everything, and tells the last reports
-	stopped                    // has told them, or has given up telling
+	stopped                    // has told them, or has given up stopping or telling
 )
 
 func (p localPhase) String() string {
@@ -48,8 +48,10 @@ type local struct {
 	await map[string]bool         // by group: an order waits for this member's report of having stopped
 
 	want map[string]string // by key: the report to be published; empty: none
-	have map[string]string // by key: the report that is known to be published, or unsure
+	have map[string]string // by key: the report that is known to be published, or unsure, or refused for good
 	busy bool              // a publication is under way, or waits to be tried again
+
+	refused map[string]string // by key: how its report was refused, until one gets through; others go first
 }
 
 // unsure is no report: a publication failed, and the dictionary may have it all the same.
@@ -102,6 +104,7 @@ func (giveUp) localEvent()    {}
 func (e ordered) String() string {
 	return fmt.Sprintf("ordered %s under lease term %d", e.order.Group, e.term)
 }
+
 func (e reported) String() string { return fmt.Sprintf("reported %s: %v", e.report.Instance, e.report) }
 func (e ended) String() string    { return fmt.Sprintf("ended %s: %s", e.instance, outcome(e.err)) }
 func (e lapsed) String() string   { return fmt.Sprintf("lapsed %d", e.term) }
@@ -132,7 +135,9 @@ type (
 	publish  struct{ key, value string } // an empty value erases
 	rest     struct{ pause time.Duration }
 	hurry    struct{ patience time.Duration } // asks for a giveUp of the telling
-	quiet    struct{}                         // everything has stopped
+	complain struct{ what string }            // tells people
+	// quiet ends the controller; left are the instances that may still run.
+	quiet struct{ left []string }
 )
 
 func (spawn) localEffect()      {}
@@ -142,6 +147,7 @@ func (shutDown) localEffect()   {}
 func (publish) localEffect()    {}
 func (rest) localEffect()       {}
 func (hurry) localEffect()      {}
+func (complain) localEffect()   {}
 func (quiet) localEffect()      {}
 
 func (e spawn) String() string { return fmt.Sprintf("spawn %s of %s", e.instance, e.app) }
@@ -158,13 +164,21 @@ func (e publish) String() string {
 }
 func (e rest) String() string  { return fmt.Sprintf("rest %v", e.pause) }
 func (e hurry) String() string { return fmt.Sprintf("give up in %v", e.patience) }
-func (quiet) String() string   { return "everything has stopped" }
+
+func (e complain) String() string { return "complain: " + e.what }
+
+func (e quiet) String() string {
+	if len(e.left) > 0 {
+		return "not stopped: " + strings.Join(e.left, ", ")
+	}
+	return "everything has stopped"
+}
 
 func newLocal(s *spec.Spec, self planner.Seat) *local {
 	return &local{
 		spec: s, self: self, bound: map[string]binding{}, goals: map[string]appctrl.Goal{}, alive: map[string]bool{},
 		spent: map[string]uint64{}, await: map[string]bool{},
-		want: map[string]string{}, have: map[string]string{},
+		want: map[string]string{}, have: map[string]string{}, refused: map[string]string{},
 	}
 }
 
@@ -182,13 +196,7 @@ func stepLocal(l *local, ev localEvent) (*local, []localEffect) {
 			effects = append(effects, tellLapsed{instance, ev.term})
 		}
 	case published:
-		l.busy = false
-		if ev.err == nil {
-			l.have[ev.key] = ev.value
-		} else {
-			l.busy, l.have[ev.key] = true, unsure
-			effects = append(effects, rest{retryPublish})
-		}
+		effects = l.published(ev)
 	case rested:
 		l.busy = false
 	case stop:
@@ -312,11 +320,18 @@ func (l *local) publishNext() []localEffect {
 	if l.busy || l.phase == stopped {
 		return nil
 	}
+	next := ""
 	for _, key := range slices.Sorted(maps.Keys(l.want)) {
-		if value := l.want[key]; value != l.have[key] {
-			l.busy = true
-			return []localEffect{publish{key, value}}
+		if l.want[key] == l.have[key] {
+			continue
 		}
+		if next = key; l.refused[key] == "" {
+			break
+		}
+	}
+	if next != "" {
+		l.busy = true
+		return []localEffect{publish{next, l.want[next]}}
 	}
 	if l.phase == telling {
 		return l.finish()
@@ -324,10 +339,11 @@ func (l *local) publishNext() []localEffect {
 	return nil
 }
 
+// finish ends it. Nobody needs to have heard the last reports, but what still runs makes another end of it.
 func (l *local) finish() []localEffect {
 	if l.phase == stopped {
 		return nil
 	}
 	l.phase = stopped
-	return []localEffect{quiet{}}
+	return []localEffect{quiet{left: l.instances()}}
 }

@@ -36,10 +36,10 @@ func lookAt(view genleader.View, entries []gdict.Entry, now time.Time) (ev looke
 	return ev, append(bad, worse...)
 }
 
-func (ev *looked) members(view genleader.View, now time.Time) {
-	ev.view.UnknownSafeAt = onWallClock(view.ForeignSafeAt, now)
+func (e *looked) members(view genleader.View, now time.Time) {
+	e.view.UnknownSafeAt = onWallClock(view.ForeignSafeAt, now)
 	for _, s := range view.Standings {
-		ev.view.Members = append(ev.view.Members, planner.MemberState{
+		e.view.Members = append(e.view.Members, planner.MemberState{
 			Seat: planner.Seat{Member: s.Name, Incarnation: s.Incarnation}, State: stateOf(s.State),
 			SafeAt: onWallClock(s.SafeAt, now),
 		})
@@ -56,12 +56,12 @@ func onWallClock(at, now time.Time) time.Time {
 }
 
 // reports takes the reports, and notes those of incarnations that are not listed any more and that no order speaks of.
-func (ev *looked) reports(records []reportRecord) {
+func (e *looked) reports(records []reportRecord) {
 	counts := map[planner.Seat]bool{}
-	for _, m := range ev.view.Members {
+	for _, m := range e.view.Members {
 		counts[m.Seat] = true
 	}
-	for _, o := range ev.view.Orders {
+	for _, o := range e.view.Orders {
 		for _, a := range []*planner.Activation{o.Active, o.Previous} {
 			if a != nil {
 				counts[a.Seat] = true
@@ -69,9 +69,9 @@ func (ev *looked) reports(records []reportRecord) {
 		}
 	}
 	for _, r := range records {
-		ev.view.Reports = append(ev.view.Reports, r.planned())
+		e.view.Reports = append(e.view.Reports, r.planned())
 		if !counts[r.Seat] {
-			ev.stale = append(ev.stale, reportKey(r.Seat, r.Instance))
+			e.stale = append(e.stale, reportKey(r.Seat, r.Instance))
 		}
 	}
 }

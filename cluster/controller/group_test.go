@@ -27,8 +27,9 @@ import (
 
 // A cluster is members with both controllers and a group in memory, in virtual time.
 type cluster struct {
-	t    *testing.T
-	spec *spec.Spec
+	t      *testing.T
+	spec   *spec.Spec
+	limits []gdict.Limit
 
 	mu      sync.Mutex
 	members map[string]*testMember
@@ -36,6 +37,7 @@ type cluster struct {
 	lines   []string
 	active  map[string]*app.Context // by member: the role that was entered last as active
 	failing bool                    // Start fails
+	leaves  int                     // how many bytes Stop adds to its handover
 }
 
 type testMember struct {
@@ -50,11 +52,11 @@ type testMember struct {
 }
 
 // inCluster runs f on a cluster whose members have all been started, two seconds ago.
-func inCluster(t *testing.T, groups string, f func(c *cluster)) {
+func inCluster(t *testing.T, groups string, f func(c *cluster), limits ...gdict.Limit) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{
-			t: t, spec: parseScriptSpec(t, groups), members: map[string]*testMember{}, away: map[string]bool{}, active: map[string]*app.Context{},
+			t: t, spec: parseScriptSpec(t, groups), members: map[string]*testMember{}, away: map[string]bool{}, active: map[string]*app.Context{}, limits: limits,
 		}
 		for i, name := range slices.Sorted(maps.Keys(c.spec.Members)) {
 			c.start(name, uint64(i+1))
@@ -88,7 +90,7 @@ func (c *cluster) pass(d time.Duration) {
 
 func (c *cluster) start(name string, incarnation uint64) {
 	m := &testMember{
-		cluster: c, self: planner.Seat{Member: name, Incarnation: incarnation}, system: actorstest.System(), dict: gdict.New(), ended: make(chan error, 1),
+		cluster: c, self: planner.Seat{Member: name, Incarnation: incarnation}, system: actorstest.System(), dict: gdict.New(c.limits...), ended: make(chan error, 1),
 	}
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(m.system, genleader.Config{
@@ -197,7 +199,7 @@ func (a *testApp) Stop(ctx *app.Context) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lines = append(c.lines, fmt.Sprintf("%s stops as %v", a.member.self.Member, ctx.Role()))
-	return []byte("what " + a.member.self.Member + " left"), nil
+	return append([]byte("what "+a.member.self.Member+" left"), make([]byte, c.leaves)...), nil
 }
 
 func (m *testMember) switchover(group string) error {

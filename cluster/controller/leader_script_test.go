@@ -29,7 +29,8 @@ var scriptStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 //	report        "a1/1 pair/switch running active 1": what a member has published
 //	look, ring    looks, by itself or because the alarm rings, and prints what the leader does
 //	switchover    GROUP: somebody commands it
-//	written       the write under way is done; conflict: it is refused; timeout: nobody knows
+//	written       the write under way is done; conflict: it is refused; timeout: nobody knows; or, for refused=KEY, all
+//	              but the record of that key, which is too large
 //	keys          what is in the dictionary
 func TestLeaderScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/leader", func(t *testing.T, path string) {
@@ -154,15 +155,21 @@ func (w *leaderWorld) written(t *testing.T, d *datadriven.TestData) string {
 		d.Fatalf(t, "nothing is being written")
 	}
 	done := written{now: w.now, gen: w.pending.gen}
-	if len(d.CmdArgs) > 0 {
+	tooLarge := ""
+	if d.MaybeScanArgs(t, "refused", &tooLarge); tooLarge == "" && len(d.CmdArgs) > 0 {
 		done.err = errors.New(d.CmdArgs[0].Key)
-	} else {
-		for _, r := range w.pending.records {
-			if r.value == "" {
-				delete(w.dict, r.key)
-			} else {
-				w.store(r.key, r.value)
-			}
+		w.pending = nil
+		return w.step(t, done)
+	}
+	for _, r := range w.pending.records {
+		switch {
+		case r.key == tooLarge:
+			done.err = scriptError("value-limit", r.key)
+			done.refused = append(done.refused, r)
+		case r.value == "":
+			delete(w.dict, r.key)
+		default:
+			w.store(r.key, r.value)
 		}
 	}
 	w.pending = nil

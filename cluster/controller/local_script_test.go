@@ -29,7 +29,7 @@ func sortedEntries(dict map[string]gdict.Entry) []gdict.Entry {
 //	report     "pair/switch running active 1": what an instance's controller says
 //	ended      INSTANCE crashed: its controller is gone
 //	lapsed     TERM: the lease term is over
-//	published  the publication under way is done; or failed
+//	published  the publication under way is done; or failed; value-limit, dictionary-limit: refused as too large
 //	rested, stop, give-up (stopping or telling)
 func TestLocalScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/local", func(t *testing.T, path string) {
@@ -66,7 +66,7 @@ func (w *localWorld) command(t *testing.T, d *datadriven.TestData) string {
 		}
 		ev := published{key: w.pending.key, value: w.pending.value}
 		if len(d.CmdArgs) > 0 {
-			ev.err = errors.New(d.CmdArgs[0].Key)
+			ev.err = scriptError(d.CmdArgs[0].Key, ev.key)
 		}
 		w.pending = nil
 		return w.step(t, ev)
@@ -80,6 +80,14 @@ func (w *localWorld) command(t *testing.T, d *datadriven.TestData) string {
 		d.Fatalf(t, "no command %q", d.Cmd)
 		return ""
 	}
+}
+
+// scriptError is an error of the dictionary.
+func scriptError(text, key string) error {
+	if what, limited := strings.CutSuffix(text, "-limit"); limited {
+		return fmt.Errorf("storing %s: %w", key, &gdict.LimitError{What: what, Key: key, Size: 12, Limit: 10})
+	}
+	return errors.New(text)
 }
 
 func (w *localWorld) step(t *testing.T, ev localEvent) string {

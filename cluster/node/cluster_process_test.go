@@ -28,7 +28,8 @@ const (
 	election    = 500 * time.Millisecond
 	margin      = startAfter - leaseLength
 	patience    = 30 * time.Second // for whatever has to happen some time
-	stillFor    = 3 * time.Second  // long enough for anything that must not happen: a lease and two elections
+	recently    = 100 * time.Millisecond
+	stillFor    = 3 * time.Second // long enough for anything that must not happen: a lease and two elections
 )
 
 var names = []string{"a1", "b1", "w1"}
@@ -106,6 +107,8 @@ type cluster struct {
 	spec    string
 	logs    map[string]*logBuffer
 	running map[string]*process
+
+	deceived bool // the test gives false proof of a death, so overlaps are its own affair
 }
 
 // newCluster starts a1, b1 and the witness w1, and waits until a1 acts and b1 stands by.
@@ -135,10 +138,10 @@ func (c *cluster) end() {
 		c.kill(name)
 	}
 	all := c.judge.spells()
-	if err := judged(all); err != nil {
+	if err := judged(all); err != nil && !c.deceived {
 		c.t.Error(err)
 	}
-	for _, s := range all {
+	for _, s := range all[:min(len(all), 20)] {
 		c.t.Log(s)
 	}
 	if c.t.Failed() {
@@ -240,8 +243,8 @@ func (c *cluster) leader() string {
 	return leader
 }
 
-// missing says what keeps the cluster from being settled, with any active or with a given one.
-func (c *cluster) missing(active string) string {
+// absent says who keeps the members from being complete: all agree on a leader, which takes all for voters and up.
+func (c *cluster) absent() string {
 	leader := c.leader()
 	if leader == "" {
 		return "agreement on a leader"
@@ -251,6 +254,15 @@ func (c *cluster) missing(active string) string {
 			return fmt.Sprintf("member %s: %s, voter %t", m.Name, m.State, m.Voter)
 		}
 	}
+	return ""
+}
+
+// missing says what keeps the cluster from being settled, with any active or with a given one.
+func (c *cluster) missing(active string) string {
+	if m := c.absent(); m != "" {
+		return m
+	}
+	leader := c.leader()
 	g, _ := c.says(leader).Group("pair")
 	if active != "" && g.Active != active || g.Active == "" {
 		return fmt.Sprintf("active %q, is %q", active, g.Active)
@@ -261,7 +273,7 @@ func (c *cluster) missing(active string) string {
 			return fmt.Sprintf("%s running at %s, is %s and %s", role, name, i.Role, i.Phase)
 		}
 	}
-	if h := c.judge.holds(); h.Member != g.Active || h.Epoch != g.Epoch {
+	if h := c.judge.holds(); h.Member != g.Active || h.Epoch != g.Epoch || now()-h.last > recently {
 		return fmt.Sprintf("acts of %s in epoch %d", g.Active, g.Epoch)
 	}
 	return ""

@@ -101,6 +101,16 @@ func TestAOneWayCutOfTheActiveFailsOver(t *testing.T) {
 	}
 }
 
+// TestAnUnreachableMemberIsNotDead: a router that says so proves nothing about a process, so a fast group waits too.
+func TestAnUnreachableMemberIsNotDead(t *testing.T) {
+	s := newSeparated(t, "fast")
+	s.loud = true
+	for _, leads := range []bool{true, false} {
+		s.leads(leads)
+		s.failsOver(s.isolate)
+	}
+}
+
 // unmoved asserts that the activity stays in its epoch and never pauses for as long as a lease.
 func (c *cluster) unmoved(before spell, why string) {
 	c.t.Helper()
@@ -170,6 +180,78 @@ func TestNobodyActsWhileAllAreSeparated(t *testing.T) {
 	t.Logf("%s acts %v after healing, all settled after %v", h.Member, ms(h.At-healed), ms(now()-healed))
 	if h.Epoch <= before.Epoch || h.At < healed {
 		t.Errorf("%v, after %v", h, last)
+	}
+}
+
+// TestAReplacementWaitsForTheLeaseOfTheCutOff gives the active's name and address to another machine while the first one
+// is cut off and still acts. The new one is at once a member like any other, and what the first was granted still runs.
+func TestAReplacementWaitsForTheLeaseOfTheCutOff(t *testing.T) {
+	for _, leads := range []bool{true, false} {
+		t.Run(fmt.Sprintf("active leads %t", leads), func(t *testing.T) {
+			s := newSeparated(t, "safe")
+			time.Sleep(startAfter) // whatever the leader knows of leaders before it must not matter any more
+			s.leads(leads)
+			before := s.judge.holds()
+			name := before.Member
+			first := s.running[name]
+			t.Cleanup(func() {
+				_ = first.Process.Kill() // it never learns that it was replaced
+				<-first.exited
+			})
+			from := now()
+			s.replace(name)
+			s.start(name)
+			s.await("taken over", func() string {
+				if s.judge.holds().Epoch == before.Epoch {
+					return "a later epoch"
+				}
+				return s.absent()
+			})
+			time.Sleep(stillFor)
+			old, next := s.pairOf(before)
+			t.Logf("%s (pid %d) replaced: lease ended after %v; %s (pid %d) acts %v after the replacement, %v after the lease's end",
+				name, old.PID, ms(old.until-from), next.Member, next.PID, ms(next.At-from), ms(next.At-old.until))
+			if next.At < old.until {
+				t.Errorf("%v acted %v before the lease of %v had ended", next, old.until-next.At, old)
+			}
+		})
+	}
+}
+
+// TestADeceivedFastGroupOverlapsForALeaseAtMost shows the price of fast: what has the address of the active refuses its
+// connections, which counts as proof of its death, but it is another machine, and the active still acts.
+func TestADeceivedFastGroupOverlapsForALeaseAtMost(t *testing.T) {
+	s := newSeparated(t, "fast")
+	s.deceived = true
+	s.leads(false)
+	before := s.judge.holds()
+	first := s.running[before.Member]
+	t.Cleanup(func() {
+		_ = first.Process.Kill() // it never learns that it was replaced
+		<-first.exited
+	})
+	from := now()
+	s.replace(before.Member)
+	s.start(before.Member)
+	time.Sleep(startAfter + stillFor)
+	var overlap, last, since time.Duration
+	for _, a := range s.judge.spells() {
+		switch {
+		case a.Epoch == before.Epoch:
+			last = a.last
+			if since != 0 {
+				overlap = last - since
+			}
+		case a.Epoch > before.Epoch && since == 0:
+			since = a.At
+		}
+	}
+	t.Logf("%s replaced: a successor acts after %v, the first acts until %v, both for %v", before.Member, ms(since-from), ms(last-from), ms(overlap))
+	if last-from > leaseLength+margin {
+		t.Errorf("the one that was replaced acted for %v more", last-from)
+	}
+	if h := s.judge.holds(); h.Epoch <= before.Epoch || now()-h.last > leaseLength {
+		t.Errorf("nobody followed: %v", h)
 	}
 }
 

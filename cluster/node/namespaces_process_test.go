@@ -37,6 +37,14 @@ type namespaces struct {
 	prefix string
 	conn   *net.UDPConn
 	cuts   map[[2]string]bool
+	loud   bool             // cuts are told to the sender (ICMP), as a router does that has lost a route
+	places map[string]place // by member
+}
+
+// A place is a namespace for one member.
+type place struct {
+	name   string // of the namespace
+	number int    // in the judge's addresses
 }
 
 // newNamespaces builds the network and removes it when the test ends. Without the right to do so the test is skipped,
@@ -44,7 +52,7 @@ type namespaces struct {
 func newNamespaces(t *testing.T) *namespaces {
 	t.Helper()
 	removeOrphans()
-	n := &namespaces{t: t, cuts: map[[2]string]bool{}}
+	n := &namespaces{t: t, cuts: map[[2]string]bool{}, places: map[string]place{}}
 	n.prefix = fmt.Sprintf("%s%d-%d-", namespacePrefix, os.Getpid(), networks.Add(1))
 	if text, err := exec.Command("ip", "netns", "add", n.prefix+"router").CombinedOutput(); err != nil {
 		const need = "needs network namespaces: run it as root on Linux, with the package iproute2 installed (%v: %s)"
@@ -55,30 +63,46 @@ func newNamespaces(t *testing.T) *namespaces {
 	}
 	t.Cleanup(func() { remove(n.prefix) })
 	n.ip("netns", "add", n.prefix+"judge")
-	for _, name := range names {
-		n.ip("netns", "add", n.prefix+name)
-		n.ip("-n", n.prefix+name, "link", "set", "lo", "up")
-		n.connect(name, "router", "10.88")
-		n.connect(name, "judge", "10.99")
-		n.ip("-n", n.prefix+name, "route", "add", "default", "via", fmt.Sprintf("10.88.%d.1", number(name)))
+	for i, name := range names {
+		n.furnish(name, place{name, i + 1})
 	}
 	n.ip("netns", "exec", n.prefix+"router", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 	n.conn = n.listenAt("judge")
 	return n
 }
 
-// number is a member's place in the addresses.
+// number is a member's, in the addresses.
 func number(member string) int {
 	return map[string]int{"a1": 1, "b1": 2, "w1": 3}[member]
 }
 
-// connect lays a cable between a member and a hub, which has the first address of the cable's network.
-func (n *namespaces) connect(member, hub, net string) {
+// furnish makes a namespace for a member.
+func (n *namespaces) furnish(member string, p place) {
 	n.t.Helper()
-	here, there := n.prefix+member, n.prefix+hub
-	n.ip("-n", there, "link", "add", "to-"+member, "type", "veth", "peer", "name", "to-"+hub, "netns", here)
-	for i, end := range []struct{ namespace, device string }{{there, "to-" + member}, {here, "to-" + hub}} {
-		n.ip("-n", end.namespace, "addr", "add", fmt.Sprintf("%s.%d.%d/30", net, number(member), i+1), "dev", end.device)
+	n.places[member] = p
+	here := n.prefix + p.name
+	n.ip("netns", "add", here)
+	n.ip("-n", here, "link", "set", "lo", "up")
+	n.connect(p, "router", fmt.Sprintf("10.88.%d", number(member)))
+	n.connect(p, "judge", fmt.Sprintf("10.99.%d", p.number))
+	n.ip("-n", here, "route", "add", "default", "via", fmt.Sprintf("10.88.%d.1", number(member)))
+}
+
+// replace gives a member's address to a new machine. The old one stays where it is, without a way to the others.
+func (n *namespaces) replace(member string) {
+	n.t.Helper()
+	old := n.places[member]
+	n.ip("-n", n.prefix+"router", "addr", "flush", "dev", "to-"+old.name)
+	n.furnish(member, place{old.name + "-new", old.number + len(names)})
+}
+
+// connect lays a cable between a place and a hub, which has the first address of the cable's network.
+func (n *namespaces) connect(p place, hub, net string) {
+	n.t.Helper()
+	here, there := n.prefix+p.name, n.prefix+hub
+	n.ip("-n", there, "link", "add", "to-"+p.name, "type", "veth", "peer", "name", "to-"+hub, "netns", here)
+	for i, end := range []struct{ namespace, device string }{{there, "to-" + p.name}, {here, "to-" + hub}} {
+		n.ip("-n", end.namespace, "addr", "add", fmt.Sprintf("%s.%d/30", net, i+1), "dev", end.device)
 		n.ip("-n", end.namespace, "link", "set", end.device, "up")
 	}
 }
@@ -124,11 +148,11 @@ func (n *namespaces) addr(member string) string { return net.JoinHostPort(n.host
 func (n *namespaces) listen() *net.UDPConn      { return n.conn }
 
 func (n *namespaces) judgeAddr(member string) string {
-	return fmt.Sprintf("10.99.%d.1:%d", number(member), n.conn.LocalAddr().(*net.UDPAddr).Port)
+	return fmt.Sprintf("10.99.%d.1:%d", n.places[member].number, n.conn.LocalAddr().(*net.UDPAddr).Port)
 }
 
 func (n *namespaces) command(member string, argv ...string) []string {
-	return append([]string{"ip", "netns", "exec", n.prefix + member}, argv...)
+	return append([]string{"ip", "netns", "exec", n.prefix + n.places[member].name}, argv...)
 }
 
 // cut drops everything that one member sends to another, from now on. It says nothing about the other direction.
@@ -177,7 +201,11 @@ func (n *namespaces) heal() {
 
 func (n *namespaces) rule(what string, way [2]string) {
 	n.t.Helper()
-	n.ip("-n", n.prefix+"router", "rule", what, "from", n.host(way[0]), "to", n.host(way[1]), "blackhole")
+	how := "blackhole"
+	if n.loud {
+		how = "unreachable"
+	}
+	n.ip("-n", n.prefix+"router", "rule", what, "from", n.host(way[0]), "to", n.host(way[1]), how)
 }
 
 // remove deletes namespaces, and with them the cables. Processes in them must have ended.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/lease"
+	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/supervisor"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
@@ -55,6 +57,7 @@ type Node struct {
 
 	stopping  atomic.Bool
 	localDone chan struct{}
+	localErr  error // why the local controller ended, written before localDone is closed
 	ending    sync.Once
 	ended     chan struct{}
 	err       error // written before ended is closed
@@ -69,7 +72,7 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg:       cfg,
-		self:      planner.Seat{Member: cfg.Name, Incarnation: uint64(time.Now().UnixMicro())},
+		self:      planner.Seat{Member: cfg.Name, Incarnation: newIncarnation(time.Now())},
 		localDone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	n.cfg.Logger = cfg.Logger.With(slog.String("node", cfg.Name))
@@ -80,6 +83,12 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// newIncarnation rises with time and differs between members that start in the same millisecond: it is also their Raft id.
+func newIncarnation(now time.Time) uint64 {
+	const chance = 12 // bits; the whole stays below 2^53, which every reader of JSON can hold
+	return uint64(now.UnixMilli())<<chance | rand.Uint64N(1<<chance)
 }
 
 func (n *Node) assemble() error {
@@ -116,7 +125,8 @@ func (n *Node) assemble() error {
 }
 
 func (n *Node) newGroup() error {
-	n.dict = gdict.New()
+	// Failover needs the dictionary too: users must not be able to fill it to the last byte.
+	n.dict = gdict.New(gdict.Reserve(controller.Reserved, 4<<20), gdict.MaxTotal(24<<20))
 	t := n.cfg.Spec.Timing
 	group, err := genleader.New(n.system, genleader.Config{
 		Self:   genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
@@ -188,6 +198,10 @@ func (n *Node) listen() {
 		case remoting.LinkDown:
 			n.cfg.Logger.Info("link down", slog.String("peer", ev.Name), slog.Bool("gone", ev.Refused))
 			n.group.LinkDown(genleader.Member(ev.Peer), ev.Refused)
+		case remoting.Replaced:
+			if n.stopping.CompareAndSwap(false, true) {
+				go n.fail(fmt.Errorf("%w: %s has met it", genleader.ErrSuperseded, ev.Name))
+			}
 		}
 	})
 	n.remoting.Open()
@@ -226,6 +240,7 @@ func (n *Node) watchGroup() {
 }
 
 func (n *Node) localEnded(reason error) {
+	n.localErr = reason
 	close(n.localDone)
 	if !n.stopping.Load() {
 		go n.fail(reason)
@@ -250,16 +265,16 @@ func (n *Node) end(reason error, within time.Duration) {
 
 // Stop stops this member's instances, lets the others know, hands leadership over and leaves. ctx bounds it; what could
 // not be done in time is said in the error. Called again it waits for the first.
+//
+// If instances have not stopped, because ctx ends or because they exceed their timeouts (controller.ErrNotStopped), the
+// member ends without a goodbye, as if it had died: the others do not take its groups over any sooner than that.
 func (n *Node) Stop(ctx context.Context) error {
 	var problems []error
 	if n.stopping.CompareAndSwap(false, true) {
 		n.tell(&n.localPID, controller.Stop{Patience: n.stopPatience()})
-		select {
-		case <-n.localDone:
-		case <-ctx.Done():
-			problems = append(problems, fmt.Errorf("node: instances have not stopped: %w", context.Cause(ctx)))
-		}
-		if err := n.group.Leave(ctx); err != nil {
+		if err := n.awaitStopped(ctx); err != nil {
+			problems = append(problems, err)
+		} else if err := n.group.Leave(ctx); err != nil {
 			problems = append(problems, err)
 		}
 		go n.end(nil, endTimeout)
@@ -270,6 +285,20 @@ func (n *Node) Stop(ctx context.Context) error {
 		problems = append(problems, fmt.Errorf("node: not everything has ended: %w", context.Cause(ctx)))
 	}
 	return errors.Join(problems...)
+}
+
+// awaitStopped returns nil once no instance runs any more. An error means that some may, and then the goodbye of the
+// group must not be said: the leader takes it as a promise that nothing acts here.
+func (n *Node) awaitStopped(ctx context.Context) error {
+	select {
+	case <-n.localDone:
+	case <-ctx.Done():
+		return fmt.Errorf("node: instances have not stopped, and their leases run out instead: %w", context.Cause(ctx))
+	}
+	if !errors.Is(n.localErr, process.ErrNormal) {
+		return fmt.Errorf("node: instances may still run, and their leases run out instead: %w", n.localErr)
+	}
+	return nil
 }
 
 // stopPatience is how long instances may take to stop.

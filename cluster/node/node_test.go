@@ -20,8 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// pairSpec has a long lease: none of these tests is about one that ends, and the machine may be busy.
 const pairSpec = `
 cluster: test
+timing: {election: 2s, lease: 4s, start_after: 5s}
 members: {a1: {}, b1: {}, w1: {witness: true}}
 applications: {switch: {failover: fast}}
 groups:

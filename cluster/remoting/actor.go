@@ -167,8 +167,9 @@ func (g *gateway) perform(name string, l *line, fx Effect) {
 		g.post(fx.Addr, fx.Incarnation, kindPing, encodeNonce(fx.Nonce))
 	case SendPong:
 		g.post(fx.Addr, fx.Incarnation, kindPong, encodeNonce(fx.Nonce))
-	case SendRefusal:
-		g.refuse(name, fx.Addr, fx.Why)
+	case SendReplaced:
+		r.stats.refused.Add(1)
+		g.post(fx.Addr, fx.Incarnation, kindReplaced, nil)
 	case Admit:
 		g.admit(name, &admission{fx.Addr, fx.Incarnation})
 	case Bar:

@@ -49,6 +49,7 @@ type Link struct {
 	In          uint64   // the inbound connection that carries the peer's messages; only a newer one may take over
 	Try         int      // pauses made in this check
 	Retired     []uint64 // incarnations that a newer one has replaced
+	Doubted     bool     // that incarnation was told silent; its end is told if its port refuses later
 }
 
 // Accepts reports whether a message of that incarnation, come over that inbound connection, belongs to the present
@@ -154,6 +155,11 @@ func (l Link) dialled(ev Dialled) (Link, []Effect) {
 	}
 	switch l.Phase {
 	case Dialling:
+		if ev.Outcome == Refused && l.Doubted && l.Known == l.Addr {
+			l.Doubted = false
+			l, fx := l.restJittered()
+			return l, append(fx, TellDown{l.Incarnation, LoseRefused})
+		}
 		if ev.Outcome != Accepted {
 			return l.restJittered()
 		}
@@ -214,7 +220,7 @@ func (l Link) expired(ev Expired) (Link, []Effect) {
 func (l Link) hello(ev Hello) (Link, []Effect) {
 	for _, old := range l.Retired {
 		if old == ev.Incarnation {
-			return l, []Effect{SendRefusal{ev.Addr, "a newer incarnation of this name has joined"}}
+			return l, []Effect{SendReplaced{ev.Addr, ev.Incarnation}}
 		}
 	}
 	var fx []Effect
@@ -242,6 +248,7 @@ func (l Link) hello(ev Hello) (Link, []Effect) {
 		l.Retired = append(l.Retired[max(0, len(l.Retired)-keptRetired+1):len(l.Retired):len(l.Retired)], l.Incarnation)
 	}
 	l.Incarnation, l.Theirs, l.Addr, l.In = ev.Incarnation, ev.Session, ev.Addr, ev.In
+	l.Doubted = false
 	if ev.SeenIncarnation == l.Self && ev.SeenSession == l.Session {
 		return l.rise(ev, fx)
 	}
@@ -305,6 +312,7 @@ func (l Link) check() (Link, []Effect) {
 func (l Link) lose(why Loss) (Link, []Effect) {
 	fx := []Effect{Bar{}, Forget{l.Addr}, TellDown{l.Incarnation, why}}
 	l.Session++
+	l.Doubted = why == LoseSilent
 	l, more := l.restJittered()
 	return l, append(fx, more...)
 }

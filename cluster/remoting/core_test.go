@@ -102,6 +102,7 @@ type world struct {
 	dials  [2]*Dialled
 	up     [2]uint64 // the incarnation last told up, 0 after down
 	admit  [2]bool
+	doubt  [2]uint64 // the incarnation last told down as silent, whose end may be told still
 }
 
 func newWorld() *world {
@@ -143,11 +144,19 @@ func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev Event) {
 			}
 			w.up[i] = e.Incarnation
 		case TellDown:
+			if e.Why == LoseRefused && e.Incarnation == w.doubt[i] && w.up[i] == 0 {
+				w.doubt[i] = 0
+				break
+			}
+			w.doubt[i] = 0
+			if e.Why == LoseSilent {
+				w.doubt[i] = e.Incarnation
+			}
 			if w.up[i] != e.Incarnation {
 				t.Fatalf("told down of %d while %d was up", e.Incarnation, w.up[i])
 			}
 			w.up[i] = 0
-		case SendRefusal, Forget:
+		case SendReplaced, Forget:
 		}
 	}
 	linked := next.Phase == Up || next.Phase == Checking

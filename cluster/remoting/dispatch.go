@@ -80,6 +80,8 @@ func (g *gateway) linkKind(in *inbound, name string, env *process.Envelope) {
 			g.r.log.Warn("remoting: link refused by peer", "peer", name, "why", clip(body))
 		}
 		g.step(name, RefusedUs{})
+	case kind == kindReplaced && env.GetToIncarnation() == g.r.cfg.Incarnation:
+		g.call("links", func() { g.r.onLink(Replaced{Peer{name, inc}}) })
 	case kind == kindUnsupported:
 		if g.r.warn.allow("peer lacks " + name + clip(body)) {
 			g.r.log.Warn("remoting: peer does not support", "peer", name, "kind", clip(body))

@@ -75,22 +75,27 @@ type Peer struct {
 
 func (p Peer) String() string { return fmt.Sprintf("%s/%x", p.Name, p.Incarnation) }
 
-// A LinkEvent is LinkUp or LinkDown.
+// A LinkEvent is LinkUp, LinkDown or Replaced.
 type LinkEvent interface{ link() }
 
 type (
 	// LinkUp says that messages flow between us and Peer, in both directions.
 	LinkUp struct{ Peer }
-	// LinkDown ends what LinkUp began.
+	// LinkDown ends what LinkUp began. One that is neither Refused nor Bye is silence, and may be followed by a second one
+	// with Refused, when the peer's port turns out to be closed.
 	LinkDown struct {
 		Peer
 		Refused bool // nobody, or another process, listens at its address: the process is gone
 		Bye     bool // it took its leave: Stop was called there
 	}
+	// Replaced says that Peer has met another process under our name since it met us, and will never link with this one
+	// again: this process has to end.
+	Replaced struct{ Peer }
 )
 
 func (LinkUp) link()   {}
 func (LinkDown) link() {}
+func (Replaced) link() {}
 
 // Remoting is one member's end of all its links. Its methods are safe for many goroutines.
 type Remoting struct {

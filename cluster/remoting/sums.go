@@ -140,8 +140,11 @@ type (
 		Addr               string
 		Incarnation, Nonce uint64
 	}
-	// SendRefusal tells a peer that, and why, it gets no link.
-	SendRefusal struct{ Addr, Why string }
+	// SendReplaced tells a process that another one has taken its name since, so it gets no link.
+	SendReplaced struct {
+		Addr        string
+		Incarnation uint64
+	}
 	// Admit lets Send through, to that address and incarnation.
 	Admit struct {
 		Addr        string
@@ -160,17 +163,17 @@ type (
 	}
 )
 
-func (Dial) effect()        {}
-func (Arm) effect()         {}
-func (SendHello) effect()   {}
-func (SendPing) effect()    {}
-func (SendPong) effect()    {}
-func (SendRefusal) effect() {}
-func (Admit) effect()       {}
-func (Bar) effect()         {}
-func (Forget) effect()      {}
-func (TellUp) effect()      {}
-func (TellDown) effect()    {}
+func (Dial) effect()         {}
+func (Arm) effect()          {}
+func (SendHello) effect()    {}
+func (SendPing) effect()     {}
+func (SendPong) effect()     {}
+func (SendReplaced) effect() {}
+func (Admit) effect()        {}
+func (Bar) effect()          {}
+func (Forget) effect()       {}
+func (TellUp) effect()       {}
+func (TellDown) effect()     {}
 
 func (e Dial) String() string {
 	return fmt.Sprintf("dial addr=%s timeout=%s gen=%d", e.Addr, e.Timeout, e.Gen)
@@ -187,8 +190,9 @@ func (e SendPing) String() string {
 func (e SendPong) String() string {
 	return fmt.Sprintf("send-pong addr=%s to=%d nonce=%d", e.Addr, e.Incarnation, e.Nonce)
 }
-func (e SendRefusal) String() string {
-	return fmt.Sprintf("send-refusal addr=%s why=%q", e.Addr, e.Why)
+
+func (e SendReplaced) String() string {
+	return fmt.Sprintf("send-replaced addr=%s to=%d", e.Addr, e.Incarnation)
 }
 func (e Admit) String() string  { return fmt.Sprintf("admit addr=%s to=%d", e.Addr, e.Incarnation) }
 func (Bar) String() string      { return "bar" }

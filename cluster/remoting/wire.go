@@ -16,6 +16,7 @@ const (
 	kindPong        = "link.pong"
 	kindBye         = "link.bye"
 	kindRefused     = "link.refused"
+	kindReplaced    = "link.replaced"
 	kindUnsupported = "unsupported" // body: the kind that was not understood
 )
 

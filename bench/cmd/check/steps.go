@@ -179,7 +179,7 @@ func (r *runner) fuzz() error {
 		return errors.New("no fuzz target found; every decoder should have one")
 	}
 	for _, t := range targets {
-		if err := r.do("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", r.fuzzTime.String(), t.pkg); err != nil {
+		if err := r.do("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", r.fuzzTime, t.pkg); err != nil {
 			return err
 		}
 	}

@@ -420,6 +420,8 @@ type Limits struct {
 	Key           uint64                 `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
 	Value         uint64                 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
 	Total         uint64                 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	Reserve       uint64                 `protobuf:"varint,4,opt,name=reserve,proto3" json:"reserve,omitempty"` // of total, for keys that begin with prefix only; zero: none
+	Prefix        []byte                 `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,6 +475,20 @@ func (x *Limits) GetTotal() uint64 {
 		return x.Total
 	}
 	return 0
+}
+
+func (x *Limits) GetReserve() uint64 {
+	if x != nil {
+		return x.Reserve
+	}
+	return 0
+}
+
+func (x *Limits) GetPrefix() []byte {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
 }
 
 type Reply struct {
@@ -1038,11 +1054,13 @@ const file_op_proto_rawDesc = "" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\fR\x02op\x12/\n" +
-	"\x06limits\x18\x03 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\"F\n" +
+	"\x06limits\x18\x03 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\"x\n" +
 	"\x06Limits\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x04R\x05total\"\xb6\x02\n" +
+	"\x05total\x18\x03 \x01(\x04R\x05total\x12\x18\n" +
+	"\areserve\x18\x04 \x01(\x04R\areserve\x12\x16\n" +
+	"\x06prefix\x18\x05 \x01(\fR\x06prefix\"\xb6\x02\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x04done\x18\x02 \x01(\v2\x15.gendac.gdict.v1.DoneH\x00R\x04done\x127\n" +

@@ -79,7 +79,6 @@ type Packet struct {
 	//	*Packet_Answered
 	//	*Packet_Cast
 	//	*Packet_Bye
-	//	*Packet_Superseded
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -203,15 +202,6 @@ func (x *Packet) GetBye() *Bye {
 	return nil
 }
 
-func (x *Packet) GetSuperseded() *Superseded {
-	if x != nil {
-		if x, ok := x.What.(*Packet_Superseded); ok {
-			return x.Superseded
-		}
-	}
-	return nil
-}
-
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -252,10 +242,6 @@ type Packet_Bye struct {
 	Bye *Bye `protobuf:"bytes,9,opt,name=bye,proto3,oneof"`
 }
 
-type Packet_Superseded struct {
-	Superseded *Superseded `protobuf:"bytes,10,opt,name=superseded,proto3,oneof"`
-}
-
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -273,8 +259,6 @@ func (*Packet_Answered) isPacket_What() {}
 func (*Packet_Cast) isPacket_What() {}
 
 func (*Packet_Bye) isPacket_What() {}
-
-func (*Packet_Superseded) isPacket_What() {}
 
 type Identity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -641,6 +625,7 @@ type Answered struct {
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	Reply         []byte                 `protobuf:"bytes,2,opt,name=reply,proto3" json:"reply,omitempty"`
 	Overloaded    bool                   `protobuf:"varint,3,opt,name=overloaded,proto3" json:"overloaded,omitempty"` // nothing was done
+	Term          uint64                 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`             // in which the leader was asked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -694,6 +679,13 @@ func (x *Answered) GetOverloaded() bool {
 		return x.Overloaded
 	}
 	return false
+}
+
+func (x *Answered) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
 }
 
 type Cast struct {
@@ -785,51 +777,6 @@ func (*Bye) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
-// Superseded tells a member that a newer process of its name has taken its place.
-type Superseded struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	By            uint64                 `protobuf:"varint,1,opt,name=by,proto3" json:"by,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Superseded) Reset() {
-	*x = Superseded{}
-	mi := &file_wire_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Superseded) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Superseded) ProtoMessage() {}
-
-func (x *Superseded) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Superseded.ProtoReflect.Descriptor instead.
-func (*Superseded) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
-}
-
-func (x *Superseded) GetBy() uint64 {
-	if x != nil {
-		return x.By
-	}
-	return 0
-}
-
 // Record is one entry of the log.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -844,7 +791,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +803,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +816,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -926,7 +873,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +885,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +898,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -1002,7 +949,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +961,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +974,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1068,7 +1015,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1027,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1040,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1116,7 +1063,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1075,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1088,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1179,7 +1126,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\x80\x04\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xbd\x03\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1189,11 +1136,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x04call\x18\x06 \x01(\v2\x19.gendac.genleader.v1.CallH\x00R\x04call\x12;\n" +
 	"\banswered\x18\a \x01(\v2\x1d.gendac.genleader.v1.AnsweredH\x00R\banswered\x12/\n" +
 	"\x04cast\x18\b \x01(\v2\x19.gendac.genleader.v1.CastH\x00R\x04cast\x12,\n" +
-	"\x03bye\x18\t \x01(\v2\x18.gendac.genleader.v1.ByeH\x00R\x03bye\x12A\n" +
-	"\n" +
-	"superseded\x18\n" +
-	" \x01(\v2\x1f.gendac.genleader.v1.SupersededH\x00R\n" +
-	"supersededB\x06\n" +
+	"\x03bye\x18\t \x01(\v2\x18.gendac.genleader.v1.ByeH\x00R\x03byeB\x06\n" +
 	"\x04what\"@\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -1219,20 +1162,18 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Call\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"R\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\"f\n" +
 	"\bAnswered\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\fR\x05reply\x12\x1e\n" +
 	"\n" +
 	"overloaded\x18\x03 \x01(\bR\n" +
-	"overloaded\"4\n" +
+	"overloaded\x12\x12\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\"4\n" +
 	"\x04Cast\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\"\x05\n" +
-	"\x03Bye\"\x1c\n" +
-	"\n" +
-	"Superseded\x12\x0e\n" +
-	"\x02by\x18\x01 \x01(\x04R\x02by\"\x81\x01\n" +
+	"\x03Bye\"\x81\x01\n" +
 	"\x06Record\x12>\n" +
 	"\tbroadcast\x18\x01 \x01(\v2\x1e.gendac.genleader.v1.BroadcastH\x00R\tbroadcast\x12/\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncH\x00R\x04syncB\x06\n" +
@@ -1270,25 +1211,24 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_wire_proto_goTypes = []any{
-	(*Frame)(nil),      // 0: gendac.genleader.v1.Frame
-	(*Packet)(nil),     // 1: gendac.genleader.v1.Packet
-	(*Identity)(nil),   // 2: gendac.genleader.v1.Identity
-	(*Seek)(nil),       // 3: gendac.genleader.v1.Seek
-	(*Genesis)(nil),    // 4: gendac.genleader.v1.Genesis
-	(*Beat)(nil),       // 5: gendac.genleader.v1.Beat
-	(*Ack)(nil),        // 6: gendac.genleader.v1.Ack
-	(*Call)(nil),       // 7: gendac.genleader.v1.Call
-	(*Answered)(nil),   // 8: gendac.genleader.v1.Answered
-	(*Cast)(nil),       // 9: gendac.genleader.v1.Cast
-	(*Bye)(nil),        // 10: gendac.genleader.v1.Bye
-	(*Superseded)(nil), // 11: gendac.genleader.v1.Superseded
-	(*Record)(nil),     // 12: gendac.genleader.v1.Record
-	(*Broadcast)(nil),  // 13: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),       // 14: gendac.genleader.v1.Sync
-	(*Change)(nil),     // 15: gendac.genleader.v1.Change
-	(*Image)(nil),      // 16: gendac.genleader.v1.Image
+	(*Frame)(nil),     // 0: gendac.genleader.v1.Frame
+	(*Packet)(nil),    // 1: gendac.genleader.v1.Packet
+	(*Identity)(nil),  // 2: gendac.genleader.v1.Identity
+	(*Seek)(nil),      // 3: gendac.genleader.v1.Seek
+	(*Genesis)(nil),   // 4: gendac.genleader.v1.Genesis
+	(*Beat)(nil),      // 5: gendac.genleader.v1.Beat
+	(*Ack)(nil),       // 6: gendac.genleader.v1.Ack
+	(*Call)(nil),      // 7: gendac.genleader.v1.Call
+	(*Answered)(nil),  // 8: gendac.genleader.v1.Answered
+	(*Cast)(nil),      // 9: gendac.genleader.v1.Cast
+	(*Bye)(nil),       // 10: gendac.genleader.v1.Bye
+	(*Record)(nil),    // 11: gendac.genleader.v1.Record
+	(*Broadcast)(nil), // 12: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),      // 13: gendac.genleader.v1.Sync
+	(*Change)(nil),    // 14: gendac.genleader.v1.Change
+	(*Image)(nil),     // 15: gendac.genleader.v1.Image
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
@@ -1300,21 +1240,20 @@ var file_wire_proto_depIdxs = []int32{
 	8,  // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
 	9,  // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
 	10, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
-	11, // 9: gendac.genleader.v1.Packet.superseded:type_name -> gendac.genleader.v1.Superseded
-	2,  // 10: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	13, // 11: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	14, // 12: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	2,  // 13: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	2,  // 14: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	2,  // 15: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	2,  // 16: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	2,  // 17: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	14, // 18: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	2,  // 9: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	12, // 10: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	13, // 11: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	2,  // 12: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	2,  // 13: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	2,  // 14: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	2,  // 15: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	2,  // 16: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	13, // 17: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1332,9 +1271,8 @@ func file_wire_proto_init() {
 		(*Packet_Answered)(nil),
 		(*Packet_Cast)(nil),
 		(*Packet_Bye)(nil),
-		(*Packet_Superseded)(nil),
 	}
-	file_wire_proto_msgTypes[12].OneofWrappers = []any{
+	file_wire_proto_msgTypes[11].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
@@ -1344,7 +1282,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,92 @@
+package genleader
+
+import (
+	"math"
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// Raft takes its peers at their word, and panics on what no correct peer of its own version says. Peers are trusted here
+// too, but their versions may differ, so what can be seen to make no sense is dropped before raft hears it, as if the
+// network had lost it. What makes sense by itself and still contradicts the log ends the group on this member: state
+// that cannot be right must not be worked with.
+
+// maxTerm leaves room to count on. No group gets there in the lifetime of a star.
+const maxTerm = math.MaxUint64 / 2
+
+// plausible says whether a raft message may be shown to raft.
+func (c *core) plausible(from Member, m *raftpb.Message) bool {
+	if m.GetTo() != c.self.Incarnation || m.GetFrom() != from.Incarnation || from.Incarnation == c.self.Incarnation {
+		return false
+	}
+	if term := m.GetTerm(); term == 0 || term > maxTerm || m.GetLogTerm() > maxTerm {
+		return false
+	}
+	var last uint64
+	if c.log != nil {
+		last, _ = c.log.LastIndex()
+	}
+	switch m.GetType() {
+	case raftpb.MsgApp:
+		return plausibleEntries(m)
+	case raftpb.MsgSnap:
+		return plausibleSnapshot(m)
+	case raftpb.MsgHeartbeat:
+		return m.GetCommit() <= last
+	case raftpb.MsgAppResp:
+		return m.GetIndex() <= last
+	case raftpb.MsgHeartbeatResp:
+		return len(m.GetContext()) == 0 // nobody asked to read
+	case raftpb.MsgVote, raftpb.MsgPreVote:
+		return m.GetIndex() > 0 && m.GetLogTerm() > 0 // every voter has at least the first state of the group
+	case raftpb.MsgVoteResp, raftpb.MsgPreVoteResp, raftpb.MsgTimeoutNow:
+		return true
+	default:
+		return false // above all nobody proposes for another: see handled
+	}
+}
+
+// plausibleEntries says whether the entries follow each other and the one before them, and none is of a later term.
+func plausibleEntries(m *raftpb.Message) bool {
+	index, term := m.GetIndex(), m.GetLogTerm()
+	if index > math.MaxInt64 || term > m.GetTerm() {
+		return false
+	}
+	for _, e := range m.GetEntries() {
+		index++
+		if e.GetIndex() != index || e.GetTerm() < term || e.GetTerm() == 0 || e.GetTerm() > m.GetTerm() {
+			return false
+		}
+		term = e.GetTerm()
+	}
+	return true
+}
+
+func plausibleSnapshot(m *raftpb.Message) bool {
+	meta := m.GetSnapshot().GetMetadata()
+	conf := meta.GetConfState()
+	if meta.GetIndex() == 0 || meta.GetIndex() > math.MaxInt64 || meta.GetTerm() == 0 || meta.GetTerm() > m.GetTerm() {
+		return false
+	}
+	return len(conf.GetVoters()) > 0 && distinct(conf.GetVoters()) && distinct(conf.GetVotersOutgoing()) &&
+		len(conf.GetLearners()) == 0 && len(conf.GetLearnersNext()) == 0
+}
+
+// plausibleGenesis says whether it names each voter of this group once.
+func (c *core) plausibleGenesis(genesis *wire.Genesis) bool {
+	var names []string
+	var ids []uint64
+	for _, id := range genesis.GetVoters() {
+		names, ids = append(names, id.GetName()), append(ids, id.GetIncarnation())
+	}
+	slices.Sort(names)
+	return slices.Equal(names, slices.Sorted(slices.Values(c.voters))) && distinct(ids)
+}
+
+func distinct(ids []uint64) bool {
+	ids = slices.Sorted(slices.Values(ids))
+	return !slices.Contains(ids, 0) && len(slices.Compact(ids)) == len(ids)
+}

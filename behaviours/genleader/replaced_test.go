@@ -1,0 +1,55 @@
+package genleader
+
+import (
+	"testing"
+	"time"
+)
+
+// TestAReplacedIncarnationIsSafeNoEarlierThanItsLeaseEnds: a process that died and returned within its lease is replaced
+// at once, and so is one that was cut off and whose name was given to another machine. What was granted to the old one
+// still runs, from the change of the electorate on too, when it is a member no more.
+func TestAReplacedIncarnationIsSafeNoEarlierThanItsLeaseEnds(t *testing.T) {
+	for _, replaced := range []string{"a1", "b1", "w1"} {
+		t.Run(replaced, func(t *testing.T) {
+			w := newWorld(1, "a1", "b1", "w1")
+			for _, name := range w.names {
+				w.start(name)
+			}
+			w.run(3 * time.Second) // whoever led before has no say any more
+			old := w.hosts[replaced]
+			until := old.until
+			if !until.After(w.now) {
+				t.Fatalf("%s holds no lease", replaced)
+			}
+			w.kill(replaced)
+			w.start(replaced)
+			var leader *host
+			for w.now.Before(until) {
+				w.run(100 * time.Microsecond)
+				if leader = w.leader(); leader == nil {
+					continue
+				}
+				if countsAsSafe(leader.view, old.self, w.now) && w.now.Before(until) {
+					t.Fatalf("%v counts as safe %v before its lease ends: %v", old.self, until.Sub(w.now), leader.view)
+				}
+			}
+			if h := w.hosts[replaced]; leader == nil || leader.core.electorate[h.self.Incarnation] != replaced {
+				t.Fatalf("%v was not taken in", h.self)
+			}
+		})
+	}
+}
+
+// countsAsSafe is how a reader of a view learns whether an incarnation holds no lease any more.
+func countsAsSafe(v View, who Member, now time.Time) bool {
+	at := v.ForeignSafeAt
+	for _, s := range v.Standings {
+		if s.Member == who {
+			if s.State == Up {
+				return false
+			}
+			at = s.SafeAt
+		}
+	}
+	return !now.Before(at)
+}

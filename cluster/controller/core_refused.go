@@ -1,0 +1,153 @@
+package controller
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gendac/gendac/cluster/planner"
+	"github.com/gendac/gendac/gdict"
+)
+
+const (
+	// maxHandovers is how many bytes the applications of one group may hand over together: as text they take a third
+	// more, and the order that carries them has to stay below gdict.DefaultMaxValue.
+	maxHandovers = 512 << 10
+	// maxErr is how many bytes of an error are told when a report is too large.
+	maxErr = 1024
+	// fullDictionary is gdict.LimitError.What when there may be room for the same value later.
+	fullDictionary = "dictionary"
+)
+
+// published settles one publication. What the dictionary refuses as too large it would refuse again: a smaller report
+// takes its place, if there is one.
+func (l *local) published(ev published) []localEffect {
+	var limit *gdict.LimitError
+	switch {
+	case ev.err == nil:
+		l.busy = false
+		l.have[ev.key] = ev.value
+		delete(l.refused, ev.key)
+		return nil
+	case !errors.As(ev.err, &limit):
+		l.have[ev.key] = unsure // and it stays busy meanwhile
+		return []localEffect{rest{retryPublish}}
+	}
+	var effects []localEffect
+	if text := ev.err.Error(); l.refused[ev.key] != text {
+		l.refused[ev.key] = text
+		effects = []localEffect{complain{text}}
+	}
+	l.busy = false
+	if l.want[ev.key] != ev.value {
+		return effects // out of date anyway
+	}
+	if smaller, ok := reduced(ev.value, limit); ok {
+		l.want[ev.key] = smaller
+		return effects
+	}
+	if limit.What == fullDictionary {
+		l.busy = true
+		return append(effects, rest{retryPublish})
+	}
+	l.have[ev.key] = ev.value
+	return effects
+}
+
+// reduced is a report without its handover and with a short error that says why, if that is smaller.
+func reduced(value string, why error) (string, bool) {
+	var r reportRecord
+	if json.Unmarshal([]byte(value), &r) != nil {
+		return "", false
+	}
+	was := r.Err
+	if len(was) > maxErr {
+		was = strings.ToValidUTF8(was[:maxErr], "") + "..."
+	}
+	r.Err = why.Error()
+	if len(r.Handover) > 0 {
+		r.Err = fmt.Sprintf("the handover of %d bytes is dropped: %v", len(r.Handover), why)
+	}
+	if r.Handover = nil; was != "" {
+		r.Err = was + "; " + r.Err
+	}
+	smaller := encode(r)
+	return smaller, len(smaller) < len(value)
+}
+
+// fitting is the order with handovers that fit into one record together, and what was left out of it: the largest.
+func fitting(o planner.Order) (planner.Order, []planner.Step) {
+	if o.Active == nil {
+		return o, nil
+	}
+	total := 0
+	for _, left := range o.Active.Handover {
+		total += len(left)
+	}
+	if total <= maxHandovers {
+		return o, nil
+	}
+	a := *o.Active
+	a.Handover = maps.Clone(a.Handover)
+	o.Active = &a
+	largest := slices.SortedFunc(maps.Keys(a.Handover), func(x, y string) int {
+		return cmp.Or(cmp.Compare(len(a.Handover[y]), len(a.Handover[x])), cmp.Compare(x, y))
+	})
+	var steps []planner.Step
+	for _, name := range largest {
+		if total <= maxHandovers {
+			break
+		}
+		size := len(a.Handover[name])
+		delete(a.Handover, name)
+		steps = append(steps, planner.Step{
+			Group: o.Group, What: fmt.Sprintf("drop the handover of %s, %d bytes", name, size),
+			Why: fmt.Sprintf("all handovers together have %d bytes, and the limit is %d", total, maxHandovers),
+		})
+		total -= size
+	}
+	return o, steps
+}
+
+// sift parts the orders that were refused as they are from the others, which go first, and forgets refusals of orders
+// that are not planned any more.
+func (l leader) sift(orders []record) (_ leader, fresh, again []record) {
+	refused := map[string]string{}
+	for _, r := range orders {
+		if value, was := l.refused[r.key]; was && value == r.value {
+			refused[r.key] = value
+			again = append(again, r)
+			continue
+		}
+		fresh = append(fresh, r)
+	}
+	l.refused = refused
+	return l, fresh, again
+}
+
+// refuse remembers which records are too large, and tells people of a failure unless it is the one they know of.
+func (l leader) refuse(ev written) (leader, []leaderEffect) {
+	if len(ev.refused) > 0 {
+		was := l.refused
+		l.refused = map[string]string{}
+		maps.Copy(l.refused, was)
+		for _, r := range ev.refused {
+			l.refused[r.key] = r.value
+		}
+	}
+	switch {
+	case ev.err == nil:
+		if len(l.refused) == 0 {
+			l.failure = ""
+		}
+		return l, nil
+	case ev.err.Error() == l.failure:
+		return l, nil
+	}
+	l.failure = ev.err.Error()
+	return l, []leaderEffect{complain{l.failure}}
+}
