@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -128,10 +129,9 @@ func (h *hands) request(req *process.Request) (event, bool) {
 }
 
 func (h *hands) answer(f answer) {
-	switch err := f.err.(type) {
-	case nil:
-	case *CommandError:
-		err.PID = h.pidOf(f.child.gen)
+	var refused *CommandError
+	if errors.As(f.err, &refused) {
+		refused.PID = h.pidOf(f.child.gen)
 	}
 	value := f.value
 	if f.child.gen != 0 && f.err == nil {

@@ -28,6 +28,7 @@ func (s *state) converge() (fx []effect, moved bool) {
 		}
 	case stopping:
 		return s.stopNext()
+	case booting, done:
 	}
 	return nil, false
 }

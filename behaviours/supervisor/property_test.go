@@ -221,8 +221,14 @@ func (w *world) command() {
 		id = w.s.children[rapid.IntRange(0, len(w.s.children)-1).Draw(w.t, "child")].ID
 	}
 	w.feed([]command{
-		startChild{child: w.child()}, restartChild{id: id}, terminateChild{id: id}, deleteChild{id: id},
-		counted{}, asked{}, specAsked{id: id}, startChild{child: Child{ID: id, Props: anyProps}},
+		startChild{child: w.child()},
+		restartChild{id: id},
+		terminateChild{id: id},
+		deleteChild{id: id},
+		counted{},
+		asked{},
+		specAsked{id: id},
+		startChild{child: Child{ID: id, Props: anyProps}},
 	}[rapid.IntRange(0, 7).Draw(w.t, "command")])
 }
 
