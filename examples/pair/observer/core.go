@@ -18,12 +18,17 @@ type Act struct {
 	Member string `json:"member"`
 	PID    int    `json:"pid"`
 	Epoch  uint64 `json:"epoch"`
-	Start  string `json:"start"`   // why it became active: normal, failover(a1), takeover(a1), restart
-	N      uint64 `json:"n"`       // its counter: the state that is handed over
-	Left   int64  `json:"left_us"` // microseconds its lease had left, as it knew, when it sent this
+	Start  string `json:"start"` // why it became active: normal, failover(a1), takeover(a1), restart
+	N      uint64 `json:"n"`     // its counter: the state that is handed over
+	// Left is how many microseconds its lease had left, as it knew, when it sent this. It is negative when the process was
+	// paused after it had asked for its lease and before it acted.
+	Left int64 `json:"left_us"`
 }
 
-const maxAct = 1024 // bytes of a datagram
+const (
+	maxAct  = 1024                   // bytes of a datagram
+	maxLeft = 24 * 60 * 60 * 1000000 // microseconds, either way
+)
 
 // Decode reads a datagram and refuses what no application sends.
 func Decode(datagram []byte) (Act, error) {
@@ -34,8 +39,8 @@ func Decode(datagram []byte) (Act, error) {
 	if err := json.Unmarshal(datagram, &a); err != nil {
 		return Act{}, fmt.Errorf("observer: %w", err)
 	}
-	if a.Member == "" || a.PID <= 0 || a.Epoch == 0 || a.Left < 0 {
-		return Act{}, errors.New("observer: an act needs member, pid, epoch, and left_us of 0 or more")
+	if a.Member == "" || a.PID <= 0 || a.Epoch == 0 || a.Left < -maxLeft || a.Left > maxLeft {
+		return Act{}, errors.New("observer: an act needs member, pid, epoch, and left_us within a day")
 	}
 	return a, nil
 }

@@ -103,9 +103,13 @@ func TestDecodeRefusesWhatNoApplicationSends(t *testing.T) {
 	if a, err := Decode(text); err != nil || a != good {
 		t.Errorf("Decode(%s) = %+v, %v", text, a, err)
 	}
+	late := `{"member":"a1","pid":7,"epoch":1,"left_us":-250}`
+	if a, err := Decode([]byte(late)); err != nil || a.Left != -250 {
+		t.Errorf("Decode(%s) = %+v, %v: a process may be paused between asking and acting", late, a, err)
+	}
 	for _, bad := range []string{
 		"", "hello", "null", "{}", `{"member":"a1","pid":1}`, `{"member":"a1","pid":1,"epoch":-1}`,
-		`{"member":"a1","pid":1,"epoch":1,"left_us":-1}`, `{"member":"","pid":1,"epoch":1}`, strings.Repeat(" ", maxAct) + string(text),
+		`{"member":"a1","pid":1,"epoch":1,"left_us":-9223372036854775808}`, `{"member":"a1","pid":1,"epoch":1,"left_us":86400000001}`, `{"member":"","pid":1,"epoch":1}`, strings.Repeat(" ", maxAct) + string(text),
 	} {
 		if a, err := Decode([]byte(bad)); err == nil {
 			t.Errorf("Decode(%.40q) = %+v, want an error", bad, a)
@@ -118,7 +122,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\x00\xff"))
 	f.Fuzz(func(t *testing.T, datagram []byte) {
 		a, err := Decode(datagram)
-		if err == nil && (a.Member == "" || a.PID <= 0 || a.Epoch == 0 || a.Left < 0) {
+		if err == nil && (a.Member == "" || a.PID <= 0 || a.Epoch == 0 || a.Left < -maxLeft || a.Left > maxLeft) {
 			t.Fatalf("accepted %+v", a)
 		}
 	})
