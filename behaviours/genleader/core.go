@@ -40,16 +40,18 @@ type core struct {
 	began time.Time // stamps count from here
 	dice  uint64
 
-	links   map[string]uint64 // incarnation at the other end of each link that is up
-	refused map[Member]bool   // incarnations whose process is known to be gone
-	left    map[Member]bool   // incarnations that said goodbye
-	seeking map[string]uint64 // incarnations that have no state and look for their group
-	genesis *wire.Genesis
+	links     map[string]uint64   // incarnation at the other end of each link that is up
+	presented map[string]presence // what the latest process of each name said of itself
+	refused   map[Member]bool     // incarnations whose process is known to be gone
+	left      map[Member]bool     // incarnations that said goodbye
+	seeking   map[string]uint64   // incarnations that have no state and look for their group
+	genesis   *wire.Genesis
 
 	node       *raft.RawNode
 	log        *raft.MemoryStorage
 	conf       *raftpb.ConfState
-	electorate map[uint64]string // names by raft id, which is the incarnation
+	electorate map[uint64]string // names by raft id
+	carriers   map[uint64]uint64 // the latest incarnation that had an id of the electorate
 	sync       *wire.Sync        // latest opening of a term that was applied
 	term       uint64
 	leader     uint64
@@ -85,6 +87,7 @@ type core struct {
 // settings is what a core is told once.
 type settings struct {
 	self          Member
+	id            uint64   // for raft; in memory the incarnation
 	voters        []string // rank order
 	timing        Timing
 	snapshotEvery uint64
@@ -103,10 +106,14 @@ type imaging struct {
 }
 
 func newCore(s settings, now time.Time, seed uint64) *core {
+	if s.id == 0 {
+		s.id = s.self.Incarnation
+	}
 	return &core{
 		settings: s, now: now, began: now, dice: seed,
 		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]uint64{},
-		electorate: map[uint64]string{}, calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{},
+		electorate: map[uint64]string{}, carriers: map[uint64]uint64{}, presented: map[string]presence{},
+		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{},
 	}
 }
 

@@ -50,7 +50,7 @@ func (c *core) pump() {
 		return
 	}
 	leader := c.electorate[c.leader]
-	if c.phase == Following && c.links[leader] != c.leader {
+	if c.phase == Following && !c.reaches(leader, c.leader) {
 		return
 	}
 	for _, seq := range c.queue {
@@ -169,7 +169,7 @@ func (c *core) synced(ev synced) {
 	}
 	c.backlog = nil
 	for _, id := range c.memberIDs() {
-		switch who := (Member{c.electorate[id], id}); {
+		switch who := c.memberOf(id); {
 		case c.left[who]:
 			c.reportDown(who, ErrLeft)
 		case c.refused[who]:

@@ -23,7 +23,7 @@ func (c *core) seek() {
 	}
 	c.seekAt = c.now.Add(seekEvery)
 	for _, name := range c.voters {
-		c.post(name, &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{}}})
+		c.post(name, &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{Id: c.id}}})
 	}
 	c.maybeBegin()
 }
@@ -33,13 +33,14 @@ func (c *core) maybeBegin() {
 	if c.node != nil || c.voters[0] != c.self.Name {
 		return
 	}
-	genesis := &wire.Genesis{Voters: []*wire.Identity{{Name: c.self.Name, Incarnation: c.self.Incarnation}}}
+	genesis := &wire.Genesis{Voters: []*wire.Identity{{Name: c.self.Name, Incarnation: c.self.Incarnation, Id: c.id}}}
 	for _, name := range c.voters[1:] {
 		fresh, ok := c.seeking[name]
-		if !ok || c.links[name] != fresh {
+		id := c.idOf(Member{name, fresh})
+		if !ok || id == 0 || c.links[name] != fresh {
 			return
 		}
-		genesis.Voters = append(genesis.Voters, &wire.Identity{Name: name, Incarnation: fresh})
+		genesis.Voters = append(genesis.Voters, &wire.Identity{Name: name, Incarnation: fresh, Id: id})
 	}
 	c.openGroup(genesis)
 	for _, name := range c.voters[1:] {
@@ -57,13 +58,13 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 	conf := &raftpb.ConfState{}
 	named := false
 	for _, id := range genesis.GetVoters() {
-		c.electorate[id.GetIncarnation()] = id.GetName()
-		conf.Voters = append(conf.Voters, id.GetIncarnation())
-		named = named || identity(id) == c.self
+		c.enroll(id)
+		conf.Voters = append(conf.Voters, raftID(id))
+		named = named || (id.GetName() == c.self.Name && raftID(id) == c.id)
 	}
 	if !named {
-		c.electorate = map[uint64]string{}
-		return // another incarnation was meant; the leader will take this one in
+		c.electorate, c.carriers = map[uint64]string{}, map[uint64]uint64{}
+		return // another process was meant; the leader will take this one in
 	}
 	data, err := proto.Marshal(image)
 	if err != nil {
@@ -81,20 +82,26 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 
 // sought answers a member without state: with the beginning of the group if it was part of it, or with a place
 // in the electorate if this member leads.
-func (c *core) sought(from Member) {
+func (c *core) sought(from Member, id uint64) {
+	if id == 0 {
+		id = from.Incarnation
+	}
+	if c.present(from, id); c.idOf(from) != id {
+		return
+	}
 	c.seeking[from.Name] = from.Incarnation
 	if c.node == nil {
 		c.maybeBegin()
 		return
 	}
 	for _, id := range c.genesis.GetVoters() {
-		if identity(id) == from {
+		if id.GetName() == from.Name && raftID(id) == c.idOf(from) {
 			c.post(from.Name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: c.genesis}})
 			return
 		}
 	}
 	if c.phase == Leading || c.phase == Electing {
-		c.admit(from)
+		c.admit(from, id)
 		return
 	}
 	c.checkMemory()
@@ -102,19 +109,19 @@ func (c *core) sought(from Member) {
 
 // admit puts a new process in the place of the one that had its name. One change at a time: raft drops what comes too
 // early, and the joiner asks again.
-func (c *core) admit(joiner Member) {
-	if _, already := c.electorate[joiner.Incarnation]; already || !slices.Contains(c.voters, joiner.Name) {
+func (c *core) admit(joiner Member, id uint64) {
+	if _, already := c.electorate[id]; already || !slices.Contains(c.voters, joiner.Name) {
 		return
 	}
 	change := &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{
-		{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(joiner.Incarnation)},
+		{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(id)},
 	}}
-	for _, id := range c.memberIDs() {
-		if c.electorate[id] == joiner.Name {
-			change.Changes = append(change.Changes, &raftpb.ConfChangeSingle{Type: raftpb.ConfChangeRemoveNode.Enum(), NodeId: new(id)})
+	for _, former := range c.memberIDs() {
+		if c.electorate[former] == joiner.Name {
+			change.Changes = append(change.Changes, &raftpb.ConfChangeSingle{Type: raftpb.ConfChangeRemoveNode.Enum(), NodeId: new(former)})
 		}
 	}
-	context, err := proto.Marshal(&wire.Change{Joins: &wire.Identity{Name: joiner.Name, Incarnation: joiner.Incarnation}})
+	context, err := proto.Marshal(&wire.Change{Joins: &wire.Identity{Name: joiner.Name, Incarnation: joiner.Incarnation, Id: id}})
 	if err != nil {
 		return
 	}
@@ -129,22 +136,23 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 	c.conf = c.node.ApplyConfChange(cc)
 	change := &wire.Change{}
 	if len(cc.GetContext()) > 0 && proto.Unmarshal(cc.GetContext(), change) == nil {
-		joiner := identity(change.GetJoins())
-		c.electorate[joiner.Incarnation] = joiner.Name
+		c.enroll(change.GetJoins())
+		joiner := c.memberOf(raftID(change.GetJoins()))
 		c.imageDue = true
 		if c.rounds != nil {
 			c.emit(elected{term: c.term, joiner: &joiner})
 		}
 	}
-	for id, name := range c.electorate {
+	for id := range c.electorate {
 		if !slices.Contains(c.conf.GetVoters(), id) && !slices.Contains(c.conf.GetVotersOutgoing(), id) {
 			if c.rounds != nil {
-				c.retire(Member{name, id})
+				c.retire(c.memberOf(id))
 			}
 			delete(c.electorate, id)
+			delete(c.carriers, id)
 		}
 	}
-	if _, still := c.electorate[c.self.Incarnation]; !still {
+	if _, still := c.electorate[c.id]; !still {
 		c.emit(fail{reason: fmt.Errorf("%w: %v was replaced", ErrSuperseded, c.self)})
 	}
 }
@@ -154,7 +162,7 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 func (c *core) checkMemory() {
 	lost := 0
 	for _, id := range c.voterIDs() {
-		if fresh, ok := c.seeking[c.electorate[id]]; ok && fresh != id {
+		if fresh, ok := c.seeking[c.electorate[id]]; ok && c.idOf(Member{c.electorate[id], fresh}) != id {
 			lost++
 		}
 	}
@@ -183,6 +191,7 @@ func (c *core) linkUp(who Member) {
 	}
 	c.links[who.Name] = who.Incarnation
 	delete(c.refused, who) // it lives after all
+	c.hello(who.Name)
 	c.forgetGone(who.Name)
 	if c.node == nil {
 		c.seek()
@@ -192,9 +201,8 @@ func (c *core) linkUp(who Member) {
 // forgetGone forgets how earlier incarnations of a name ended, once nobody speaks of them.
 func (c *core) forgetGone(name string) {
 	forget := func(who Member, _ bool) bool {
-		_, voter := c.electorate[who.Incarnation]
 		listed := c.rounds != nil && slices.ContainsFunc(c.rounds.former, func(f former) bool { return f.Member == who })
-		return who.Name == name && !voter && !listed
+		return who.Name == name && !c.isMember(who) && !listed
 	}
 	maps.DeleteFunc(c.refused, forget)
 	maps.DeleteFunc(c.left, forget)
@@ -214,8 +222,12 @@ func (c *core) linkDown(who Member, refused bool) {
 	if c.node == nil {
 		return
 	}
-	c.node.ReportUnreachable(who.Incarnation)
-	if c.leader == who.Incarnation {
+	id := c.idOf(who)
+	if id == 0 {
+		return
+	}
+	c.node.ReportUnreachable(id)
+	if c.leader == id {
 		c.suspectLeader()
 	}
 }
@@ -230,7 +242,9 @@ func (c *core) reportDown(who Member, reason error) {
 func (c *core) receive(from Member, p *wire.Packet) {
 	switch what := p.GetWhat().(type) {
 	case *wire.Packet_Seek:
-		c.sought(from)
+		c.sought(from, what.Seek.GetId())
+	case *wire.Packet_Hello:
+		c.present(from, what.Hello.GetId())
 	case *wire.Packet_Genesis:
 		c.openGroup(what.Genesis)
 	case *wire.Packet_Raft:
@@ -250,7 +264,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_Bye:
 		c.left[from], c.stale = true, true
 		c.reportDown(from, ErrLeft)
-		if c.leader == from.Incarnation {
+		if id := c.idOf(from); id != 0 && c.leader == id {
 			c.suspectLeader()
 		}
 	}
@@ -266,7 +280,7 @@ func (c *core) leave() {
 		return
 	}
 	for _, id := range c.voterIDs() {
-		if name := c.electorate[id]; id != c.self.Incarnation && c.links[name] == id {
+		if name := c.electorate[id]; id != c.id && c.reaches(name, id) {
 			c.node.TransferLeader(id)
 			c.touch()
 			c.leaveBy = c.now.Add(c.timing.Election)

@@ -33,6 +33,7 @@ type rounds struct {
 
 type heard struct {
 	incarnation uint64
+	id          uint64
 	at          time.Time // latest acknowledgement
 	acked       uint64    // its round
 	marks       []mark    // stamps that are not confirmed yet
@@ -82,11 +83,11 @@ func (c *core) beat() {
 	c.ackOwn()
 	for _, id := range c.memberIDs() {
 		name := c.electorate[id]
-		if name == c.self.Name || c.links[name] != id {
+		if id == c.id || !c.reaches(name, id) {
 			continue
 		}
 		beat := &wire.Beat{Term: c.term, Round: r.round, Applied: c.applied}
-		beat.Stamp, beat.Granted = c.grant(Member{name, id})
+		beat.Stamp, beat.Granted = c.grant(Member{name, c.links[name]})
 		c.post(name, &wire.Packet{What: &wire.Packet_Beat{Beat: beat}})
 	}
 	c.beatAt = c.now.Add(c.timing.Heartbeat)
@@ -98,7 +99,7 @@ func (c *core) beat() {
 // ackOwn acknowledges the leader's own beat and takes what it is granted, by the same rules as everybody.
 func (c *core) ackOwn() {
 	c.noteAck(c.term)
-	own := c.heardOf(c.self)
+	own := c.heardOf(c.self, c.id)
 	own.older = c.older.at
 	own.ack(c.rounds.round, mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
 	if stamp, granted := c.grant(c.self); granted {
@@ -153,13 +154,13 @@ type ackedRounds struct{ c *core }
 
 func (a ackedRounds) AckedIndex(id uint64) (quorum.Index, bool) {
 	h := a.c.rounds.members[a.c.electorate[id]]
-	if h == nil || h.incarnation != id {
+	if h == nil || h.id != id {
 		return 0, false
 	}
 	return quorum.Index(h.acked), true
 }
 
-func (c *core) heardOf(who Member) *heard {
+func (c *core) heardOf(who Member, id uint64) *heard {
 	r := c.rounds
 	h := r.members[who.Name]
 	if h != nil && h.incarnation != who.Incarnation {
@@ -167,7 +168,7 @@ func (c *core) heardOf(who Member) *heard {
 		h = nil
 	}
 	if h == nil {
-		h = &heard{incarnation: who.Incarnation}
+		h = &heard{incarnation: who.Incarnation, id: id}
 		r.members[who.Name] = h
 	}
 	return h
@@ -185,7 +186,7 @@ func (c *core) retire(who Member) {
 func (c *core) somebodyWaits() bool {
 	for _, id := range c.voterIDs() {
 		name := c.electorate[id]
-		if h := c.rounds.members[name]; (name == c.self.Name || c.links[name] == id) && (h == nil || !h.leased) {
+		if h := c.rounds.members[name]; (id == c.id || c.reaches(name, id)) && (h == nil || !h.leased) {
 			return true
 		}
 	}
@@ -194,10 +195,11 @@ func (c *core) somebodyWaits() bool {
 
 // ackHeard takes a member's answer to a beat of this very term.
 func (c *core) ackHeard(from Member, a *wire.Ack) {
-	if c.rounds == nil || a.GetTerm() != c.term || c.electorate[from.Incarnation] != from.Name {
+	id := c.idOf(from)
+	if c.rounds == nil || a.GetTerm() != c.term || c.electorate[id] != from.Name || c.carriers[id] > from.Incarnation {
 		return
 	}
-	h := c.heardOf(from)
+	h := c.heardOf(from, id)
 	if h.acked == 0 && a.GetAckedOlder() {
 		h.older = c.now.Add(-time.Duration(a.GetSinceOlder()))
 	}
@@ -218,7 +220,7 @@ func (c *core) settleFence() {
 	var latest time.Time
 	for _, h := range r.members {
 		if h.acked > 0 {
-			answered[h.incarnation] = true
+			answered[h.id] = true
 			if h.older.After(latest) {
 				latest = h.older
 			}
@@ -251,10 +253,10 @@ func (c *core) standings() ([]Standing, time.Time) {
 	foreign := r.fence.Add(c.timing.StartAfter)
 	var all []Standing
 	for _, id := range c.memberIDs() {
-		who := Member{c.electorate[id], id}
+		who := c.memberOf(id)
 		h := r.members[who.Name]
-		if h == nil || h.incarnation != id {
-			h = &heard{incarnation: id}
+		if h == nil || h.incarnation != who.Incarnation {
+			h = &heard{incarnation: who.Incarnation, id: id}
 		}
 		s := Standing{Member: who, State: c.stateOf(who, h)}
 		if s.State != Up {
@@ -264,7 +266,7 @@ func (c *core) standings() ([]Standing, time.Time) {
 	}
 	r.former = slices.DeleteFunc(r.former, func(f former) bool { return c.now.Sub(f.safeAt) > formerKept*c.timing.StartAfter })
 	for _, f := range r.former {
-		if _, still := c.electorate[f.Incarnation]; !still {
+		if !c.isMember(f.Member) {
 			all = append(all, Standing{Member: f.Member, State: c.stateOf(f.Member, &heard{}), SafeAt: f.safeAt})
 		}
 	}
@@ -297,8 +299,8 @@ func (c *core) heard(from Member, b *wire.Beat) {
 	if c.node == nil || c.phase == Departed {
 		return
 	}
-	status := c.node.BasicStatus()
-	if status.GetTerm() != b.GetTerm() || status.Lead != from.Incarnation {
+	status, id := c.node.BasicStatus(), c.idOf(from)
+	if id == 0 || status.GetTerm() != b.GetTerm() || status.Lead != id {
 		return // a voter of a later term must never support an earlier one again
 	}
 	c.contact()

@@ -19,7 +19,7 @@ const maxTerm = math.MaxUint64 / 2
 
 // plausible says whether a raft message may be shown to raft.
 func (c *core) plausible(from Member, m *raftpb.Message) bool {
-	if m.GetTo() != c.self.Incarnation || m.GetFrom() != from.Incarnation || from.Incarnation == c.self.Incarnation {
+	if m.GetTo() != c.id || m.GetFrom() == c.id || !c.plausibleSender(from, m.GetFrom()) {
 		return false
 	}
 	if term := m.GetTerm(); term == 0 || term > maxTerm || m.GetLogTerm() > maxTerm {
@@ -47,6 +47,18 @@ func (c *core) plausible(from Member, m *raftpb.Message) bool {
 	default:
 		return false // above all nobody proposes for another: see handled
 	}
+}
+
+// plausibleSender says whether a process may speak under a raft id: nobody has two, and no two have the same.
+func (c *core) plausibleSender(from Member, id uint64) bool {
+	if id == 0 || from.Name == c.self.Name {
+		return false
+	}
+	if name, known := c.electorate[id]; known && name != from.Name {
+		return false
+	}
+	p := c.presented[from.Name]
+	return p.incarnation < from.Incarnation || (p == presence{from.Incarnation, id})
 }
 
 // plausibleEntries says whether the entries follow each other and the one before them, and none is of a later term.
@@ -80,7 +92,7 @@ func (c *core) plausibleGenesis(genesis *wire.Genesis) bool {
 	var names []string
 	var ids []uint64
 	for _, id := range genesis.GetVoters() {
-		names, ids = append(names, id.GetName()), append(ids, id.GetIncarnation())
+		names, ids = append(names, id.GetName()), append(ids, raftID(id))
 	}
 	slices.Sort(names)
 	return slices.Equal(names, slices.Sorted(slices.Values(c.voters))) && distinct(ids)

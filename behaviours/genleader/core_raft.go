@@ -24,7 +24,7 @@ const (
 // begin makes the raft node. An empty storage is a member that a leader will bring up to date.
 func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 	node, err := raft.NewRawNode(&raft.Config{
-		ID:                        c.self.Incarnation,
+		ID:                        c.id,
 		ElectionTick:              max(2, int(c.timing.Election/c.timing.Heartbeat)),
 		HeartbeatTick:             1,
 		Storage:                   storage,
@@ -53,6 +53,7 @@ func (c *core) stepRaft(from Member, data []byte) {
 	if proto.Unmarshal(data, m) != nil || !c.plausible(from, m) {
 		return
 	}
+	c.present(from, m.GetFrom())
 	leads := m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgHeartbeat
 	if c.node == nil {
 		if !leads {
@@ -171,16 +172,6 @@ func (c *core) sendRaft(messages []*raftpb.Message) (snapshots []uint64) {
 	return snapshots
 }
 
-// linkedTo finds the peer by its link: a joiner does not know the electorate yet.
-func (c *core) linkedTo(id uint64) (name string, linked bool) {
-	for name, incarnation := range c.links {
-		if incarnation == id {
-			return name, true
-		}
-	}
-	return "", false
-}
-
 // observeRole follows raft's role. What raft says is taken after each batch, so no role is skipped.
 func (c *core) observeRole() {
 	status := c.node.BasicStatus()
@@ -246,8 +237,8 @@ func (c *core) won(term uint64) {
 }
 
 func (c *core) applySync(sync *wire.Sync) {
-	leader := identity(sync.GetLeader())
-	if to := sync.GetTo(); to != nil && identity(to) != c.self {
+	leader := identityOf(sync.GetLeader())
+	if to := sync.GetTo(); to != nil && identityOf(to) != c.self {
 		return
 	}
 	if sync.GetTo() == nil {
@@ -261,7 +252,7 @@ func (c *core) applySync(sync *wire.Sync) {
 
 func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
 	do := apply{index: index, message: b.GetMessage(), reply: b.GetReply(), hasReply: b.GetHasReply()}
-	if identity(b.GetOrigin()) == c.self && c.forgetCall(b.GetSeq()) {
+	if identityOf(b.GetOrigin()) == c.self && c.forgetCall(b.GetSeq()) {
 		do.seq = b.GetSeq()
 	}
 	c.emit(do)
@@ -290,7 +281,7 @@ func (c *core) maybeImage() {
 func (c *core) image() *wire.Image {
 	image := &wire.Image{Sync: c.sync, Taken: true}
 	for _, id := range c.memberIDs() {
-		image.Electorate = append(image.Electorate, &wire.Identity{Name: c.electorate[id], Incarnation: id})
+		image.Electorate = append(image.Electorate, c.identity(id))
 	}
 	return image
 }
@@ -330,19 +321,15 @@ func (c *core) adopt(snapshot *raftpb.Snapshot) {
 	c.imaged, c.sync = c.applied, image.GetSync()
 	c.electorate = map[uint64]string{}
 	for _, id := range image.GetElectorate() {
-		c.electorate[id.GetIncarnation()] = id.GetName()
+		c.enroll(id)
 	}
 	c.loseCalls()
 	if image.GetTaken() {
 		c.emit(restore{state: image.GetState()})
 	}
-	if c.sync != nil && identity(c.sync.GetLeader()) != c.self {
-		c.emit(surrender{leader: identity(c.sync.GetLeader()), sync: c.sync.GetSync()})
+	if c.sync != nil && identityOf(c.sync.GetLeader()) != c.self {
+		c.emit(surrender{leader: identityOf(c.sync.GetLeader()), sync: c.sync.GetSync()})
 	}
-}
-
-func identity(id *wire.Identity) Member {
-	return Member{Name: id.GetName(), Incarnation: id.GetIncarnation()}
 }
 
 // silent is raft's logger: the core tells what happened by its effects. A panic of raft stays one.

@@ -36,6 +36,8 @@ func describe(p *wire.Packet) string {
 		return fmt.Sprintf("answered(%d %q)", what.Answered.GetSeq(), what.Answered.GetReply())
 	case *wire.Packet_Cast:
 		return fmt.Sprintf("cast(%q)", what.Cast.GetRequest())
+	case *wire.Packet_Hello:
+		return fmt.Sprintf("hello(%d)", what.Hello.GetId())
 	case *wire.Packet_Seek:
 		return "seek"
 	case *wire.Packet_Genesis:

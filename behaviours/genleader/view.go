@@ -69,10 +69,10 @@ func (c *core) look() View {
 		v.Problem = c.imageErr
 	}
 	if c.leader != 0 {
-		v.Leader = Member{Name: c.electorate[c.leader], Incarnation: c.leader}
+		v.Leader = c.memberOf(c.leader)
 	}
 	for _, id := range c.voterIDs() {
-		v.Voters = append(v.Voters, Member{Name: c.electorate[id], Incarnation: id})
+		v.Voters = append(v.Voters, c.memberOf(id))
 	}
 	slices.SortFunc(v.Voters, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
 	if c.phase == Leading {

@@ -25,6 +25,7 @@ type world struct {
 	trace  []string
 	timing Timing
 	delay  time.Duration // of every message, besides the random latency
+	apart  uint64        // what raft ids exceed incarnations by
 
 	leaders map[uint64]Member // who led each term
 	acked   []string          // every acknowledged call's message
@@ -109,7 +110,7 @@ func (w *world) run(d time.Duration) {
 func (w *world) start(name string) *host {
 	w.starts++
 	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}}
-	h.core = newCore(settings{self: h.self, voters: w.names, timing: w.timing, snapshotEvery: 50}, w.now, h.self.Incarnation)
+	h.core = newCore(settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, snapshotEvery: 50}, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
 	for _, peer := range w.names {

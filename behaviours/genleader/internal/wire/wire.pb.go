@@ -79,6 +79,7 @@ type Packet struct {
 	//	*Packet_Answered
 	//	*Packet_Cast
 	//	*Packet_Bye
+	//	*Packet_Hello
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -202,6 +203,15 @@ func (x *Packet) GetBye() *Bye {
 	return nil
 }
 
+func (x *Packet) GetHello() *Hello {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -242,6 +252,10 @@ type Packet_Bye struct {
 	Bye *Bye `protobuf:"bytes,9,opt,name=bye,proto3,oneof"`
 }
 
+type Packet_Hello struct {
+	Hello *Hello `protobuf:"bytes,10,opt,name=hello,proto3,oneof"`
+}
+
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -260,10 +274,14 @@ func (*Packet_Cast) isPacket_What() {}
 
 func (*Packet_Bye) isPacket_What() {}
 
+func (*Packet_Hello) isPacket_What() {}
+
+// Identity is a process, and with an id the voter that it is for raft.
 type Identity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Id            uint64                 `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,16 +330,69 @@ func (x *Identity) GetIncarnation() uint64 {
 	return 0
 }
 
-// Seek says that the sender has no state and looks for its group.
+func (x *Identity) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// Hello says under which raft id the sender speaks.
+type Hello struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hello) Reset() {
+	*x = Hello{}
+	mi := &file_wire_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hello) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hello) ProtoMessage() {}
+
+func (x *Hello) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hello.ProtoReflect.Descriptor instead.
+func (*Hello) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Hello) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// Seek says that the sender has no state and looks for its group, under this raft id.
 type Seek struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Seek) Reset() {
 	*x = Seek{}
-	mi := &file_wire_proto_msgTypes[3]
+	mi := &file_wire_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -333,7 +404,7 @@ func (x *Seek) String() string {
 func (*Seek) ProtoMessage() {}
 
 func (x *Seek) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[3]
+	mi := &file_wire_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -346,7 +417,14 @@ func (x *Seek) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seek.ProtoReflect.Descriptor instead.
 func (*Seek) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{3}
+	return file_wire_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Seek) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
 }
 
 // Genesis is the first electorate of a group, decided once.
@@ -359,7 +437,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +449,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +462,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Genesis) GetVoters() []*Identity {
@@ -409,7 +487,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -421,7 +499,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -434,7 +512,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Beat) GetTerm() uint64 {
@@ -488,7 +566,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -500,7 +578,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -513,7 +591,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Ack) GetTerm() uint64 {
@@ -570,7 +648,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +660,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +673,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Call) GetTerm() uint64 {
@@ -632,7 +710,7 @@ type Answered struct {
 
 func (x *Answered) Reset() {
 	*x = Answered{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +722,7 @@ func (x *Answered) String() string {
 func (*Answered) ProtoMessage() {}
 
 func (x *Answered) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +735,7 @@ func (x *Answered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answered.ProtoReflect.Descriptor instead.
 func (*Answered) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Answered) GetSeq() uint64 {
@@ -698,7 +776,7 @@ type Cast struct {
 
 func (x *Cast) Reset() {
 	*x = Cast{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +788,7 @@ func (x *Cast) String() string {
 func (*Cast) ProtoMessage() {}
 
 func (x *Cast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +801,7 @@ func (x *Cast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cast.ProtoReflect.Descriptor instead.
 func (*Cast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cast) GetTerm() uint64 {
@@ -749,7 +827,7 @@ type Bye struct {
 
 func (x *Bye) Reset() {
 	*x = Bye{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +839,7 @@ func (x *Bye) String() string {
 func (*Bye) ProtoMessage() {}
 
 func (x *Bye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +852,7 @@ func (x *Bye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bye.ProtoReflect.Descriptor instead.
 func (*Bye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 // Record is one entry of the log.
@@ -791,7 +869,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -803,7 +881,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -816,7 +894,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -873,7 +951,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +963,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +976,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -949,7 +1027,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1039,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1052,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1015,7 +1093,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1105,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1118,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1063,7 +1141,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1153,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1166,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1126,7 +1204,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xbd\x03\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xf1\x03\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1136,12 +1214,18 @@ const file_wire_proto_rawDesc = "" +
 	"\x04call\x18\x06 \x01(\v2\x19.gendac.genleader.v1.CallH\x00R\x04call\x12;\n" +
 	"\banswered\x18\a \x01(\v2\x1d.gendac.genleader.v1.AnsweredH\x00R\banswered\x12/\n" +
 	"\x04cast\x18\b \x01(\v2\x19.gendac.genleader.v1.CastH\x00R\x04cast\x12,\n" +
-	"\x03bye\x18\t \x01(\v2\x18.gendac.genleader.v1.ByeH\x00R\x03byeB\x06\n" +
-	"\x04what\"@\n" +
+	"\x03bye\x18\t \x01(\v2\x18.gendac.genleader.v1.ByeH\x00R\x03bye\x122\n" +
+	"\x05hello\x18\n" +
+	" \x01(\v2\x1a.gendac.genleader.v1.HelloH\x00R\x05helloB\x06\n" +
+	"\x04what\"P\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
-	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\"\x06\n" +
-	"\x04Seek\"@\n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\x04R\x02id\"\x17\n" +
+	"\x05Hello\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"\x16\n" +
+	"\x04Seek\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"@\n" +
 	"\aGenesis\x125\n" +
 	"\x06voters\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06voters\"z\n" +
 	"\x04Beat\x12\x12\n" +
@@ -1211,49 +1295,51 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_wire_proto_goTypes = []any{
 	(*Frame)(nil),     // 0: gendac.genleader.v1.Frame
 	(*Packet)(nil),    // 1: gendac.genleader.v1.Packet
 	(*Identity)(nil),  // 2: gendac.genleader.v1.Identity
-	(*Seek)(nil),      // 3: gendac.genleader.v1.Seek
-	(*Genesis)(nil),   // 4: gendac.genleader.v1.Genesis
-	(*Beat)(nil),      // 5: gendac.genleader.v1.Beat
-	(*Ack)(nil),       // 6: gendac.genleader.v1.Ack
-	(*Call)(nil),      // 7: gendac.genleader.v1.Call
-	(*Answered)(nil),  // 8: gendac.genleader.v1.Answered
-	(*Cast)(nil),      // 9: gendac.genleader.v1.Cast
-	(*Bye)(nil),       // 10: gendac.genleader.v1.Bye
-	(*Record)(nil),    // 11: gendac.genleader.v1.Record
-	(*Broadcast)(nil), // 12: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),      // 13: gendac.genleader.v1.Sync
-	(*Change)(nil),    // 14: gendac.genleader.v1.Change
-	(*Image)(nil),     // 15: gendac.genleader.v1.Image
+	(*Hello)(nil),     // 3: gendac.genleader.v1.Hello
+	(*Seek)(nil),      // 4: gendac.genleader.v1.Seek
+	(*Genesis)(nil),   // 5: gendac.genleader.v1.Genesis
+	(*Beat)(nil),      // 6: gendac.genleader.v1.Beat
+	(*Ack)(nil),       // 7: gendac.genleader.v1.Ack
+	(*Call)(nil),      // 8: gendac.genleader.v1.Call
+	(*Answered)(nil),  // 9: gendac.genleader.v1.Answered
+	(*Cast)(nil),      // 10: gendac.genleader.v1.Cast
+	(*Bye)(nil),       // 11: gendac.genleader.v1.Bye
+	(*Record)(nil),    // 12: gendac.genleader.v1.Record
+	(*Broadcast)(nil), // 13: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),      // 14: gendac.genleader.v1.Sync
+	(*Change)(nil),    // 15: gendac.genleader.v1.Change
+	(*Image)(nil),     // 16: gendac.genleader.v1.Image
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
-	3,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
-	4,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
-	5,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
-	6,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
-	7,  // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
-	8,  // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
-	9,  // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
-	10, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
-	2,  // 9: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	12, // 10: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	13, // 11: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	2,  // 12: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	2,  // 13: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	2,  // 14: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	2,  // 15: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	2,  // 16: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	13, // 17: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	4,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
+	5,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
+	6,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
+	7,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
+	8,  // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
+	9,  // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
+	10, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
+	11, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
+	3,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
+	2,  // 10: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	13, // 11: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	14, // 12: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	2,  // 13: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	2,  // 14: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	2,  // 15: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	2,  // 16: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	2,  // 17: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	14, // 18: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1271,8 +1357,9 @@ func file_wire_proto_init() {
 		(*Packet_Answered)(nil),
 		(*Packet_Cast)(nil),
 		(*Packet_Bye)(nil),
+		(*Packet_Hello)(nil),
 	}
-	file_wire_proto_msgTypes[11].OneofWrappers = []any{
+	file_wire_proto_msgTypes[12].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
@@ -1282,7 +1369,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
