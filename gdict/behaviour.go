@@ -1,6 +1,10 @@
 package gdict
 
-import "github.com/gendac/gendac/behaviours/genleader"
+import (
+	"io"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+)
 
 // Behaviour returns the callbacks that a group runs on this member. One group at a time may run it.
 func (d *Dict) Behaviour() genleader.Behaviour {
@@ -33,6 +37,8 @@ func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
 	return b.dict.apply(e.Index(), e.LeaseTerm(), msg)
 }
 
-func (b *behaviour) Snapshot() ([]byte, error)     { return b.dict.snapshot() }
-func (b *behaviour) Restore(snapshot []byte) error { return b.dict.restore(snapshot) }
-func (b *behaviour) Terminate(reason error)        { b.dict.end(reason) }
+func (b *behaviour) Snapshot() (genleader.Image, error) { return image{*b.dict.now.Load()}, nil }
+
+func (b *behaviour) Restore(r io.Reader) (install func(), err error) { return b.dict.load(r) }
+
+func (b *behaviour) Terminate(reason error) { b.dict.end(reason) }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
-	"github.com/gendac/gendac/gdict/internal/wire"
 )
 
 // writes are all the ways to change a dictionary.
@@ -166,29 +165,5 @@ func TestACounterKeepsToTheLimitOfValues(t *testing.T) {
 	}
 	if entry, _ := d.Find("n"); string(entry.Value) != "99" {
 		t.Fatalf("found %q", entry.Value)
-	}
-}
-
-func TestABrokenSnapshotIsRefusedWhole(t *testing.T) {
-	entry := func(key string, rev uint64) *wire.Entry { return &wire.Entry{Key: []byte(key), Rev: rev} }
-	for name, s := range map[string]*wire.Snapshot{
-		"another version":        {Version: 2, Rev: 9},
-		"an empty key":           {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("", 1)}},
-		"a key twice":            {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("a", 1), entry("a", 2)}},
-		"keys out of order":      {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("b", 1), entry("a", 2)}},
-		"an entry of no time":    {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("a", 0)}},
-		"an entry of the future": {Version: 1, Rev: 9, Entries: []*wire.Entry{entry("a", 10)}},
-	} {
-		d := New()
-		newTestLog(d)
-		if _, err := d.Store(t.Context(), "kept", nil); err != nil {
-			t.Fatal(err)
-		}
-		if err := d.restore(marshal(s)); err == nil || !strings.HasPrefix(err.Error(), "gdict: restore: ") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, found := d.Find("kept"); !found {
-			t.Errorf("%s: something changed", name)
-		}
 	}
 }

@@ -3,6 +3,7 @@ package gdict
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"strconv"
 	"sync"
@@ -183,23 +184,25 @@ func (d *Dict) tell(c change, term lease.Term) {
 	}
 }
 
-func (d *Dict) snapshot() ([]byte, error) { return encodeSnapshot(*d.now.Load()) }
-
-// restore replaces the dictionary; the watches see the difference. On an error nothing is changed.
-func (d *Dict) restore(snapshot []byte) error {
-	next, err := decodeSnapshot(snapshot)
+// load reads a snapshot, and returns what replaces the dictionary by it; the watches then see the difference. On an
+// error nothing is changed.
+func (d *Dict) load(snapshot io.Reader) (install func(), err error) {
+	next, err := readSnapshot(snapshot)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return func() { d.install(next) }, nil
+}
+
+func (d *Dict) install(next state) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	was := *d.now.Load()
 	d.now.Store(&next)
 	if len(d.watches) == 0 {
-		return nil
+		return
 	}
 	for _, c := range difference(was, next) {
 		d.tell(c, 0)
 	}
-	return nil
 }

@@ -59,7 +59,7 @@ func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []stri
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(n.system, genleader.Config{
 		Self: self, Voters: voters, Behaviour: n.dict.Behaviour(), SnapshotEvery: snapshotEvery,
-		Send: func(to string, frame []byte) { b.send(self, to, frame) },
+		Send: func(to string, frame []byte) error { b.send(self, to, frame); return nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,11 @@
 package gdict
 
 import (
+	"bufio"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -9,46 +13,77 @@ import (
 	"github.com/gendac/gendac/gdict/internal/wire"
 )
 
-// encodeSnapshot writes all entries with their revisions, in the order of their keys: equal states give equal bytes.
-func encodeSnapshot(s state) ([]byte, error) {
-	m := &wire.Snapshot{Version: wireVersion, Rev: s.rev, Entries: make([]*wire.Entry, 0, s.tree.Len())}
-	for entry := range scan(s, "") {
-		m.Entries = append(m.Entries, &wire.Entry{Key: []byte(entry.Key), Value: entry.Value, Rev: entry.Rev})
+// A snapshot is a stream of records: a head, the entries in ascending order of their keys, a tail. Each record is its
+// kind (one byte), the length of its body (a varint) and its body (a protobuf message). Equal states give equal bytes.
+const (
+	recordHead  byte = 'h'
+	recordEntry byte = 'e'
+	recordTail  byte = 't'
+)
+
+const (
+	snapshotVersion = 2       // 1 was one protobuf message
+	maxRecord       = 1 << 30 // bytes that the body of a record may claim to have
+	snapshotBuffer  = 64 << 10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// An image is the dictionary as of one revision: a state never changes, so taking it costs nothing.
+type image struct{ state }
+
+// WriteTo writes the snapshot. It holds one record at a time.
+func (i image) WriteTo(w io.Writer) (int64, error) {
+	r := recordWriter{to: bufio.NewWriterSize(w, snapshotBuffer)}
+	r.write(recordHead, &wire.SnapshotHead{Version: snapshotVersion, Rev: i.rev})
+	entry := &wire.Entry{}
+	for e := range scan(i.state, "") {
+		entry.Key, entry.Value, entry.Rev = append(entry.Key[:0], e.Key...), e.Value, e.Rev
+		if r.write(recordEntry, entry); r.err != nil {
+			break
+		}
+		r.count++
 	}
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("gdict: snapshot at revision %d: %w", s.rev, err)
+	r.write(recordTail, &wire.SnapshotTail{Count: r.count, Crc: r.crc})
+	if r.err == nil {
+		r.err = r.to.Flush()
 	}
-	return b, nil
+	if r.err != nil {
+		return r.written, fmt.Errorf("gdict: writing the snapshot at revision %d: %w", i.rev, r.err)
+	}
+	return r.written, nil
 }
 
-// decodeSnapshot returns the state that a snapshot holds, or an error that says what is wrong with it.
-func decodeSnapshot(b []byte) (state, error) {
-	m := &wire.Snapshot{}
-	if err := proto.Unmarshal(b, m); err != nil {
-		return state{}, fmt.Errorf("gdict: restore: malformed snapshot: %w", err)
+// A recordWriter frames records and remembers what a tail needs. After an error it does nothing.
+type recordWriter struct {
+	to      *bufio.Writer
+	body    []byte
+	crc     uint32
+	count   uint64
+	written int64
+	err     error
+}
+
+func (r *recordWriter) write(kind byte, body proto.Message) {
+	if r.err != nil {
+		return
 	}
-	if m.GetVersion() != wireVersion {
-		return state{}, fmt.Errorf("gdict: restore: snapshot version %d is not supported, only %d", m.GetVersion(), wireVersion)
+	const head = 1 + binary.MaxVarintLen64
+	if r.body == nil {
+		r.body = make([]byte, head)
 	}
-	s := emptyState()
-	s.rev = m.GetRev()
-	txn := s.tree.Txn()
-	last := ""
-	for i, e := range m.GetEntries() {
-		key := string(e.GetKey())
-		switch {
-		case key <= last: // also refuses the empty key
-			return state{}, fmt.Errorf("gdict: restore: entry %d: key %s is not after the one before it", i, quoted(key))
-		case e.GetRev() == 0 || e.GetRev() > s.rev:
-			return state{}, fmt.Errorf("gdict: restore: key %s: revision %d is not within 1 and %d", quoted(key), e.GetRev(), s.rev)
-		}
-		txn.Insert(e.GetKey(), Entry{Key: key, Value: e.GetValue(), Rev: e.GetRev()})
-		s.size += cost(len(key), len(e.GetValue()))
-		last = key
+	if r.body, r.err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(r.body[:head], body); r.err != nil {
+		return
 	}
-	s.tree = txn.CommitOnly()
-	return s, nil
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(len(r.body)-head))
+	start := head - n - 1
+	r.body[start] = kind
+	copy(r.body[start+1:], length[:n])
+	record := r.body[start:]
+	r.crc = crc32.Update(r.crc, castagnoli, record)
+	r.written += int64(len(record))
+	_, r.err = r.to.Write(record)
 }
 
 func sortByRev(changes []change) {

@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -127,12 +128,14 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case surrender:
 		b.Surrendered(s.election(0), e.sync)
 	case restore:
-		if err := b.Restore(e.state); err != nil {
+		install, err := b.Restore(bytes.NewReader(e.state))
+		if err != nil {
 			s.fail(ctx, err)
+			return
 		}
+		install()
 	case takeImage:
-		state, err := b.Snapshot()
-		s.again(imageTaken{index: e.index, state: state, err: err})
+		s.takeImage(e)
 	case memberDown:
 		s.again(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
 	case resolve:
@@ -151,6 +154,15 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	}
 }
 
+func (s *shell) takeImage(e takeImage) {
+	var state bytes.Buffer
+	image, err := s.group.Behaviour.Snapshot()
+	if err == nil {
+		_, err = image.WriteTo(&state)
+	}
+	s.again(imageTaken{index: e.index, state: state.Bytes(), err: err})
+}
+
 func (s *shell) fail(ctx actor.Context, reason error) {
 	s.failed = true
 	process.Exit(ctx, reason)
@@ -165,7 +177,7 @@ func (s *shell) send(e send) {
 			n++
 		}
 		if frame, err := proto.Marshal(&wire.Frame{Packets: rest[:n]}); err == nil {
-			s.group.Send(e.to, frame)
+			_ = s.group.Send(e.to, frame) // lost, as on any network
 		}
 		rest = rest[n:]
 	}

@@ -1,5 +1,7 @@
 package genleader
 
+import "io"
+
 // A Behaviour is the callback side of a group: one instance runs on every member. Callbacks run one at a time in the
 // group's own actor and must not block.
 type Behaviour interface {
@@ -22,11 +24,20 @@ type Behaviour interface {
 	HandleCall(e *Election, req any) (reply any, err error)
 	HandleCast(e *Election, msg any)
 	HandleInfo(e *Election, msg any)
-	// Snapshot returns all replicated state; Restore replaces it. Restore comes before every FromLeader that follows the snapshot.
-	Snapshot() ([]byte, error)
-	Restore(snapshot []byte) error
+	// Snapshot captures all replicated state as of now. It runs in the group's turn and must be quick: the image is
+	// written later and elsewhere, while further callbacks run.
+	Snapshot() (Image, error)
+	// Restore reads what an image wrote, to its end, and returns what puts it in the place of the replicated state. It runs
+	// beside other callbacks and changes nothing; install runs in the group's turn, before every FromLeader that follows
+	// the snapshot, or never. An error refuses the snapshot whole.
+	Restore(r io.Reader) (install func(), err error)
 	// Terminate runs last, also after a panic of another callback.
 	Terminate(reason error)
+}
+
+// An Image is replicated state as of one moment. WriteTo is called once at most, beside other callbacks.
+type Image interface {
+	WriteTo(w io.Writer) (int64, error)
 }
 
 // A Member is one process of a group. Incarnation is new at each start of the process and rises with time.
@@ -79,6 +90,10 @@ func (Defaults) HandleDown(*Election, Member, error) Answer      { return NoRepl
 func (Defaults) HandleCall(*Election, any) (any, error)          { return nil, ErrUnsupported }
 func (Defaults) HandleCast(*Election, any)                       {}
 func (Defaults) HandleInfo(*Election, any)                       {}
-func (Defaults) Snapshot() ([]byte, error)                       { return nil, nil }
-func (Defaults) Restore([]byte) error                            { return nil }
+func (Defaults) Snapshot() (Image, error)                        { return nothing{}, nil }
+func (Defaults) Restore(io.Reader) (func(), error)               { return func() {}, nil }
 func (Defaults) Terminate(error)                                 {}
+
+type nothing struct{}
+
+func (nothing) WriteTo(io.Writer) (int64, error) { return 0, nil }

@@ -22,8 +22,9 @@ type Config struct {
 	Timing Timing   // zero fields take their defaults
 
 	Behaviour Behaviour
-	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer.
-	Send func(to string, frame []byte)
+	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer. An
+	// error says that this one is lost for certain: there is no link, or the peer takes its frames too slowly.
+	Send func(to string, frame []byte) error
 	// ViewChanged and LeaseEnded are told of changes, in the group's own turn; they must not block. Either may be nil.
 	ViewChanged func(View)
 	LeaseEnded  func(lease.Term)

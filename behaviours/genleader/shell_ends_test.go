@@ -254,7 +254,7 @@ func TestTheLeaseEndsWhenTheMajorityIsOutOfReach(t *testing.T) {
 
 // TestAGroupThatNeverStarted: nothing waits for it.
 func TestAGroupThatNeverStarted(t *testing.T) {
-	group, err := New(nil, Config{Self: Member{"a1", 1}, Voters: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) {}})
+	group, err := New(nil, Config{Self: Member{"a1", 1}, Voters: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestAGroupThatNeverStarted(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := Config{Self: Member{"a1", 1}, Voters: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) {}}
+	good := Config{Self: Member{"a1", 1}, Voters: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil }}
 	for name, spoil := range map[string]func(*Config){
 		"no voter":       func(c *Config) { c.Voters = []string{"b1"} },
 		"no incarnation": func(c *Config) { c.Self.Incarnation = 0 },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -70,7 +71,7 @@ func (n *net) start(name string, incarnation uint64, prepare func(*member)) *mem
 	self := Member{name, incarnation}
 	group, err := New(m.system, Config{
 		Self: self, Voters: n.names, Behaviour: m, SnapshotEvery: 20,
-		Send: func(to string, frame []byte) { n.deliver(self, to, frame) },
+		Send: func(to string, frame []byte) error { n.deliver(self, to, frame); return nil },
 		LeaseEnded: func(term lease.Term) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -233,15 +234,15 @@ func (m *member) HandleCall(e *Election, req any) (any, error) {
 func (m *member) HandleCast(_ *Election, msg any) { m.note("HandleCast", "%v", msg) }
 func (m *member) HandleInfo(_ *Election, msg any) { m.note("HandleInfo", "%v", msg) }
 
-func (m *member) Snapshot() ([]byte, error) {
+func (m *member) Snapshot() (Image, error) {
 	m.note("Snapshot", "")
-	return []byte(strings.Join(m.applied, "\n")), nil
+	return strings.NewReader(strings.Join(m.applied, "\n")), nil
 }
 
-func (m *member) Restore(state []byte) error {
+func (m *member) Restore(r io.Reader) (func(), error) {
 	m.note("Restore", "")
-	m.applied = strings.Split(string(state), "\n")
-	return m.refuse
+	state, err := io.ReadAll(r)
+	return func() { m.applied = strings.Split(string(state), "\n") }, errors.Join(m.refuse, err)
 }
 
 func (m *member) Terminate(reason error) { m.note("Terminate", "%v", reason) }

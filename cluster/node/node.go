@@ -136,7 +136,7 @@ func (n *Node) newGroup() error {
 			Lease: time.Duration(t.Lease), StartAfter: time.Duration(t.StartAfter),
 		},
 		Behaviour:   n.dict.Behaviour(),
-		Send:        func(to string, frame []byte) { _ = n.remoting.Send(to, groupKind, frame) }, // lost, as on any network
+		Send:        func(to string, frame []byte) error { return n.remoting.Send(to, groupKind, frame) },
 		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },
 		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
 		Logger:      n.cfg.Logger,

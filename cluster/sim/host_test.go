@@ -78,7 +78,7 @@ func (h *host) assemble() error {
 			Lease: s.Timing.Lease.Std(), StartAfter: s.Timing.StartAfter.Std(),
 		},
 		Behaviour:     h.dict.Behaviour(),
-		Send:          func(to string, frame []byte) { h.w.net.send(h, to, frame) },
+		Send:          func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
 		ViewChanged:   func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },
 		LeaseEnded:    h.leaseEnded,
 		SnapshotEvery: 50,

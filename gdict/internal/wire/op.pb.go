@@ -906,30 +906,29 @@ func (x *Refused) GetProblem() string {
 	return ""
 }
 
-// Snapshot is the whole dictionary at a revision, its entries in ascending order of their keys.
-type Snapshot struct {
+// A snapshot is a stream of records; see snapshot.go for how they are framed. SnapshotHead is the first of them.
+type SnapshotHead struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Rev           uint64                 `protobuf:"varint,2,opt,name=rev,proto3" json:"rev,omitempty"`
-	Entries       []*Entry               `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Snapshot) Reset() {
-	*x = Snapshot{}
+func (x *SnapshotHead) Reset() {
+	*x = SnapshotHead{}
 	mi := &file_op_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Snapshot) String() string {
+func (x *SnapshotHead) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Snapshot) ProtoMessage() {}
+func (*SnapshotHead) ProtoMessage() {}
 
-func (x *Snapshot) ProtoReflect() protoreflect.Message {
+func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
 	mi := &file_op_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -941,30 +940,77 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
-func (*Snapshot) Descriptor() ([]byte, []int) {
+// Deprecated: Use SnapshotHead.ProtoReflect.Descriptor instead.
+func (*SnapshotHead) Descriptor() ([]byte, []int) {
 	return file_op_proto_rawDescGZIP(), []int{13}
 }
 
-func (x *Snapshot) GetVersion() uint32 {
+func (x *SnapshotHead) GetVersion() uint32 {
 	if x != nil {
 		return x.Version
 	}
 	return 0
 }
 
-func (x *Snapshot) GetRev() uint64 {
+func (x *SnapshotHead) GetRev() uint64 {
 	if x != nil {
 		return x.Rev
 	}
 	return 0
 }
 
-func (x *Snapshot) GetEntries() []*Entry {
+// SnapshotTail is the last record: how many records stand between it and the head, and the CRC-32C of all bytes before
+// it.
+type SnapshotTail struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Crc           uint32                 `protobuf:"fixed32,2,opt,name=crc,proto3" json:"crc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotTail) Reset() {
+	*x = SnapshotTail{}
+	mi := &file_op_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotTail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotTail) ProtoMessage() {}
+
+func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[14]
 	if x != nil {
-		return x.Entries
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
 	}
-	return nil
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotTail.ProtoReflect.Descriptor instead.
+func (*SnapshotTail) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SnapshotTail) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *SnapshotTail) GetCrc() uint32 {
+	if x != nil {
+		return x.Crc
+	}
+	return 0
 }
 
 type Entry struct {
@@ -978,7 +1024,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1036,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1049,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{14}
+	return file_op_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Entry) GetKey() []byte {
@@ -1085,11 +1131,13 @@ const file_op_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
 	"\aproblem\x18\x02 \x01(\tR\aproblem\"#\n" +
 	"\aRefused\x12\x18\n" +
-	"\aproblem\x18\x01 \x01(\tR\aproblem\"h\n" +
-	"\bSnapshot\x12\x18\n" +
+	"\aproblem\x18\x01 \x01(\tR\aproblem\":\n" +
+	"\fSnapshotHead\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x10\n" +
-	"\x03rev\x18\x02 \x01(\x04R\x03rev\x120\n" +
-	"\aentries\x18\x03 \x03(\v2\x16.gendac.gdict.v1.EntryR\aentries\"A\n" +
+	"\x03rev\x18\x02 \x01(\x04R\x03rev\"6\n" +
+	"\fSnapshotTail\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x10\n" +
+	"\x03crc\x18\x02 \x01(\aR\x03crc\"A\n" +
 	"\x05Entry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x10\n" +
@@ -1107,7 +1155,7 @@ func file_op_proto_rawDescGZIP() []byte {
 	return file_op_proto_rawDescData
 }
 
-var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_op_proto_goTypes = []any{
 	(*Op)(nil),              // 0: gendac.gdict.v1.Op
 	(*Store)(nil),           // 1: gendac.gdict.v1.Store
@@ -1122,8 +1170,9 @@ var file_op_proto_goTypes = []any{
 	(*TooBig)(nil),          // 10: gendac.gdict.v1.TooBig
 	(*BadValue)(nil),        // 11: gendac.gdict.v1.BadValue
 	(*Refused)(nil),         // 12: gendac.gdict.v1.Refused
-	(*Snapshot)(nil),        // 13: gendac.gdict.v1.Snapshot
-	(*Entry)(nil),           // 14: gendac.gdict.v1.Entry
+	(*SnapshotHead)(nil),    // 13: gendac.gdict.v1.SnapshotHead
+	(*SnapshotTail)(nil),    // 14: gendac.gdict.v1.SnapshotTail
+	(*Entry)(nil),           // 15: gendac.gdict.v1.Entry
 }
 var file_op_proto_depIdxs = []int32{
 	1,  // 0: gendac.gdict.v1.Op.store:type_name -> gendac.gdict.v1.Store
@@ -1136,12 +1185,11 @@ var file_op_proto_depIdxs = []int32{
 	10, // 7: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
 	11, // 8: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
 	12, // 9: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
-	14, // 10: gendac.gdict.v1.Snapshot.entries:type_name -> gendac.gdict.v1.Entry
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_op_proto_init() }
@@ -1168,7 +1216,7 @@ func file_op_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_op_proto_rawDesc), len(file_op_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
