@@ -157,7 +157,7 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 	}
 }
 
-// checkMemory notices that a majority of the voters came back without memory: nobody is left who could confirm what was
+// checkMemory notices that no majority of the voters has kept its memory: nobody is left who could confirm what was
 // acknowledged, and no leader will come.
 func (c *core) checkMemory() {
 	lost := 0
@@ -166,7 +166,7 @@ func (c *core) checkMemory() {
 			lost++
 		}
 	}
-	if c.leader == 0 && 2*lost > len(c.voterIDs()) {
+	if c.leader == 0 && 2*lost >= len(c.voterIDs()) {
 		c.stale = true
 		c.memory = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
 	}

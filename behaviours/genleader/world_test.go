@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,8 +29,17 @@ type world struct {
 	apart  uint64        // what raft ids exceed incarnations by
 
 	leaders map[uint64]Member // who led each term
-	acked   []string          // every acknowledged call's message
-	unsafe  []string          // violations of the lease promise
+	latest  uint64            // term of the latest leader
+	log     map[uint64]string // what was applied at each index, by whoever was first
+	calls   []*account        // every call, in the order made
+	unsafe  []string          // what must never be
+}
+
+// An account is what became of one call, in virtual time.
+type account struct {
+	message         string
+	made, returned  time.Time
+	done, certainly bool // acknowledged; or certainly not done
 }
 
 // host is one member's process: a core, and a behaviour that keeps every broadcast in order.
@@ -45,7 +55,9 @@ type host struct {
 	until   time.Time
 	applied []string
 	told    []string // callbacks, in order
+	index   uint64   // of the latest broadcast applied
 	replies map[uint64]string
+	calls   map[uint64]*account // what has not returned yet
 	nextSeq uint64
 	ended   error
 }
@@ -74,7 +86,7 @@ func newWorld(seed uint64, names ...string) *world {
 	w := &world{
 		now: time.Unix(1000, 0), dice: seed, names: names, hosts: map[string]*host{}, cuts: map[[2]string]bool{},
 		last:    map[[2]string]time.Time{},
-		leaders: map[uint64]Member{},
+		leaders: map[uint64]Member{}, log: map[uint64]string{},
 	}
 	w.timing.setDefaults()
 	return w
@@ -109,7 +121,7 @@ func (w *world) run(d time.Duration) {
 // start begins a new incarnation of a name. Everybody it can reach gets a link.
 func (w *world) start(name string) *host {
 	w.starts++
-	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}}
+	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}}
 	h.core = newCore(settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, snapshotEvery: 50}, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
@@ -125,7 +137,7 @@ func (w *world) start(name string) *host {
 // kill ends a process; its peers see their connections refused.
 func (w *world) kill(name string) {
 	h := w.hosts[name]
-	h.gone, h.until = true, time.Time{}
+	h.gone, h.paused, h.until = true, false, time.Time{}
 	for _, peer := range w.names {
 		if p := w.hosts[peer]; p != nil && p != h && !w.cuts[[2]string{name, peer}] {
 			w.after(w.latency(), func() { p.take(linkDown{h.self, true}) })
@@ -159,17 +171,27 @@ func (w *world) heal() {
 	clear(w.cuts)
 	for _, a := range w.names {
 		for _, b := range w.names {
-			ha, hb := w.hosts[a], w.hosts[b]
-			if a != b && ha != nil && hb != nil && !ha.gone && !hb.gone && ha.core.links[b] != hb.self.Incarnation {
-				w.after(w.latency(), func() { ha.take(linkUp{hb.self}) })
+			if a != b {
+				w.after(time.Millisecond+w.latency(), func() { w.link(a, b) }) // later than a connection that is closing
 			}
 		}
 	}
 }
 
+// link lets a member meet another that it has no link to, if nothing keeps them apart.
+func (w *world) link(a, b string) {
+	ha, hb := w.hosts[a], w.hosts[b]
+	if ha == nil || hb == nil || hb.gone || w.cuts[[2]string{a, b}] || w.cuts[[2]string{b, a}] || ha.core.links[b] == hb.self.Incarnation {
+		return
+	}
+	ha.take(linkUp{hb.self})
+}
+
 func (w *world) call(name, message string, timeout time.Duration) uint64 {
 	h := w.hosts[name]
 	h.nextSeq++
+	h.calls[h.nextSeq] = &account{message: message, made: w.now}
+	w.calls = append(w.calls, h.calls[h.nextSeq])
 	h.take(called{seq: h.nextSeq, request: []byte(message), deadline: w.now.Add(timeout)})
 	return h.nextSeq
 }
@@ -212,23 +234,19 @@ func (h *host) perform(e effect) {
 		}
 		w.after(0, func() { h.take(handled{term: e.term, from: e.from, answer: answer}) })
 	case apply:
-		h.applied = append(h.applied, string(e.message))
-		h.told = append(h.told, "from_leader "+string(e.message))
-		if e.seq != 0 {
-			h.replies[e.seq] = fmt.Sprintf("ok at %d", len(h.applied))
-			w.acked = append(w.acked, string(e.message))
-		}
+		h.apply(e)
 	case resolve:
 		h.replies[e.seq] = string(e.reply)
 		if e.err != nil {
 			h.replies[e.seq] = e.err.Error()
+			h.returned(e.seq, false, errors.Is(e.err, ErrNoLeader) || errors.Is(e.err, ErrOverloaded))
 		}
 	case elected:
 		if e.joiner == nil {
 			if other, taken := w.leaders[e.term]; taken && other != h.self {
 				w.unsafe = append(w.unsafe, fmt.Sprintf("term %d has two leaders: %v and %v", e.term, other, h.self))
 			}
-			w.leaders[e.term] = h.self
+			w.leaders[e.term], w.latest = h.self, max(w.latest, e.term)
 			h.told = append(h.told, "elected")
 		} else {
 			h.told = append(h.told, "elected for "+e.joiner.Name)
@@ -261,6 +279,31 @@ func (h *host) perform(e effect) {
 	}
 }
 
+// apply keeps a broadcast, and holds its place against what others applied there.
+func (h *host) apply(e apply) {
+	message := string(e.message)
+	if other, taken := h.w.log[e.index]; taken && other != message {
+		h.w.unsafe = append(h.w.unsafe, fmt.Sprintf("%v applies %q at %d, where another applied %q", h.self, message, e.index, other))
+	}
+	if e.index <= h.index {
+		h.w.unsafe = append(h.w.unsafe, fmt.Sprintf("%v applies %d after %d", h.self, e.index, h.index))
+	}
+	h.w.log[e.index], h.index = message, e.index
+	h.applied = append(h.applied, message)
+	h.told = append(h.told, "from_leader "+message)
+	if e.seq != 0 {
+		h.replies[e.seq] = fmt.Sprintf("ok at %d", len(h.applied))
+		h.returned(e.seq, true, true)
+	}
+}
+
+func (h *host) returned(seq uint64, done, certainly bool) {
+	if o := h.calls[seq]; o != nil {
+		o.returned, o.done, o.certainly = h.w.now, done, certainly
+		delete(h.calls, seq)
+	}
+}
+
 func (h *host) send(e send) {
 	w := h.w
 	to := w.hosts[e.to]
@@ -284,12 +327,9 @@ func (h *host) send(e send) {
 // checkLeases holds the leases against what the leader believes: whom it calls safe must hold none. A former leader that
 // does not know of a later term may believe what it likes: nothing that it decides can be committed.
 func (w *world) checkLeases() {
-	var latest uint64
-	for term := range w.leaders {
-		latest = max(latest, term)
-	}
-	for _, leader := range w.hosts {
-		if leader.gone || leader.paused || leader.view.Phase != Leading || leader.view.Term < latest {
+	for _, name := range w.names {
+		leader := w.hosts[name]
+		if leader == nil || leader.gone || leader.paused || leader.view.Phase != Leading || leader.view.Term < w.latest {
 			continue
 		}
 		for _, s := range leader.view.Standings {

@@ -36,7 +36,7 @@ var steps = []step{
 	{"vet", "go vet", (*runner).vet},
 	{"lint", "the linters of .golangci.yml", (*runner).lint},
 	{"generated", "generated files are current", (*runner).generated},
-	{"test", "every test, under the race detector", (*runner).test},
+	{"test", "every test, under the race detector; random splits, 1,000 seeds without it", (*runner).test},
 	{"fuzz", "every fuzz target, some thousand runs each", (*runner).fuzz},
 	{"examples", "every program builds, the examples hold what they promise", (*runner).examples},
 	{"process", "tests that need real processes or a real Consul", (*runner).process},

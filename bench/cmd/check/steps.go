@@ -163,7 +163,11 @@ func (r *runner) test() error {
 	if err != nil {
 		return err
 	}
-	return r.do("go", slices.Concat([]string{"test"}, race, []string{"./..."})...)
+	if err := r.do("go", slices.Concat([]string{"test"}, race, []string{"./..."})...); err != nil {
+		return err
+	}
+	// One goroutine each, so the race detector, which makes them ten times slower, would find nothing here.
+	return r.do("go", "test", "-run", "^TestRandomSplits", "./behaviours/genleader", "-seeds", "1000")
 }
 
 // A fuzzTarget is one Fuzz function.
