@@ -80,6 +80,9 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 	case callMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = called{seq: msg.seq, only: msg.only, request: msg.request, deadline: msg.deadline}
+	case readMessage:
+		s.waiting[msg.seq] = msg.answer
+		in.event = readAsked{seq: msg.seq}
 	case frameMessage:
 		frame := &wire.Frame{}
 		if err := proto.Unmarshal(msg.frame, frame); err != nil {
@@ -139,7 +142,13 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case memberDown:
 		s.again(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
 	case resolve:
-		s.resolve(e.seq, outcome{e.reply, e.err})
+		s.resolve(e.seq, outcome{reply: e.reply, err: e.err})
+	case readable:
+		s.resolve(e.seq, outcome{index: e.index, err: e.err})
+	case advanced:
+		s.group.progress.advance(e.index)
+	case fresh:
+		s.group.progress.freshen(e.asOf)
 	case extendLease:
 		s.extendLease(e.until)
 	case leaseEnded:
@@ -205,6 +214,7 @@ func (s *shell) ask(e *ask) {
 
 func (s *shell) apply(e apply) {
 	reply := s.group.Behaviour.FromLeader(s.election(e.index), e.message)
+	s.group.progress.advance(e.index) // before the caller hears of it
 	if e.seq == 0 {
 		return
 	}

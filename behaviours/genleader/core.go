@@ -56,6 +56,7 @@ type core struct {
 	term       uint64
 	leader     uint64
 	applied    uint64
+	told       uint64 // what was told to be applied last
 	imaged     uint64 // index of the latest snapshot
 	imaging    *imaging
 	imageDue   bool // somebody joined: raft restores only a snapshot that names the member it restores
@@ -67,11 +68,15 @@ type core struct {
 	callsAt time.Time // no call ends before
 	backlog []*ask    // calls that reached a leader which is still electing
 
-	rounds  *rounds // on a leader
-	acked   ackMark // the latest beat that this member acknowledged
-	older   ackMark // the latest one of an older term than acked
-	grants  []grant // leases given and not usable yet
-	granted time.Time
+	readers readers
+	readAt  time.Time // when an ask of the readers is made again
+
+	rounds    *rounds // on a leader
+	acked     ackMark // the latest beat that this member acknowledged
+	older     ackMark // the latest one of an older term than acked
+	grants    []grant // leases given and not usable yet
+	granted   time.Time
+	freshAsOf time.Time // everything acknowledged before is applied here
 
 	seekAt, forgetAt, campaignAt, beatAt, leaseEnds, leaveBy, wakeAt time.Time
 	eager                                                            int // quick campaigns left
@@ -121,7 +126,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 func step(c *core, in input) (*core, []effect) {
 	c.now, c.out = in.at, nil
 	switch in.event.(type) {
-	case called, abandoned, castMade, handled, flushed, received:
+	case called, abandoned, castMade, readAsked, handled, flushed, received:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
@@ -141,6 +146,9 @@ func step(c *core, in input) (*core, []effect) {
 		c.call(ev)
 	case abandoned:
 		c.settle(ev.seq)
+		c.abandonRead(ev.seq)
+	case readAsked:
+		c.readIndex(ev.seq)
 	case castMade:
 		c.cast(ev.request)
 	case handled:
@@ -198,6 +206,8 @@ func (c *core) due(deadline *time.Time) bool {
 // finish turns what this step left behind into effects: calls that can go now, packets, the timer, a changed view.
 func (c *core) finish() {
 	c.pump()
+	c.pumpReads()
+	c.tellApplied()
 	for _, name := range slices.Sorted(maps.Keys(c.outbox)) {
 		c.emit(send{to: name, packets: c.outbox[name]})
 	}
@@ -221,7 +231,7 @@ func (c *core) finish() {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt} {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -261,6 +261,10 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		if c.phase == Leading && what.Cast.GetTerm() == c.term {
 			c.emit(&ask{term: c.term, request: what.Cast.GetRequest(), cast: true})
 		}
+	case *wire.Packet_ReadAsk:
+		c.takeReadAsk(from, what.ReadAsk.GetAsk())
+	case *wire.Packet_ReadAnswer:
+		c.readAnswered(what.ReadAnswer.GetAsk(), what.ReadAnswer.GetIndex())
 	case *wire.Packet_Bye:
 		c.left[from], c.stale = true, true
 		c.reportDown(from, ErrLeft)
@@ -295,5 +299,6 @@ func (c *core) depart() {
 		c.post(name, &wire.Packet{What: &wire.Packet_Bye{Bye: &wire.Bye{}}})
 	}
 	c.loseCalls()
+	c.loseReaders()
 	c.emit(departed{})
 }

@@ -29,6 +29,7 @@ type rounds struct {
 	fence   time.Time // no lease of an earlier leader counts from a later moment
 	opened  bool      // the behaviour has been told
 	fenced  bool      // fence is what a majority said, not just the moment of the election
+	reads   readRounds
 }
 
 type heard struct {
@@ -87,7 +88,9 @@ func (c *core) beat() {
 			continue
 		}
 		beat := &wire.Beat{Term: c.term, Round: r.round, Applied: c.applied}
-		beat.Stamp, beat.Granted = c.grant(Member{name, c.links[name]})
+		if r.opened { // until then the leader does not know what earlier leaders had committed
+			beat.Stamp, beat.Granted = c.grant(Member{name, c.links[name]})
+		}
 		c.post(name, &wire.Packet{What: &wire.Packet_Beat{Beat: beat}})
 	}
 	c.beatAt = c.now.Add(c.timing.Heartbeat)
@@ -102,8 +105,10 @@ func (c *core) ackOwn() {
 	own := c.heardOf(c.self, c.id)
 	own.older = c.older.at
 	own.ack(c.rounds.round, mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
-	if stamp, granted := c.grant(c.self); granted {
-		c.extend(stamp, c.applied)
+	if c.rounds.opened {
+		if stamp, granted := c.grant(c.self); granted {
+			c.extend(stamp, c.applied)
+		}
 	}
 	own.leased = c.now.Before(c.granted)
 }
@@ -342,6 +347,7 @@ func (c *core) useGrants() {
 	for len(c.grants) > 0 && c.grants[0].applied <= c.applied {
 		stamp := c.grants[0].stamp
 		c.grants = c.grants[1:]
+		c.freshen(stamp)
 		c.hold(stamp)
 	}
 }

@@ -35,11 +35,11 @@ func (c *core) plausible(from Member, m *raftpb.Message) bool {
 	case raftpb.MsgSnap:
 		return plausibleSnapshot(m)
 	case raftpb.MsgHeartbeat:
-		return m.GetCommit() <= last
+		return m.GetCommit() <= last && c.plausibleContext(m)
 	case raftpb.MsgAppResp:
 		return m.GetIndex() <= last
 	case raftpb.MsgHeartbeatResp:
-		return len(m.GetContext()) == 0 // nobody asked to read
+		return c.plausibleContext(m)
 	case raftpb.MsgVote, raftpb.MsgPreVote:
 		return m.GetIndex() > 0 && m.GetLogTerm() > 0 // every voter has at least the first state of the group
 	case raftpb.MsgVoteResp, raftpb.MsgPreVoteResp, raftpb.MsgTimeoutNow:

@@ -122,6 +122,7 @@ func (c *core) drive() {
 	if c.node == nil {
 		return
 	}
+	c.beginReads()
 	for c.node.HasReady() {
 		rd := c.node.Ready()
 		c.persist(rd)
@@ -130,6 +131,7 @@ func (c *core) drive() {
 			c.applyEntry(entry)
 		}
 		c.useGrants()
+		c.confirmReads(rd.ReadStates)
 		c.node.Advance(rd)
 		for _, id := range snapshots {
 			// A lost snapshot shows as a rejected append and is sent again; raft need not wait for word of it.

@@ -42,6 +42,10 @@ func describe(p *wire.Packet) string {
 		return "seek"
 	case *wire.Packet_Genesis:
 		return "genesis"
+	case *wire.Packet_ReadAsk:
+		return fmt.Sprintf("read-ask(%d)", what.ReadAsk.GetAsk())
+	case *wire.Packet_ReadAnswer:
+		return fmt.Sprintf("read-answer(%d at %d)", what.ReadAnswer.GetAsk(), what.ReadAnswer.GetIndex())
 	case *wire.Packet_Bye:
 		return "bye"
 	default:

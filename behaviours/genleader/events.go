@@ -42,6 +42,8 @@ type (
 	// abandoned says that the caller of seq waits no longer.
 	abandoned struct{ seq uint64 }
 	castMade  struct{ request []byte }
+	// readAsked is a local caller's question for an index to read from.
+	readAsked struct{ seq uint64 }
 	// handled is what the behaviour answered to an ask of that term.
 	handled struct {
 		term   uint64
@@ -75,6 +77,7 @@ func (received) event()   {}
 func (called) event()     {}
 func (abandoned) event()  {}
 func (castMade) event()   {}
+func (readAsked) event()  {}
 func (handled) event()    {}
 func (synced) event()     {}
 func (imageTaken) event() {}
@@ -90,6 +93,7 @@ func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, d
 func (e called) String() string     { return fmt.Sprintf("call %d %q", e.seq, e.request) }
 func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
 func (e castMade) String() string   { return fmt.Sprintf("cast %q", e.request) }
+func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
 func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
 func (e synced) String() string     { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
 func (e imageTaken) String() string { return fmt.Sprintf("image at %d", e.index) }
@@ -153,6 +157,15 @@ type (
 		reply []byte
 		err   error
 	}
+	// readable answers a local reader with the index to read from.
+	readable struct {
+		seq   uint64
+		index uint64
+		err   error
+	}
+	// advanced says that the log is applied here up to index; fresh, that everything acknowledged before asOf is.
+	advanced struct{ index uint64 }
+	fresh    struct{ asOf time.Time }
 	// extendLease moves the end of this member's lease; leaseEnded tells that it was not moved in time.
 	extendLease struct{ until time.Time }
 	leaseEnded  struct{}
@@ -174,6 +187,9 @@ func (restore) effect()     {}
 func (takeImage) effect()   {}
 func (memberDown) effect()  {}
 func (resolve) effect()     {}
+func (readable) effect()    {}
+func (advanced) effect()    {}
+func (fresh) effect()       {}
 func (extendLease) effect() {}
 func (leaseEnded) effect()  {}
 func (announce) effect()    {}
@@ -195,7 +211,11 @@ func (e memberDown) String() string {
 	return fmt.Sprintf("member down %v: %v", e.who, e.reason)
 }
 
-func (e resolve) String() string     { return fmt.Sprintf("resolve %d %q %v", e.seq, e.reply, e.err) }
+func (e resolve) String() string { return fmt.Sprintf("resolve %d %q %v", e.seq, e.reply, e.err) }
+
+func (e readable) String() string    { return fmt.Sprintf("read %d from %d %v", e.seq, e.index, e.err) }
+func (e advanced) String() string    { return fmt.Sprintf("applied up to %d", e.index) }
+func (fresh) String() string         { return "fresh" }
 func (e extendLease) String() string { return "extend lease" }
 func (leaseEnded) String() string    { return "lease ended" }
 func (e announce) String() string    { return "announce " + e.view.String() }

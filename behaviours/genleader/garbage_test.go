@@ -59,7 +59,7 @@ func (s *source) id(w *world) uint64 {
 
 func (s *source) packet(w *world, to, from *host) *wire.Packet {
 	term, applied := to.core.term, to.core.applied
-	switch s.pick(12) {
+	switch s.pick(16) {
 	case 0:
 		return &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{}}}
 	case 1:
@@ -85,6 +85,10 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 		return &wire.Packet{What: &wire.Packet_Cast{Cast: &wire.Cast{Term: s.number(term), Request: s.data}}}
 	case 7:
 		return &wire.Packet{}
+	case 8:
+		return &wire.Packet{What: &wire.Packet_ReadAsk{ReadAsk: &wire.ReadAsk{Ask: s.number(1)}}}
+	case 9:
+		return &wire.Packet{What: &wire.Packet_ReadAnswer{ReadAnswer: &wire.ReadAnswer{Ask: s.number(1), Index: s.number(applied)}}}
 	default:
 		data, err := proto.Marshal(s.raft(w, to, from))
 		if err != nil {
@@ -94,12 +98,20 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 	}
 }
 
+// context is of any length, or the number of a read round.
+func (s *source) context() []byte {
+	if s.pick(2) == 0 {
+		return s.data[:min(s.pick(4), len(s.data))]
+	}
+	return binary.LittleEndian.AppendUint64(nil, s.number(1))
+}
+
 func (s *source) raft(w *world, to, from *host) *raftpb.Message {
 	term, last := to.core.term, to.core.applied
 	m := &raftpb.Message{
 		Type: raftpb.MessageType(s.pick(24)).Enum(), To: new(to.self.Incarnation), From: new(from.self.Incarnation), Term: new(s.number(term)),
 		LogTerm: new(s.number(term)), Index: new(s.number(last)), Commit: new(s.number(last)), Vote: new(s.id(w)),
-		Reject: new(s.pick(2) == 1), RejectHint: new(s.number(last)), Context: s.data[:min(3, len(s.data))],
+		Reject: new(s.pick(2) == 1), RejectHint: new(s.number(last)), Context: s.context(),
 	}
 	if s.pick(8) == 0 {
 		m.From = new(s.id(w))

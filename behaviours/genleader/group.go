@@ -45,6 +45,8 @@ type Group struct {
 	seq    atomic.Uint64
 	ended  chan struct{}
 	reason atomic.Pointer[error]
+
+	progress progress
 }
 
 // New checks cfg and returns a group that starts when an actor is spawned from its Props.
@@ -109,6 +111,7 @@ func InTerm(ctx context.Context, term uint64) context.Context {
 
 type outcome struct {
 	reply []byte
+	index uint64 // of a read
 	err   error
 }
 
@@ -120,31 +123,18 @@ type outcome struct {
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		deadline = time.Now().Add(5 * time.Second)
+		deadline = time.Now().Add(patience)
 	}
 	only, _ := ctx.Value(termKey{}).(uint64)
 	call := callMessage{seq: g.seq.Add(1), only: only, request: request, deadline: deadline, answer: make(chan outcome, 1)}
 	if !g.tell(call) {
 		return nil, ErrStopped
 	}
-	select {
-	case out := <-call.answer:
-		return out.reply, withCause(ctx, deadline, out.err)
-	case <-g.ended:
-	case <-ctx.Done():
-		g.tell(abandoned{seq: call.seq})
-		select {
-		case out := <-call.answer:
-			return out.reply, withCause(ctx, deadline, out.err)
-		case <-g.ended:
-		}
-	}
-	select {
-	case out := <-call.answer:
-		return out.reply, out.err
-	default:
+	out, ended := g.await(ctx, call.seq, call.answer)
+	if ended {
 		return nil, fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)
 	}
+	return out.reply, withCause(ctx, deadline, out.err)
 }
 
 // withCause adds what ended the wait. The group keeps the deadline too, and may be quicker than the context.

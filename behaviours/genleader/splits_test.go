@@ -16,8 +16,8 @@ var (
 
 // TestRandomSplits lets members pause, die, return and lose each other at random, in virtual time, while callers call.
 // After the last heal the group converges, and what was acknowledged is there, once, in one order. At every step no
-// member holds a lease that the leader counts as ended, and no term has two leaders. In every other run raft ids are not
-// the incarnations.
+// member holds a lease that the leader counts as ended, no term has two leaders, and what a linearizable read or a claim
+// of freshness covers has been applied where it is made. In every other run raft ids are not the incarnations.
 func TestRandomSplits(t *testing.T) {
 	if *splitSeed != 0 {
 		splits(t, *splitSeed, 5)
@@ -49,6 +49,7 @@ func splits(t *testing.T, seed uint64, size int) {
 			if h := w.hosts[name]; !h.gone && !h.paused {
 				calls++
 				w.call(name, fmt.Sprintf("m%d", calls), time.Second)
+				w.read(w.names[w.random(size)], time.Second)
 			}
 		}
 		w.run(time.Duration(w.random(400)) * time.Millisecond)
@@ -56,6 +57,7 @@ func splits(t *testing.T, seed uint64, size int) {
 	w.calm()
 	w.run(10 * w.timing.Election)
 	w.judge(t, seed)
+	w.judgeReads(t, seed)
 }
 
 // trouble does one thing to the group. A process dies only while all are well: two lost memories are no minority.
@@ -124,9 +126,6 @@ func (w *world) calm() {
 
 func (w *world) judge(t *testing.T, seed uint64) {
 	t.Helper()
-	for _, problem := range w.unsafe {
-		t.Errorf("seed %d: %s", seed, problem)
-	}
 	leader := w.leader()
 	if leader == nil {
 		t.Errorf("seed %d: no leader after the last heal:\n%s%s", seed, w.everybody(), strings.Join(w.trace[max(0, len(w.trace)-40):], "\n"))
@@ -177,6 +176,25 @@ func (w *world) misdone(log []string) []string {
 		}
 	}
 	return wrong
+}
+
+// judgeReads holds a read on each member against everything that was acknowledged.
+func (w *world) judgeReads(t *testing.T, seed uint64) {
+	t.Helper()
+	for _, name := range w.names {
+		seq := w.read(name, time.Second)
+		w.run(w.timing.Election)
+		h := w.hosts[name]
+		if want := "sees " + strings.Join(h.applied, " "); h.reads[seq] != want {
+			t.Errorf("seed %d: a read on %s %q, want %q", seed, name, h.reads[seq], want)
+		}
+		if age := w.now.Sub(h.freshAsOf); age > w.timing.Lease/2 {
+			t.Errorf("seed %d: %s is fresh as of %v ago", seed, name, age)
+		}
+	}
+	for _, problem := range w.unsafe {
+		t.Errorf("seed %d: %s", seed, problem)
+	}
 }
 
 func (w *world) everybody() string {

@@ -2,7 +2,9 @@ package genleader
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,8 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		w.heal()
 	case "call":
 		w.call(args[0], args[1], time.Second)
+	case "read":
+		w.read(args[0], time.Second)
 	case "call-in-term": // the term of this member's own view
 		h := w.hosts[args[0]]
 		h.nextSeq++
@@ -117,6 +121,12 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 		for seq := uint64(1); seq <= h.nextSeq; seq++ {
 			fmt.Fprintf(&b, "%d: %s\n", seq, h.replies[seq])
 		}
+	case "reads":
+		h := w.hosts[args[0]]
+		for _, seq := range slices.Sorted(maps.Keys(h.reads)) {
+			fmt.Fprintf(&b, "%d: %s\n", seq, h.reads[seq])
+		}
+		clear(h.reads)
 	case "applied":
 		for _, name := range w.names {
 			fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(w.hosts[name].applied, " "))

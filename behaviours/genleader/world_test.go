@@ -60,6 +60,12 @@ type host struct {
 	calls   map[uint64]*account // what has not returned yet
 	nextSeq uint64
 	ended   error
+
+	upTo      uint64               // the log is applied up to here
+	reads     map[uint64]string    // what became of each read
+	readers   map[uint64]uint64    // reads that wait for their index to be applied
+	readFrom  map[uint64]time.Time // when each read began
+	freshAsOf time.Time
 }
 
 type delivery struct {
@@ -121,7 +127,7 @@ func (w *world) run(d time.Duration) {
 // start begins a new incarnation of a name. Everybody it can reach gets a link.
 func (w *world) start(name string) *host {
 	w.starts++
-	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}}
+	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
 	h.core = newCore(settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, snapshotEvery: 50}, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
@@ -196,6 +202,27 @@ func (w *world) call(name, message string, timeout time.Duration) uint64 {
 	return h.nextSeq
 }
 
+// mustHave holds what is applied here against what was acknowledged to anybody before an instant.
+func (h *host) mustHave(before time.Time, claim string) {
+	for _, o := range h.w.calls {
+		if o.done && o.returned.Before(before) && !slices.Contains(h.applied, o.message) {
+			h.w.unsafe = append(h.w.unsafe, fmt.Sprintf("%s: %v: %s does not see %s, acknowledged at %s",
+				sinceStart(h.w.now), h.self, claim, o.message, sinceStart(o.returned)))
+		}
+	}
+}
+
+// read asks for an index to read from, gives up after timeout, and reads when the index is applied.
+func (w *world) read(name string, timeout time.Duration) uint64 {
+	h := w.hosts[name]
+	h.nextSeq++
+	seq := h.nextSeq
+	h.readFrom[seq] = w.now
+	h.take(readAsked{seq: seq})
+	w.after(timeout, func() { h.take(abandoned{seq: seq}) })
+	return seq
+}
+
 // take steps one event, now or, in a paused process, when it goes on.
 
 func (h *host) take(ev event) {
@@ -235,6 +262,21 @@ func (h *host) perform(e effect) {
 		w.after(0, func() { h.take(handled{term: e.term, from: e.from, answer: answer}) })
 	case apply:
 		h.apply(e)
+	case readable:
+		if e.err != nil {
+			h.reads[e.seq] = e.err.Error()
+			return
+		}
+		h.reads[e.seq] = "is to be read from " + fmt.Sprint(e.index)
+		h.await(e.seq, e.index)
+	case advanced:
+		h.upTo = e.index
+		for seq, index := range h.readers {
+			h.await(seq, index)
+		}
+	case fresh:
+		h.freshAsOf = e.asOf
+		h.mustHave(e.asOf, "fresh as of "+sinceStart(e.asOf))
 	case resolve:
 		h.replies[e.seq] = string(e.reply)
 		if e.err != nil {
@@ -301,6 +343,16 @@ func (h *host) returned(seq uint64, done, certainly bool) {
 	if o := h.calls[seq]; o != nil {
 		o.returned, o.done, o.certainly = h.w.now, done, certainly
 		delete(h.calls, seq)
+	}
+}
+
+// await reads what is applied here once everything up to index is.
+func (h *host) await(seq, index uint64) {
+	h.readers[seq] = index
+	if h.upTo >= index {
+		h.mustHave(h.readFrom[seq], fmt.Sprint("read ", seq))
+		h.reads[seq] = "sees " + strings.Join(h.applied, " ")
+		delete(h.readers, seq)
 	}
 }
 

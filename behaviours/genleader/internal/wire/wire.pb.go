@@ -80,6 +80,8 @@ type Packet struct {
 	//	*Packet_Cast
 	//	*Packet_Bye
 	//	*Packet_Hello
+	//	*Packet_ReadAsk
+	//	*Packet_ReadAnswer
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -212,6 +214,24 @@ func (x *Packet) GetHello() *Hello {
 	return nil
 }
 
+func (x *Packet) GetReadAsk() *ReadAsk {
+	if x != nil {
+		if x, ok := x.What.(*Packet_ReadAsk); ok {
+			return x.ReadAsk
+		}
+	}
+	return nil
+}
+
+func (x *Packet) GetReadAnswer() *ReadAnswer {
+	if x != nil {
+		if x, ok := x.What.(*Packet_ReadAnswer); ok {
+			return x.ReadAnswer
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -256,6 +276,14 @@ type Packet_Hello struct {
 	Hello *Hello `protobuf:"bytes,10,opt,name=hello,proto3,oneof"`
 }
 
+type Packet_ReadAsk struct {
+	ReadAsk *ReadAsk `protobuf:"bytes,11,opt,name=read_ask,json=readAsk,proto3,oneof"`
+}
+
+type Packet_ReadAnswer struct {
+	ReadAnswer *ReadAnswer `protobuf:"bytes,12,opt,name=read_answer,json=readAnswer,proto3,oneof"`
+}
+
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -275,6 +303,10 @@ func (*Packet_Cast) isPacket_What() {}
 func (*Packet_Bye) isPacket_What() {}
 
 func (*Packet_Hello) isPacket_What() {}
+
+func (*Packet_ReadAsk) isPacket_What() {}
+
+func (*Packet_ReadAnswer) isPacket_What() {}
 
 // Identity is a process, and with an id the voter that it is for raft.
 type Identity struct {
@@ -855,6 +887,104 @@ func (*Bye) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
+// ReadAsk asks the leader for an index to read from. Asks of one process are numbered.
+type ReadAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ask           uint64                 `protobuf:"varint,1,opt,name=ask,proto3" json:"ask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadAsk) Reset() {
+	*x = ReadAsk{}
+	mi := &file_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadAsk) ProtoMessage() {}
+
+func (x *ReadAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadAsk.ProtoReflect.Descriptor instead.
+func (*ReadAsk) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReadAsk) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+// ReadAnswer says that whoever has applied the log up to index reads all that was committed when the ask was sent.
+type ReadAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ask           uint64                 `protobuf:"varint,1,opt,name=ask,proto3" json:"ask,omitempty"`
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadAnswer) Reset() {
+	*x = ReadAnswer{}
+	mi := &file_wire_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadAnswer) ProtoMessage() {}
+
+func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadAnswer.ProtoReflect.Descriptor instead.
+func (*ReadAnswer) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReadAnswer) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+func (x *ReadAnswer) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 // Record is one entry of the log.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -869,7 +999,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1011,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1024,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -951,7 +1081,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1093,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1106,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -1027,7 +1157,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1169,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1182,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1093,7 +1223,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1235,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1248,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1141,7 +1271,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1283,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1296,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1204,7 +1334,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xf1\x03\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xf0\x04\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1216,7 +1346,10 @@ const file_wire_proto_rawDesc = "" +
 	"\x04cast\x18\b \x01(\v2\x19.gendac.genleader.v1.CastH\x00R\x04cast\x12,\n" +
 	"\x03bye\x18\t \x01(\v2\x18.gendac.genleader.v1.ByeH\x00R\x03bye\x122\n" +
 	"\x05hello\x18\n" +
-	" \x01(\v2\x1a.gendac.genleader.v1.HelloH\x00R\x05helloB\x06\n" +
+	" \x01(\v2\x1a.gendac.genleader.v1.HelloH\x00R\x05hello\x129\n" +
+	"\bread_ask\x18\v \x01(\v2\x1c.gendac.genleader.v1.ReadAskH\x00R\areadAsk\x12B\n" +
+	"\vread_answer\x18\f \x01(\v2\x1f.gendac.genleader.v1.ReadAnswerH\x00R\n" +
+	"readAnswerB\x06\n" +
 	"\x04what\"P\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -1257,7 +1390,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Cast\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\"\x05\n" +
-	"\x03Bye\"\x81\x01\n" +
+	"\x03Bye\"\x1b\n" +
+	"\aReadAsk\x12\x10\n" +
+	"\x03ask\x18\x01 \x01(\x04R\x03ask\"4\n" +
+	"\n" +
+	"ReadAnswer\x12\x10\n" +
+	"\x03ask\x18\x01 \x01(\x04R\x03ask\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\x81\x01\n" +
 	"\x06Record\x12>\n" +
 	"\tbroadcast\x18\x01 \x01(\v2\x1e.gendac.genleader.v1.BroadcastH\x00R\tbroadcast\x12/\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncH\x00R\x04syncB\x06\n" +
@@ -1295,25 +1434,27 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_wire_proto_goTypes = []any{
-	(*Frame)(nil),     // 0: gendac.genleader.v1.Frame
-	(*Packet)(nil),    // 1: gendac.genleader.v1.Packet
-	(*Identity)(nil),  // 2: gendac.genleader.v1.Identity
-	(*Hello)(nil),     // 3: gendac.genleader.v1.Hello
-	(*Seek)(nil),      // 4: gendac.genleader.v1.Seek
-	(*Genesis)(nil),   // 5: gendac.genleader.v1.Genesis
-	(*Beat)(nil),      // 6: gendac.genleader.v1.Beat
-	(*Ack)(nil),       // 7: gendac.genleader.v1.Ack
-	(*Call)(nil),      // 8: gendac.genleader.v1.Call
-	(*Answered)(nil),  // 9: gendac.genleader.v1.Answered
-	(*Cast)(nil),      // 10: gendac.genleader.v1.Cast
-	(*Bye)(nil),       // 11: gendac.genleader.v1.Bye
-	(*Record)(nil),    // 12: gendac.genleader.v1.Record
-	(*Broadcast)(nil), // 13: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),      // 14: gendac.genleader.v1.Sync
-	(*Change)(nil),    // 15: gendac.genleader.v1.Change
-	(*Image)(nil),     // 16: gendac.genleader.v1.Image
+	(*Frame)(nil),      // 0: gendac.genleader.v1.Frame
+	(*Packet)(nil),     // 1: gendac.genleader.v1.Packet
+	(*Identity)(nil),   // 2: gendac.genleader.v1.Identity
+	(*Hello)(nil),      // 3: gendac.genleader.v1.Hello
+	(*Seek)(nil),       // 4: gendac.genleader.v1.Seek
+	(*Genesis)(nil),    // 5: gendac.genleader.v1.Genesis
+	(*Beat)(nil),       // 6: gendac.genleader.v1.Beat
+	(*Ack)(nil),        // 7: gendac.genleader.v1.Ack
+	(*Call)(nil),       // 8: gendac.genleader.v1.Call
+	(*Answered)(nil),   // 9: gendac.genleader.v1.Answered
+	(*Cast)(nil),       // 10: gendac.genleader.v1.Cast
+	(*Bye)(nil),        // 11: gendac.genleader.v1.Bye
+	(*ReadAsk)(nil),    // 12: gendac.genleader.v1.ReadAsk
+	(*ReadAnswer)(nil), // 13: gendac.genleader.v1.ReadAnswer
+	(*Record)(nil),     // 14: gendac.genleader.v1.Record
+	(*Broadcast)(nil),  // 15: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),       // 16: gendac.genleader.v1.Sync
+	(*Change)(nil),     // 17: gendac.genleader.v1.Change
+	(*Image)(nil),      // 18: gendac.genleader.v1.Image
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
@@ -1326,20 +1467,22 @@ var file_wire_proto_depIdxs = []int32{
 	10, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
 	11, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
 	3,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
-	2,  // 10: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	13, // 11: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	14, // 12: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	2,  // 13: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	2,  // 14: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	2,  // 15: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	2,  // 16: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	2,  // 17: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	14, // 18: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	12, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
+	13, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
+	2,  // 12: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	15, // 13: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	16, // 14: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	2,  // 15: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	2,  // 16: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	2,  // 17: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	2,  // 18: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	2,  // 19: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	16, // 20: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1358,8 +1501,10 @@ func file_wire_proto_init() {
 		(*Packet_Cast)(nil),
 		(*Packet_Bye)(nil),
 		(*Packet_Hello)(nil),
+		(*Packet_ReadAsk)(nil),
+		(*Packet_ReadAnswer)(nil),
 	}
-	file_wire_proto_msgTypes[12].OneofWrappers = []any{
+	file_wire_proto_msgTypes[14].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
@@ -1369,7 +1514,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

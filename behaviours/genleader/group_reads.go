@@ -1,0 +1,166 @@
+package genleader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// patience is how long a call waits whose context has no deadline.
+const patience = 5 * time.Second
+
+type readMessage struct {
+	seq    uint64
+	answer chan outcome
+}
+
+// ReadIndex returns an index of the log such that a member which has applied it reads linearizably: it sees everything
+// that was acknowledged to anybody before the call began. Any member may ask; WaitApplied then waits for the index here.
+// It costs the leader one exchange with a majority, which all that ask at the same time share.
+//
+// ErrNoLeader means that no leader could prove before the deadline that it still leads; ErrStopped that the group has
+// ended here. A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
+func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	read := readMessage{seq: g.seq.Add(1), answer: make(chan outcome, 1)}
+	if !g.tell(read) {
+		return 0, ErrStopped
+	}
+	out, ended := g.await(ctx, read.seq, read.answer)
+	if ended || errors.Is(out.err, ErrStopped) {
+		return 0, ErrStopped
+	}
+	if out.err != nil {
+		return 0, fmt.Errorf("%w (%w)", out.err, context.Cause(ctx))
+	}
+	return out.index, nil
+}
+
+// await waits for the answer to what was told under seq, and gives up in order when ctx ends first. Without an answer
+// the group has ended.
+func (g *Group) await(ctx context.Context, seq uint64, answer chan outcome) (out outcome, ended bool) {
+	select {
+	case out = <-answer:
+		return out, false
+	case <-g.ended:
+	case <-ctx.Done():
+		g.tell(abandoned{seq: seq})
+		select {
+		case out = <-answer:
+			return out, false
+		case <-g.ended:
+		}
+	}
+	select {
+	case out = <-answer:
+		return out, false
+	default:
+		return outcome{}, true
+	}
+}
+
+func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
+// WaitApplied returns once this member has applied the log up to index. It fails with ErrBehind when ctx ends first, and
+// with ErrStopped when the group does. A context without a deadline gets one of five seconds.
+func (g *Group) WaitApplied(ctx context.Context, index uint64) error {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	reached, forget := g.progress.await(index)
+	if reached == nil {
+		return nil
+	}
+	defer forget()
+	select {
+	case <-reached:
+		return nil
+	case <-g.ended:
+		return ErrStopped
+	case <-ctx.Done():
+		return fmt.Errorf("%w: entry %d, of which it has %d (%w)", ErrBehind, index, g.Applied(), context.Cause(ctx))
+	}
+}
+
+// Applied is the index of the last entry of the log, of any kind, that this member has applied; whatever FromLeader did
+// with it and with everything before has been done. It never falls.
+func (g *Group) Applied() uint64 { return g.progress.applied.Load() }
+
+// FreshAsOf is an instant of this process's clock: everything that was acknowledged to anybody before it is applied
+// here. It moves with the leader's heartbeats and stands still without a leader that has a majority. It is zero if
+// nothing is known yet.
+func (g *Group) FreshAsOf() time.Time {
+	if asOf := g.progress.fresh.Load(); asOf != nil {
+		return *asOf
+	}
+	return time.Time{}
+}
+
+// progress is how far this member has applied the log, for readers of any goroutine.
+type progress struct {
+	applied atomic.Uint64
+	fresh   atomic.Pointer[time.Time]
+	waiters atomic.Int64 // length of waiting, which the one that applies looks at without the lock
+
+	mu      sync.Mutex
+	waiting []*waiter
+}
+
+type waiter struct {
+	index   uint64
+	reached chan struct{}
+}
+
+func (p *progress) freshen(asOf time.Time) { p.fresh.Store(&asOf) }
+
+func (p *progress) advance(index uint64) {
+	if index <= p.applied.Load() {
+		return
+	}
+	p.applied.Store(index)
+	if p.waiters.Load() == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = slices.DeleteFunc(p.waiting, func(w *waiter) bool {
+		if w.index <= index {
+			close(w.reached)
+		}
+		return w.index <= index
+	})
+	p.waiters.Store(int64(len(p.waiting)))
+}
+
+// await returns a channel that is closed when index is applied, and what to do when nobody waits for it any more; no
+// channel if it is applied already.
+func (p *progress) await(index uint64) (reached <-chan struct{}, forget func()) {
+	if p.applied.Load() >= index {
+		return nil, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := &waiter{index: index, reached: make(chan struct{})}
+	p.waiting = append(p.waiting, w)
+	p.waiters.Store(int64(len(p.waiting)))
+	if p.applied.Load() >= index { // advance may not have seen that somebody waits
+		p.waiting = p.waiting[:len(p.waiting)-1]
+		p.waiters.Store(int64(len(p.waiting)))
+		return nil, nil
+	}
+	return w.reached, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waiting = slices.DeleteFunc(p.waiting, func(other *waiter) bool { return other == w })
+		p.waiters.Store(int64(len(p.waiting)))
+	}
+}
