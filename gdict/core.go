@@ -2,51 +2,9 @@ package gdict
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 
 	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
-
-// An op is one operation as data: what a client asks for and what the log holds.
-type op interface {
-	op()
-	target() string
-	String() string
-}
-
-type (
-	store         struct{ key, value []byte }
-	erase         struct{ key []byte }
-	updateCounter struct {
-		key   []byte
-		delta int64
-	}
-	compareAndStore struct {
-		key, value []byte
-		rev        uint64 // of the entry to replace; zero: there must be none
-	}
-)
-
-func (store) op()           {}
-func (erase) op()           {}
-func (updateCounter) op()   {}
-func (compareAndStore) op() {}
-
-func (o store) target() string           { return string(o.key) }
-func (o erase) target() string           { return string(o.key) }
-func (o updateCounter) target() string   { return string(o.key) }
-func (o compareAndStore) target() string { return string(o.key) }
-
-func (o store) String() string { return fmt.Sprintf("store %q", clipped(o.target())) }
-func (o erase) String() string { return fmt.Sprintf("erase %q", clipped(o.target())) }
-func (o updateCounter) String() string {
-	return fmt.Sprintf("update counter %q by %d", clipped(o.target()), o.delta)
-}
-
-func (o compareAndStore) String() string {
-	return fmt.Sprintf("compare and store %q at %d", clipped(o.target()), o.rev)
-}
 
 // A state is the dictionary after the log entry rev. It is immutable: apply returns another one that shares its parts.
 type state struct {
@@ -57,22 +15,27 @@ type state struct {
 
 func emptyState() state { return state{tree: iradix.New[Entry]()} }
 
-// A result is what an operation came to. With err set nothing was changed.
-type result struct {
-	rev     uint64
-	counter int64
-	err     error
+// An outcome is what one operation tells its caller beside that it was done.
+type outcome struct {
+	number int64 // a counter's new value; how many entries were erased
 }
 
-// A change is one key's step from one state to the next. The zero change is none.
+// A result is what a command came to. With err set nothing was changed.
+type result struct {
+	rev uint64
+	outcome
+	branched bool      // it was a transaction:
+	held     bool      // whether its conditions held
+	parts    []outcome // one for each operation of the branch that was carried out
+	err      error
+}
+
+// A change is one key's step from one state to the next.
 type change struct {
 	entry  Entry // of an erased key: its key, and the revision of the erasing
 	erased bool
 	fresh  bool // the key had no entry before
 }
-
-// none tells whether nothing has changed; no key is empty.
-func (c change) none() bool { return c.entry.Key == "" }
 
 // entryCost is what an entry counts beside its key and value, for the memory that holds it: some 450 bytes, measured
 // with 200,000 entries. Changing it would let members decide differently: it is part of the log's meaning.
@@ -80,87 +43,34 @@ const entryCost = 512
 
 func cost(key, value int) uint64 { return uint64(key) + uint64(value) + entryCost }
 
-// apply decides what a command does to s. It depends on nothing but its arguments, so that every member that applies
-// the same log has the same dictionary. An index that is not after s.rev was applied already and changes nothing.
-func apply(s state, index uint64, c command) (state, result, change) {
+// apply decides what a command does to s, and returns the next state, the answer, and the changes in their order. It
+// depends on nothing but its arguments, so that every member that applies the same log has the same dictionary. An index
+// that is not after s.rev was applied already and changes nothing.
+func apply(s state, index uint64, c command) (state, result, []change) {
 	if index <= s.rev {
-		return s, result{err: &RefusedError{Problem: fmt.Sprintf("index %d is not after revision %d", index, s.rev)}}, change{}
+		return s, result{err: &RefusedError{Problem: fmt.Sprintf("index %d is not after revision %d", index, s.rev)}}, nil
 	}
 	s.rev = index
 	if c.err != nil {
-		return s, result{err: c.err}, change{}
+		return s, result{err: c.err}, nil
 	}
 	if err := c.limits.check(c.op); err != nil {
-		return s, result{err: err}, change{}
+		return s, result{err: err}, nil
 	}
-	switch o := c.op.(type) {
-	case store:
-		return put(s, c.limits, o.key, o.value, 0)
-	case erase:
-		return remove(s, o.key)
-	case updateCounter:
-		return count(s, c.limits, o)
-	case compareAndStore:
-		was, _ := s.tree.Get(o.key)
-		if was.Rev != o.rev {
-			err := &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
-			return s, result{err: err}, change{}
-		}
-		return put(s, c.limits, o.key, o.value, 0)
-	default:
-		return s, result{err: &RefusedError{Problem: fmt.Sprintf("unknown operation %T", o)}}, change{}
+	var r result
+	var err error
+	d := &draft{state: s, limits: c.limits, edit: s.tree.Txn()}
+	if o, many := c.op.(txn); many {
+		r, err = d.transact(o)
+	} else {
+		r.outcome, err = d.do(c.op)
 	}
-}
-
-// put stores value under key at s.rev. An overwrite that shrinks a dictionary beyond its limit is allowed.
-func put(s state, l limits, key, value []byte, counter int64) (state, result, change) {
-	was, exists := s.tree.Get(key)
-	size := s.size + cost(len(key), len(value))
-	if exists {
-		size -= cost(len(key), len(was.Value))
+	if err != nil {
+		return s, result{err: err}, nil
 	}
-	if room := l.room(key); size > room && size > s.size {
-		err := &LimitError{What: whatTotal, Key: string(key), Size: size, Limit: room}
-		return s, result{err: err}, change{}
-	}
-	entry := Entry{Key: string(key), Value: value, Rev: s.rev}
-	s.tree, _, _ = s.tree.Insert(key, entry)
-	s.size = size
-	return s, result{rev: s.rev, counter: counter}, change{entry: entry, fresh: !exists}
-}
-
-// remove erases key. Erasing what is not there is done already, and no change.
-func remove(s state, key []byte) (state, result, change) {
-	tree, was, existed := s.tree.Delete(key)
-	if !existed {
-		return s, result{rev: s.rev}, change{}
-	}
-	s.tree = tree
-	s.size -= cost(len(key), len(was.Value))
-	gone := change{entry: Entry{Key: was.Key, Rev: s.rev}, erased: true}
-	return s, result{rev: s.rev}, gone
-}
-
-// count adds to the counter under a key; a missing key counts from zero.
-func count(s state, l limits, o updateCounter) (state, result, change) {
-	was, exists := s.tree.Get(o.key)
-	var n int64
-	if exists {
-		var err error
-		if n, err = was.Counter(); err != nil {
-			return s, result{err: err}, change{}
-		}
-	}
-	if (o.delta > 0 && n > math.MaxInt64-o.delta) || (o.delta < 0 && n < math.MinInt64-o.delta) {
-		problem := fmt.Sprintf("counter %d cannot change by %d: it would not fit in 64 bits", n, o.delta)
-		return s, result{err: &ValueError{Key: string(o.key), Problem: problem}}, change{}
-	}
-	n += o.delta
-	text := strconv.AppendInt(nil, n, 10)
-	if err := l.checkPair(o.key, text); err != nil {
-		return s, result{err: err}, change{}
-	}
-	return put(s, l, o.key, text, n)
+	r.rev = index
+	next, changes := d.finish()
+	return next, r, changes
 }
 
 // difference lists the changes that lead from one state to another: the new and changed entries by revision, then the

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
@@ -62,66 +61,6 @@ func New(bounds ...Limit) *Dict {
 // Attach tells the dictionary where to send its writes. Before it, writes fail with ErrNotAttached.
 func (d *Dict) Attach(caller Caller) { d.caller.Store(&caller) }
 
-// Store sets key to value and returns the revision of the change.
-//
-// The errors of Store, Erase, UpdateCounter and CompareAndStore: *LimitError before anything is sent or when the leader
-// refuses; ErrNotAttached; what the call to the leader returned, wrapped, such as genleader.ErrNoLeader (not done) and
-// genleader.ErrUncertain (unknown whether done). A context without a deadline gets one of DefaultTimeout.
-func (d *Dict) Store(ctx context.Context, key string, value []byte) (rev uint64, err error) {
-	done, err := d.write(ctx, store{key: []byte(key), value: value})
-	return done.rev, err
-}
-
-// Erase removes key and returns the revision from which on it has no entry. Erasing a missing key is no error and no
-// change.
-func (d *Dict) Erase(ctx context.Context, key string) (rev uint64, err error) {
-	done, err := d.write(ctx, erase{key: []byte(key)})
-	return done.rev, err
-}
-
-// UpdateCounter adds delta to the counter under key and returns its new value. A missing key counts from zero. It fails
-// with a *ValueError if the value is no counter (see Entry.Counter) or would not fit in 64 bits. It is not idempotent:
-// after genleader.ErrUncertain the addition may have been done.
-func (d *Dict) UpdateCounter(ctx context.Context, key string, delta int64) (int64, error) {
-	done, err := d.write(ctx, updateCounter{key: []byte(key), delta: delta})
-	return done.counter, err
-}
-
-// CompareAndStore sets key to value if its revision is still rev, and returns the new revision; rev zero demands that the
-// key does not exist. Otherwise it fails with a *ConflictError, which wraps ErrConflict. Repeating it after
-// genleader.ErrUncertain is safe: at most one of the attempts changes the key.
-func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, value []byte) (uint64, error) {
-	done, err := d.write(ctx, compareAndStore{key: []byte(key), rev: rev, value: value})
-	return done.rev, err
-}
-
-func (d *Dict) write(ctx context.Context, o op) (result, error) {
-	if err := d.limits.check(o); err != nil {
-		return result{}, err
-	}
-	caller := d.caller.Load()
-	if caller == nil {
-		return result{}, fmt.Errorf("gdict: %v: %w", o, ErrNotAttached)
-	}
-	if _, has := ctx.Deadline(); !has {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
-	}
-	answer, err := (*caller).LeaderCall(ctx, encodeOp(o))
-	if err != nil {
-		return result{}, fmt.Errorf("gdict: %v: %w", o, err)
-	}
-	done, err := decodeReply(answer)
-	if err != nil {
-		return result{}, fmt.Errorf("gdict: %v: %w (%w)", o, err, genleader.ErrUncertain)
-	}
-	if done.err != nil {
-		return result{}, done.err
-	}
-	return done, nil
-}
-
 // Find returns the local entry of key. It takes no lock and sends nothing.
 func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Get([]byte(key)) }
 
@@ -170,10 +109,10 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 func (d *Dict) apply(index uint64, term lease.Term, cmd []byte) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	next, done, changed := apply(*d.now.Load(), index, decodeCommand(cmd))
+	next, done, changes := apply(*d.now.Load(), index, decodeCommand(cmd))
 	d.now.Store(&next)
-	if !changed.none() {
-		d.tell(changed, term)
+	for _, c := range changes {
+		d.tell(c, term)
 	}
 	return encodeReply(done)
 }

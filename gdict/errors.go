@@ -42,10 +42,10 @@ func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // A LimitError says that an operation would break a limit. Nothing was changed.
 type LimitError struct {
-	What  string // "key", "value" or "dictionary"
-	Key   string // at most the first 64 bytes of it when the key itself is too long
-	Size  uint64 // what the operation would have made it, in bytes
-	Limit uint64 // in bytes
+	What  string // "key", "value", "dictionary", "transaction" or "number of operations"
+	Key   string // at most the first 64 bytes of it when the key itself is too long; empty for the last two
+	Size  uint64 // what the operation would have made it, in bytes or operations
+	Limit uint64 // in bytes or operations
 }
 
 func (e *LimitError) Error() string {
@@ -56,6 +56,12 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("gdict: key %s... has %d bytes; it must have 1 to %d", quoted(e.Key), e.Size, e.Limit)
 	case e.What == whatValue:
 		return fmt.Sprintf("gdict: the value of key %s has %d bytes; the limit is %d", quoted(e.Key), e.Size, e.Limit)
+	case e.What == whatOps && e.Size == 0:
+		return fmt.Sprintf("gdict: the transaction is empty; it must have 1 to %d conditions and operations", e.Limit)
+	case e.What == whatOps:
+		return fmt.Sprintf("gdict: the transaction has %d conditions and operations; the limit is %d", e.Size, e.Limit)
+	case e.What == whatTxn:
+		return fmt.Sprintf("gdict: the transaction has %d bytes of keys and values; the limit is %d", e.Size, e.Limit)
 	default:
 		return fmt.Sprintf("gdict: key %s would make the %s %d bytes; the limit is %d: erase something first",
 			quoted(e.Key), e.What, e.Size, e.Limit)

@@ -2,6 +2,7 @@ package gdict
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -12,6 +13,19 @@ func samples() []op {
 		erase{key: []byte("k")},
 		updateCounter{key: []byte("c"), delta: -7},
 		compareAndStore{key: []byte("k"), rev: 3, value: []byte("w")},
+		erasePrefix{prefix: []byte("k")},
+		txn{then: []op{store{key: []byte("k")}, erasePrefix{prefix: []byte("k")}, store{key: []byte("k")}}},
+		txn{
+			ifs: []cond{
+				revIs{key: []byte("k"), rev: 1},
+				exists{key: []byte("k")},
+				valueIs{key: []byte("k"), value: []byte("v")},
+				valueIs{key: []byte("k"), not: true},
+				counterIn{key: []byte("c"), min: -7, max: 7},
+			},
+			then:      []op{store{key: []byte("k"), value: []byte("w")}, erase{key: []byte("c")}},
+			otherwise: []op{updateCounter{key: []byte("c"), delta: 1}},
+		},
 	}
 }
 
@@ -85,8 +99,9 @@ func FuzzDecodeReply(f *testing.F) {
 	for _, err := range []error{
 		nil, &ConflictError{"k", 1, 2}, &LimitError{whatKey, "k", 3, 2}, &ValueError{"k", "p"}, &RefusedError{"p"},
 	} {
-		f.Add(encodeReply(result{rev: 9, counter: -4, err: err}))
+		f.Add(encodeReply(result{rev: 9, outcome: outcome{number: -4}, err: err}))
 	}
+	f.Add(encodeReply(result{rev: 9, branched: true, held: true, parts: []outcome{{number: 3}, {}}}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := decodeReply(b)
@@ -97,7 +112,8 @@ func FuzzDecodeReply(f *testing.F) {
 			t.Fatal("a success without a revision")
 		}
 		again, err := decodeReply(encodeReply(r))
-		if err != nil || again.rev != r.rev || again.counter != r.counter || (again.err == nil) != (r.err == nil) {
+		if err != nil || again.rev != r.rev || again.number != r.number || (again.err == nil) != (r.err == nil) ||
+			again.branched != r.branched || again.held != r.held || !slices.Equal(again.parts, r.parts) {
 			t.Fatalf("%+v came back as %+v, %v", r, again, err)
 		}
 		if r.err != nil && r.err.Error() != again.err.Error() {

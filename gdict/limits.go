@@ -18,23 +18,30 @@ const (
 	// what else is in a snapshot. A greater MaxTotal is only for groups whose messages may be greater: elsewhere a member
 	// that starts again could never catch up with a dictionary that has outgrown them.
 	DefaultMaxTotal = 24 << 20
+	// DefaultMaxOps is how many conditions and operations, of both branches together, a transaction may have.
+	DefaultMaxOps = 128
+	// DefaultMaxTxn is how many bytes of keys and values a transaction may have, all together.
+	DefaultMaxTxn = 4 << 20
 )
 
 const (
 	whatKey   = "key"
 	whatValue = "value"
 	whatTotal = "dictionary"
+	whatOps   = "number of operations"
+	whatTxn   = "transaction"
 
 	whatReserve = "reserve" // never in a LimitError: to users a reserve is a smaller dictionary
 )
 
-// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue, MaxTotal and Reserve. The limits in force are those of
+// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn and Reserve. The limits in force are those of
 // the leader that admits an operation, also on members that were made with others.
 type Limit func(*limits)
 
 // limits travel with every command: whatever decides about one must be in it.
 type limits struct {
 	key, value, total uint64
+	ops, txn          uint64 // of one transaction: how many conditions and operations, and their bytes
 	reserve           uint64 // of total, only for keys that begin with prefix; zero: none
 	prefix            string
 }
@@ -48,6 +55,12 @@ func MaxValue(n int) Limit { return limitTo(whatValue, n, func(l *limits) *uint6
 // MaxTotal bounds the size of the whole dictionary, in bytes as DefaultMaxTotal counts them. It panics if n is not
 // positive. See DefaultMaxTotal before choosing a greater one.
 func MaxTotal(n int) Limit { return limitTo(whatTotal, n, func(l *limits) *uint64 { return &l.total }) }
+
+// MaxOps bounds how many conditions and operations a transaction has. It panics if n is not positive.
+func MaxOps(n int) Limit { return limitTo(whatOps, n, func(l *limits) *uint64 { return &l.ops }) }
+
+// MaxTxn bounds the bytes of all keys and values in a transaction. It panics if n is not positive.
+func MaxTxn(n int) Limit { return limitTo(whatTxn, n, func(l *limits) *uint64 { return &l.txn }) }
 
 // Reserve keeps n bytes of MaxTotal for the keys that begin with prefix, so that a dictionary full of other keys still
 // takes those: other keys may make the whole dictionary grow only up to MaxTotal less n, these up to MaxTotal. What the
@@ -72,7 +85,7 @@ func limitTo(what string, n int, field func(*limits) *uint64) Limit {
 }
 
 func limitsOf(given []Limit) limits {
-	l := limits{key: DefaultMaxKey, value: DefaultMaxValue, total: DefaultMaxTotal}
+	l := limits{key: DefaultMaxKey, value: DefaultMaxValue, total: DefaultMaxTotal, ops: DefaultMaxOps, txn: DefaultMaxTxn}
 	for _, set := range given {
 		set(&l)
 	}
@@ -91,7 +104,7 @@ func (l limits) room(key []byte) uint64 {
 	return l.total - min(l.reserve, l.total)
 }
 
-// check tells whether an operation's own key and value are within l; the size of the dictionary is put's business.
+// check tells whether an operation's own keys and values are within l; the size of the dictionary is put's business.
 func (l limits) check(o op) error {
 	switch o := o.(type) {
 	case store:
@@ -100,10 +113,65 @@ func (l limits) check(o op) error {
 		return l.checkPair(o.key, o.value)
 	case erase:
 		return l.checkPair(o.key, nil)
+	case erasePrefix:
+		return l.checkPair(o.prefix, nil)
 	case updateCounter:
 		return l.checkPair(o.key, nil)
+	case txn:
+		return l.checkTxn(o)
 	default:
-		return nil
+		return &RefusedError{Problem: "an empty operation"}
+	}
+}
+
+func (l limits) checkTxn(o txn) error {
+	n := uint64(len(o.ifs) + len(o.then) + len(o.otherwise))
+	if n == 0 || n > l.ops {
+		return &LimitError{What: whatOps, Size: n, Limit: l.ops}
+	}
+	size := uint64(0)
+	for _, c := range o.ifs {
+		if c == nil {
+			return &RefusedError{Problem: "an empty condition"}
+		}
+		key, value := c.about()
+		if err := l.checkPair(key, value); err != nil {
+			return err
+		}
+		size += uint64(len(key) + len(value))
+	}
+	for _, branch := range [][]op{o.then, o.otherwise} {
+		for _, part := range branch {
+			if _, nested := part.(txn); nested {
+				return &RefusedError{Problem: "a transaction within a transaction"}
+			}
+			if err := l.check(part); err != nil {
+				return err
+			}
+			size += bytesOf(part)
+		}
+	}
+	if size > l.txn {
+		return &LimitError{What: whatTxn, Size: size, Limit: l.txn}
+	}
+	return nil
+}
+
+// bytesOf counts the keys and values of an operation that is no transaction.
+func bytesOf(o op) uint64 {
+	switch o := o.(type) {
+	case store:
+		return uint64(len(o.key) + len(o.value))
+	case compareAndStore:
+		return uint64(len(o.key) + len(o.value))
+	case erase:
+		return uint64(len(o.key))
+	case erasePrefix:
+		return uint64(len(o.prefix))
+	case updateCounter:
+		return uint64(len(o.key))
+	default:
+		return 0
 	}
 }
 

@@ -28,6 +28,8 @@ func TestReplicasFollowAMap(t *testing.T) {
 				"erase":    m.erase,
 				"count":    m.count,
 				"compare":  m.compare,
+				"transact": m.transact,
+				"wipe":     m.wipe,
 				"garbage":  m.garbage,
 				"lead":     func(t *rapid.T) { m.leader = rapid.IntRange(0, len(m.members)-1).Draw(t, "leader") },
 				"lag":      func(t *rapid.T) { m.pick(t).lags = true },

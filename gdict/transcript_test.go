@@ -15,8 +15,8 @@ import (
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
-// TestTranscripts runs testdata: dictionaries a and b on one log, of which a leads, with the limits key 16, value 20 and
-// total 3700. Keys and values "-" are empty.
+// TestTranscripts runs testdata: dictionaries a and b on one log, of which a leads, with the limits key 16, value 20,
+// total 3700, ops 6 and txn 100. Keys and values "-" are empty.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		if filepath.Ext(path) != ".txt" {
@@ -38,7 +38,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(3700)}
+	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(3700), MaxOps(6), MaxTxn(100)}
 	w := &world{a: New(bounds...), b: New(bounds...), watches: map[string]*Watch{}, saved: map[string][]byte{}}
 	w.log = newTestLog(w.a, w.b)
 	w.log.term = 1
@@ -73,6 +73,8 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 	switch verb {
 	case "store", "erase", "count", "cas", "raw", "propose":
 		return w.write(t, verb, args)
+	case "txn", "many", "wipe":
+		return w.writeMany(t, verb, args)
 	case "find", "fetch", "list", "size":
 		return w.read(verb, args)
 	case "watch", "events", "close", "end":
@@ -196,7 +198,7 @@ func replied(reply []byte) string {
 	if err != nil {
 		return show("", err)
 	}
-	return show(fmt.Sprintf("rev %d counter %d", r.rev, r.counter), r.err)
+	return show(fmt.Sprintf("rev %d counter %d", r.rev, r.number), r.err)
 }
 
 func show(ok string, err error) string {

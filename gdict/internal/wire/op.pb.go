@@ -21,7 +21,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Op is one operation as a client asks for it. Keys are bytes: a key need not be valid UTF-8.
+// Op is one operation as a client asks for it. Keys are bytes: a key need not be valid UTF-8. Within a Txn it has no
+// version and is no Txn.
 type Op struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -31,6 +32,8 @@ type Op struct {
 	//	*Op_Erase
 	//	*Op_UpdateCounter
 	//	*Op_CompareAndStore
+	//	*Op_Txn
+	//	*Op_ErasePrefix
 	Kind          isOp_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -116,6 +119,24 @@ func (x *Op) GetCompareAndStore() *CompareAndStore {
 	return nil
 }
 
+func (x *Op) GetTxn() *Txn {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_Txn); ok {
+			return x.Txn
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetErasePrefix() *ErasePrefix {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_ErasePrefix); ok {
+			return x.ErasePrefix
+		}
+	}
+	return nil
+}
+
 type isOp_Kind interface {
 	isOp_Kind()
 }
@@ -136,6 +157,14 @@ type Op_CompareAndStore struct {
 	CompareAndStore *CompareAndStore `protobuf:"bytes,5,opt,name=compare_and_store,json=compareAndStore,proto3,oneof"`
 }
 
+type Op_Txn struct {
+	Txn *Txn `protobuf:"bytes,6,opt,name=txn,proto3,oneof"`
+}
+
+type Op_ErasePrefix struct {
+	ErasePrefix *ErasePrefix `protobuf:"bytes,7,opt,name=erase_prefix,json=erasePrefix,proto3,oneof"`
+}
+
 func (*Op_Store) isOp_Kind() {}
 
 func (*Op_Erase) isOp_Kind() {}
@@ -143,6 +172,10 @@ func (*Op_Erase) isOp_Kind() {}
 func (*Op_UpdateCounter) isOp_Kind() {}
 
 func (*Op_CompareAndStore) isOp_Kind() {}
+
+func (*Op_Txn) isOp_Kind() {}
+
+func (*Op_ErasePrefix) isOp_Kind() {}
 
 type Store struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -353,6 +386,337 @@ func (x *CompareAndStore) GetValue() []byte {
 	return nil
 }
 
+type ErasePrefix struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prefix        []byte                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ErasePrefix) Reset() {
+	*x = ErasePrefix{}
+	mi := &file_op_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErasePrefix) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErasePrefix) ProtoMessage() {}
+
+func (x *ErasePrefix) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ErasePrefix.ProtoReflect.Descriptor instead.
+func (*ErasePrefix) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ErasePrefix) GetPrefix() []byte {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
+}
+
+// Txn does all of then if all conditions hold, else all of otherwise.
+type Txn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conditions    []*Condition           `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	Then          []*Op                  `protobuf:"bytes,2,rep,name=then,proto3" json:"then,omitempty"`
+	Otherwise     []*Op                  `protobuf:"bytes,3,rep,name=otherwise,proto3" json:"otherwise,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Txn) Reset() {
+	*x = Txn{}
+	mi := &file_op_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Txn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Txn) ProtoMessage() {}
+
+func (x *Txn) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Txn.ProtoReflect.Descriptor instead.
+func (*Txn) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Txn) GetConditions() []*Condition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *Txn) GetThen() []*Op {
+	if x != nil {
+		return x.Then
+	}
+	return nil
+}
+
+func (x *Txn) GetOtherwise() []*Op {
+	if x != nil {
+		return x.Otherwise
+	}
+	return nil
+}
+
+type Condition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*Condition_Rev
+	//	*Condition_Exists
+	//	*Condition_Value
+	//	*Condition_OtherValue
+	//	*Condition_Counter
+	Kind          isCondition_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_op_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Condition) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Condition) GetKind() isCondition_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *Condition) GetRev() uint64 {
+	if x != nil {
+		if x, ok := x.Kind.(*Condition_Rev); ok {
+			return x.Rev
+		}
+	}
+	return 0
+}
+
+func (x *Condition) GetExists() *Exists {
+	if x != nil {
+		if x, ok := x.Kind.(*Condition_Exists); ok {
+			return x.Exists
+		}
+	}
+	return nil
+}
+
+func (x *Condition) GetValue() []byte {
+	if x != nil {
+		if x, ok := x.Kind.(*Condition_Value); ok {
+			return x.Value
+		}
+	}
+	return nil
+}
+
+func (x *Condition) GetOtherValue() []byte {
+	if x != nil {
+		if x, ok := x.Kind.(*Condition_OtherValue); ok {
+			return x.OtherValue
+		}
+	}
+	return nil
+}
+
+func (x *Condition) GetCounter() *Range {
+	if x != nil {
+		if x, ok := x.Kind.(*Condition_Counter); ok {
+			return x.Counter
+		}
+	}
+	return nil
+}
+
+type isCondition_Kind interface {
+	isCondition_Kind()
+}
+
+type Condition_Rev struct {
+	Rev uint64 `protobuf:"varint,2,opt,name=rev,proto3,oneof"` // zero: the key must not exist
+}
+
+type Condition_Exists struct {
+	Exists *Exists `protobuf:"bytes,3,opt,name=exists,proto3,oneof"`
+}
+
+type Condition_Value struct {
+	Value []byte `protobuf:"bytes,4,opt,name=value,proto3,oneof"`
+}
+
+type Condition_OtherValue struct {
+	OtherValue []byte `protobuf:"bytes,5,opt,name=other_value,json=otherValue,proto3,oneof"` // the key exists and has another value
+}
+
+type Condition_Counter struct {
+	Counter *Range `protobuf:"bytes,6,opt,name=counter,proto3,oneof"`
+}
+
+func (*Condition_Rev) isCondition_Kind() {}
+
+func (*Condition_Exists) isCondition_Kind() {}
+
+func (*Condition_Value) isCondition_Kind() {}
+
+func (*Condition_OtherValue) isCondition_Kind() {}
+
+func (*Condition_Counter) isCondition_Kind() {}
+
+type Exists struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exists) Reset() {
+	*x = Exists{}
+	mi := &file_op_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exists) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exists) ProtoMessage() {}
+
+func (x *Exists) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exists.ProtoReflect.Descriptor instead.
+func (*Exists) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{8}
+}
+
+type Range struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Min           int64                  `protobuf:"zigzag64,1,opt,name=min,proto3" json:"min,omitempty"`
+	Max           int64                  `protobuf:"zigzag64,2,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Range) Reset() {
+	*x = Range{}
+	mi := &file_op_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Range) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Range) ProtoMessage() {}
+
+func (x *Range) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Range.ProtoReflect.Descriptor instead.
+func (*Range) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Range) GetMin() int64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *Range) GetMax() int64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 // Command is what the log holds: an Op as it came, and the limits of the leader that admitted it, so that every member
 // decides alike even where members were configured differently.
 type Command struct {
@@ -366,7 +730,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_op_proto_msgTypes[5]
+	mi := &file_op_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +742,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[5]
+	mi := &file_op_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +755,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{5}
+	return file_op_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Command) GetVersion() uint32 {
@@ -422,13 +786,15 @@ type Limits struct {
 	Total         uint64                 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
 	Reserve       uint64                 `protobuf:"varint,4,opt,name=reserve,proto3" json:"reserve,omitempty"` // of total, for keys that begin with prefix only; zero: none
 	Prefix        []byte                 `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Ops           uint64                 `protobuf:"varint,6,opt,name=ops,proto3" json:"ops,omitempty"` // of a transaction
+	Txn           uint64                 `protobuf:"varint,7,opt,name=txn,proto3" json:"txn,omitempty"` // bytes of a transaction
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_op_proto_msgTypes[6]
+	mi := &file_op_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -440,7 +806,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[6]
+	mi := &file_op_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -453,7 +819,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{6}
+	return file_op_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Limits) GetKey() uint64 {
@@ -491,6 +857,20 @@ func (x *Limits) GetPrefix() []byte {
 	return nil
 }
 
+func (x *Limits) GetOps() uint64 {
+	if x != nil {
+		return x.Ops
+	}
+	return 0
+}
+
+func (x *Limits) GetTxn() uint64 {
+	if x != nil {
+		return x.Txn
+	}
+	return 0
+}
+
 type Reply struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -501,6 +881,7 @@ type Reply struct {
 	//	*Reply_TooBig
 	//	*Reply_BadValue
 	//	*Reply_Refused
+	//	*Reply_TxnDone
 	Outcome       isReply_Outcome `protobuf_oneof:"outcome"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -508,7 +889,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_op_proto_msgTypes[7]
+	mi := &file_op_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +901,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[7]
+	mi := &file_op_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +914,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{7}
+	return file_op_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Reply) GetVersion() uint32 {
@@ -595,6 +976,15 @@ func (x *Reply) GetRefused() *Refused {
 	return nil
 }
 
+func (x *Reply) GetTxnDone() *TxnDone {
+	if x != nil {
+		if x, ok := x.Outcome.(*Reply_TxnDone); ok {
+			return x.TxnDone
+		}
+	}
+	return nil
+}
+
 type isReply_Outcome interface {
 	isReply_Outcome()
 }
@@ -619,6 +1009,10 @@ type Reply_Refused struct {
 	Refused *Refused `protobuf:"bytes,6,opt,name=refused,proto3,oneof"`
 }
 
+type Reply_TxnDone struct {
+	TxnDone *TxnDone `protobuf:"bytes,7,opt,name=txn_done,json=txnDone,proto3,oneof"`
+}
+
 func (*Reply_Done) isReply_Outcome() {}
 
 func (*Reply_Conflict) isReply_Outcome() {}
@@ -629,18 +1023,21 @@ func (*Reply_BadValue) isReply_Outcome() {}
 
 func (*Reply_Refused) isReply_Outcome() {}
 
-// Done carries the revision at which the operation took effect and, for a counter, its new value.
+func (*Reply_TxnDone) isReply_Outcome() {}
+
+// Done carries the revision at which the operation took effect and what it counted: a counter's new value, or how many
+// entries were erased.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rev           uint64                 `protobuf:"varint,1,opt,name=rev,proto3" json:"rev,omitempty"`
-	Counter       int64                  `protobuf:"zigzag64,2,opt,name=counter,proto3" json:"counter,omitempty"`
+	Number        int64                  `protobuf:"zigzag64,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_op_proto_msgTypes[8]
+	mi := &file_op_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -652,7 +1049,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[8]
+	mi := &file_op_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -665,7 +1062,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{8}
+	return file_op_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Done) GetRev() uint64 {
@@ -675,9 +1072,114 @@ func (x *Done) GetRev() uint64 {
 	return 0
 }
 
-func (x *Done) GetCounter() int64 {
+func (x *Done) GetNumber() int64 {
 	if x != nil {
-		return x.Counter
+		return x.Number
+	}
+	return 0
+}
+
+// TxnDone carries whether the conditions held, and one part for each operation of the branch that was carried out.
+type TxnDone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rev           uint64                 `protobuf:"varint,1,opt,name=rev,proto3" json:"rev,omitempty"`
+	Held          bool                   `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
+	Parts         []*Part                `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TxnDone) Reset() {
+	*x = TxnDone{}
+	mi := &file_op_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TxnDone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TxnDone) ProtoMessage() {}
+
+func (x *TxnDone) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TxnDone.ProtoReflect.Descriptor instead.
+func (*TxnDone) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TxnDone) GetRev() uint64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *TxnDone) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+func (x *TxnDone) GetParts() []*Part {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+type Part struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"zigzag64,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Part) Reset() {
+	*x = Part{}
+	mi := &file_op_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Part) ProtoMessage() {}
+
+func (x *Part) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Part.ProtoReflect.Descriptor instead.
+func (*Part) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Part) GetNumber() int64 {
+	if x != nil {
+		return x.Number
 	}
 	return 0
 }
@@ -693,7 +1195,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_op_proto_msgTypes[9]
+	mi := &file_op_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +1207,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[9]
+	mi := &file_op_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +1220,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{9}
+	return file_op_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Conflict) GetKey() []byte {
@@ -754,7 +1256,7 @@ type TooBig struct {
 
 func (x *TooBig) Reset() {
 	*x = TooBig{}
-	mi := &file_op_proto_msgTypes[10]
+	mi := &file_op_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +1268,7 @@ func (x *TooBig) String() string {
 func (*TooBig) ProtoMessage() {}
 
 func (x *TooBig) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[10]
+	mi := &file_op_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +1281,7 @@ func (x *TooBig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooBig.ProtoReflect.Descriptor instead.
 func (*TooBig) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{10}
+	return file_op_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TooBig) GetWhat() string {
@@ -820,7 +1322,7 @@ type BadValue struct {
 
 func (x *BadValue) Reset() {
 	*x = BadValue{}
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1334,7 @@ func (x *BadValue) String() string {
 func (*BadValue) ProtoMessage() {}
 
 func (x *BadValue) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1347,7 @@ func (x *BadValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadValue.ProtoReflect.Descriptor instead.
 func (*BadValue) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{11}
+	return file_op_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BadValue) GetKey() []byte {
@@ -871,7 +1373,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1385,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1398,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{12}
+	return file_op_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Refused) GetProblem() string {
@@ -917,7 +1419,7 @@ type SnapshotHead struct {
 
 func (x *SnapshotHead) Reset() {
 	*x = SnapshotHead{}
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1431,7 @@ func (x *SnapshotHead) String() string {
 func (*SnapshotHead) ProtoMessage() {}
 
 func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1444,7 @@ func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHead.ProtoReflect.Descriptor instead.
 func (*SnapshotHead) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{13}
+	return file_op_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SnapshotHead) GetVersion() uint32 {
@@ -971,7 +1473,7 @@ type SnapshotTail struct {
 
 func (x *SnapshotTail) Reset() {
 	*x = SnapshotTail{}
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1485,7 @@ func (x *SnapshotTail) String() string {
 func (*SnapshotTail) ProtoMessage() {}
 
 func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1498,7 @@ func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTail.ProtoReflect.Descriptor instead.
 func (*SnapshotTail) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{14}
+	return file_op_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SnapshotTail) GetCount() uint64 {
@@ -1024,7 +1526,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1538,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1551,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{15}
+	return file_op_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Entry) GetKey() []byte {
@@ -1077,13 +1579,15 @@ var File_op_proto protoreflect.FileDescriptor
 
 const file_op_proto_rawDesc = "" +
 	"\n" +
-	"\bop.proto\x12\x0fgendac.gdict.v1\"\x9f\x02\n" +
+	"\bop.proto\x12\x0fgendac.gdict.v1\"\x8c\x03\n" +
 	"\x02Op\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12.\n" +
 	"\x05store\x18\x02 \x01(\v2\x16.gendac.gdict.v1.StoreH\x00R\x05store\x12.\n" +
 	"\x05erase\x18\x03 \x01(\v2\x16.gendac.gdict.v1.EraseH\x00R\x05erase\x12G\n" +
 	"\x0eupdate_counter\x18\x04 \x01(\v2\x1e.gendac.gdict.v1.UpdateCounterH\x00R\rupdateCounter\x12N\n" +
-	"\x11compare_and_store\x18\x05 \x01(\v2 .gendac.gdict.v1.CompareAndStoreH\x00R\x0fcompareAndStoreB\x06\n" +
+	"\x11compare_and_store\x18\x05 \x01(\v2 .gendac.gdict.v1.CompareAndStoreH\x00R\x0fcompareAndStore\x12(\n" +
+	"\x03txn\x18\x06 \x01(\v2\x14.gendac.gdict.v1.TxnH\x00R\x03txn\x12A\n" +
+	"\ferase_prefix\x18\a \x01(\v2\x1c.gendac.gdict.v1.ErasePrefixH\x00R\verasePrefixB\x06\n" +
 	"\x04kind\"/\n" +
 	"\x05Store\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
@@ -1096,28 +1600,58 @@ const file_op_proto_rawDesc = "" +
 	"\x0fCompareAndStore\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
 	"\x03rev\x18\x02 \x01(\x04R\x03rev\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\fR\x05value\"d\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\"%\n" +
+	"\vErasePrefix\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\fR\x06prefix\"\x9d\x01\n" +
+	"\x03Txn\x12:\n" +
+	"\n" +
+	"conditions\x18\x01 \x03(\v2\x1a.gendac.gdict.v1.ConditionR\n" +
+	"conditions\x12'\n" +
+	"\x04then\x18\x02 \x03(\v2\x13.gendac.gdict.v1.OpR\x04then\x121\n" +
+	"\totherwise\x18\x03 \x03(\v2\x13.gendac.gdict.v1.OpR\totherwise\"\xdb\x01\n" +
+	"\tCondition\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
+	"\x03rev\x18\x02 \x01(\x04H\x00R\x03rev\x121\n" +
+	"\x06exists\x18\x03 \x01(\v2\x17.gendac.gdict.v1.ExistsH\x00R\x06exists\x12\x16\n" +
+	"\x05value\x18\x04 \x01(\fH\x00R\x05value\x12!\n" +
+	"\vother_value\x18\x05 \x01(\fH\x00R\n" +
+	"otherValue\x122\n" +
+	"\acounter\x18\x06 \x01(\v2\x16.gendac.gdict.v1.RangeH\x00R\acounterB\x06\n" +
+	"\x04kind\"\b\n" +
+	"\x06Exists\"+\n" +
+	"\x05Range\x12\x10\n" +
+	"\x03min\x18\x01 \x01(\x12R\x03min\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\x12R\x03max\"d\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\fR\x02op\x12/\n" +
-	"\x06limits\x18\x03 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\"x\n" +
+	"\x06limits\x18\x03 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\"\x9c\x01\n" +
 	"\x06Limits\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x04R\x05total\x12\x18\n" +
 	"\areserve\x18\x04 \x01(\x04R\areserve\x12\x16\n" +
-	"\x06prefix\x18\x05 \x01(\fR\x06prefix\"\xb6\x02\n" +
+	"\x06prefix\x18\x05 \x01(\fR\x06prefix\x12\x10\n" +
+	"\x03ops\x18\x06 \x01(\x04R\x03ops\x12\x10\n" +
+	"\x03txn\x18\a \x01(\x04R\x03txn\"\xed\x02\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x04done\x18\x02 \x01(\v2\x15.gendac.gdict.v1.DoneH\x00R\x04done\x127\n" +
 	"\bconflict\x18\x03 \x01(\v2\x19.gendac.gdict.v1.ConflictH\x00R\bconflict\x122\n" +
 	"\atoo_big\x18\x04 \x01(\v2\x17.gendac.gdict.v1.TooBigH\x00R\x06tooBig\x128\n" +
 	"\tbad_value\x18\x05 \x01(\v2\x19.gendac.gdict.v1.BadValueH\x00R\bbadValue\x124\n" +
-	"\arefused\x18\x06 \x01(\v2\x18.gendac.gdict.v1.RefusedH\x00R\arefusedB\t\n" +
-	"\aoutcome\"2\n" +
+	"\arefused\x18\x06 \x01(\v2\x18.gendac.gdict.v1.RefusedH\x00R\arefused\x125\n" +
+	"\btxn_done\x18\a \x01(\v2\x18.gendac.gdict.v1.TxnDoneH\x00R\atxnDoneB\t\n" +
+	"\aoutcome\"0\n" +
 	"\x04Done\x12\x10\n" +
-	"\x03rev\x18\x01 \x01(\x04R\x03rev\x12\x18\n" +
-	"\acounter\x18\x02 \x01(\x12R\acounter\"D\n" +
+	"\x03rev\x18\x01 \x01(\x04R\x03rev\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x12R\x06number\"\\\n" +
+	"\aTxnDone\x12\x10\n" +
+	"\x03rev\x18\x01 \x01(\x04R\x03rev\x12\x12\n" +
+	"\x04held\x18\x02 \x01(\bR\x04held\x12+\n" +
+	"\x05parts\x18\x03 \x03(\v2\x15.gendac.gdict.v1.PartR\x05parts\"\x1e\n" +
+	"\x04Part\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x12R\x06number\"D\n" +
 	"\bConflict\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
 	"\x04want\x18\x02 \x01(\x04R\x04want\x12\x12\n" +
@@ -1155,41 +1689,57 @@ func file_op_proto_rawDescGZIP() []byte {
 	return file_op_proto_rawDescData
 }
 
-var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_op_proto_goTypes = []any{
 	(*Op)(nil),              // 0: gendac.gdict.v1.Op
 	(*Store)(nil),           // 1: gendac.gdict.v1.Store
 	(*Erase)(nil),           // 2: gendac.gdict.v1.Erase
 	(*UpdateCounter)(nil),   // 3: gendac.gdict.v1.UpdateCounter
 	(*CompareAndStore)(nil), // 4: gendac.gdict.v1.CompareAndStore
-	(*Command)(nil),         // 5: gendac.gdict.v1.Command
-	(*Limits)(nil),          // 6: gendac.gdict.v1.Limits
-	(*Reply)(nil),           // 7: gendac.gdict.v1.Reply
-	(*Done)(nil),            // 8: gendac.gdict.v1.Done
-	(*Conflict)(nil),        // 9: gendac.gdict.v1.Conflict
-	(*TooBig)(nil),          // 10: gendac.gdict.v1.TooBig
-	(*BadValue)(nil),        // 11: gendac.gdict.v1.BadValue
-	(*Refused)(nil),         // 12: gendac.gdict.v1.Refused
-	(*SnapshotHead)(nil),    // 13: gendac.gdict.v1.SnapshotHead
-	(*SnapshotTail)(nil),    // 14: gendac.gdict.v1.SnapshotTail
-	(*Entry)(nil),           // 15: gendac.gdict.v1.Entry
+	(*ErasePrefix)(nil),     // 5: gendac.gdict.v1.ErasePrefix
+	(*Txn)(nil),             // 6: gendac.gdict.v1.Txn
+	(*Condition)(nil),       // 7: gendac.gdict.v1.Condition
+	(*Exists)(nil),          // 8: gendac.gdict.v1.Exists
+	(*Range)(nil),           // 9: gendac.gdict.v1.Range
+	(*Command)(nil),         // 10: gendac.gdict.v1.Command
+	(*Limits)(nil),          // 11: gendac.gdict.v1.Limits
+	(*Reply)(nil),           // 12: gendac.gdict.v1.Reply
+	(*Done)(nil),            // 13: gendac.gdict.v1.Done
+	(*TxnDone)(nil),         // 14: gendac.gdict.v1.TxnDone
+	(*Part)(nil),            // 15: gendac.gdict.v1.Part
+	(*Conflict)(nil),        // 16: gendac.gdict.v1.Conflict
+	(*TooBig)(nil),          // 17: gendac.gdict.v1.TooBig
+	(*BadValue)(nil),        // 18: gendac.gdict.v1.BadValue
+	(*Refused)(nil),         // 19: gendac.gdict.v1.Refused
+	(*SnapshotHead)(nil),    // 20: gendac.gdict.v1.SnapshotHead
+	(*SnapshotTail)(nil),    // 21: gendac.gdict.v1.SnapshotTail
+	(*Entry)(nil),           // 22: gendac.gdict.v1.Entry
 }
 var file_op_proto_depIdxs = []int32{
 	1,  // 0: gendac.gdict.v1.Op.store:type_name -> gendac.gdict.v1.Store
 	2,  // 1: gendac.gdict.v1.Op.erase:type_name -> gendac.gdict.v1.Erase
 	3,  // 2: gendac.gdict.v1.Op.update_counter:type_name -> gendac.gdict.v1.UpdateCounter
 	4,  // 3: gendac.gdict.v1.Op.compare_and_store:type_name -> gendac.gdict.v1.CompareAndStore
-	6,  // 4: gendac.gdict.v1.Command.limits:type_name -> gendac.gdict.v1.Limits
-	8,  // 5: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
-	9,  // 6: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
-	10, // 7: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
-	11, // 8: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
-	12, // 9: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 4: gendac.gdict.v1.Op.txn:type_name -> gendac.gdict.v1.Txn
+	5,  // 5: gendac.gdict.v1.Op.erase_prefix:type_name -> gendac.gdict.v1.ErasePrefix
+	7,  // 6: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
+	0,  // 7: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
+	0,  // 8: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
+	8,  // 9: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
+	9,  // 10: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
+	11, // 11: gendac.gdict.v1.Command.limits:type_name -> gendac.gdict.v1.Limits
+	13, // 12: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
+	16, // 13: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
+	17, // 14: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
+	18, // 15: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
+	19, // 16: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
+	14, // 17: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
+	15, // 18: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_op_proto_init() }
@@ -1202,13 +1752,23 @@ func file_op_proto_init() {
 		(*Op_Erase)(nil),
 		(*Op_UpdateCounter)(nil),
 		(*Op_CompareAndStore)(nil),
+		(*Op_Txn)(nil),
+		(*Op_ErasePrefix)(nil),
 	}
 	file_op_proto_msgTypes[7].OneofWrappers = []any{
+		(*Condition_Rev)(nil),
+		(*Condition_Exists)(nil),
+		(*Condition_Value)(nil),
+		(*Condition_OtherValue)(nil),
+		(*Condition_Counter)(nil),
+	}
+	file_op_proto_msgTypes[12].OneofWrappers = []any{
 		(*Reply_Done)(nil),
 		(*Reply_Conflict)(nil),
 		(*Reply_TooBig)(nil),
 		(*Reply_BadValue)(nil),
 		(*Reply_Refused)(nil),
+		(*Reply_TxnDone)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1216,7 +1776,7 @@ func file_op_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_op_proto_rawDesc), len(file_op_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,182 @@
+package gdict
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/gendac/gendac/gdict/internal/wire"
+)
+
+func encodeOp(o op) []byte {
+	m := opMessage(o)
+	m.Version = wireVersion
+	return marshal(m)
+}
+
+func opMessage(o op) *wire.Op {
+	m := &wire.Op{}
+	switch o := o.(type) {
+	case store:
+		m.Kind = &wire.Op_Store{Store: &wire.Store{Key: o.key, Value: o.value}}
+	case erase:
+		m.Kind = &wire.Op_Erase{Erase: &wire.Erase{Key: o.key}}
+	case erasePrefix:
+		m.Kind = &wire.Op_ErasePrefix{ErasePrefix: &wire.ErasePrefix{Prefix: o.prefix}}
+	case updateCounter:
+		m.Kind = &wire.Op_UpdateCounter{UpdateCounter: &wire.UpdateCounter{Key: o.key, Delta: o.delta}}
+	case compareAndStore:
+		m.Kind = &wire.Op_CompareAndStore{CompareAndStore: &wire.CompareAndStore{Key: o.key, Rev: o.rev, Value: o.value}}
+	case txn:
+		t := &wire.Txn{}
+		for _, c := range o.ifs {
+			t.Conditions = append(t.Conditions, condMessage(c))
+		}
+		for _, part := range o.then {
+			t.Then = append(t.Then, opMessage(part))
+		}
+		for _, part := range o.otherwise {
+			t.Otherwise = append(t.Otherwise, opMessage(part))
+		}
+		m.Kind = &wire.Op_Txn{Txn: t}
+	}
+	return m
+}
+
+func condMessage(c cond) *wire.Condition {
+	m := &wire.Condition{}
+	switch c := c.(type) {
+	case revIs:
+		m.Key, m.Kind = c.key, &wire.Condition_Rev{Rev: c.rev}
+	case exists:
+		m.Key, m.Kind = c.key, &wire.Condition_Exists{Exists: &wire.Exists{}}
+	case valueIs:
+		m.Key, m.Kind = c.key, &wire.Condition_Value{Value: c.value}
+		if c.not {
+			m.Kind = &wire.Condition_OtherValue{OtherValue: c.value}
+		}
+	case counterIn:
+		m.Key, m.Kind = c.key, &wire.Condition_Counter{Counter: &wire.Range{Min: c.min, Max: c.max}}
+	}
+	return m
+}
+
+// decodeOp returns a *RefusedError for bytes that are no operation this code knows completely: a field that it does not
+// know may change what the operation means, so it is not skipped.
+func decodeOp(b []byte) (op, error) {
+	m := &wire.Op{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return nil, &RefusedError{Problem: "malformed operation"}
+	}
+	if m.GetVersion() != wireVersion {
+		return nil, &RefusedError{Problem: fmt.Sprintf("operation version %d is not supported", m.GetVersion())}
+	}
+	o, err := kindOf(m)
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// kindOf reads one operation, whatever its version.
+func kindOf(m *wire.Op) (op, error) {
+	var o op
+	var inner proto.Message
+	switch kind := m.GetKind().(type) {
+	case *wire.Op_Store:
+		o, inner = store{key: kind.Store.GetKey(), value: kind.Store.GetValue()}, kind.Store
+	case *wire.Op_Erase:
+		o, inner = erase{key: kind.Erase.GetKey()}, kind.Erase
+	case *wire.Op_ErasePrefix:
+		o, inner = erasePrefix{prefix: kind.ErasePrefix.GetPrefix()}, kind.ErasePrefix
+	case *wire.Op_UpdateCounter:
+		k := kind.UpdateCounter
+		o, inner = updateCounter{key: k.GetKey(), delta: k.GetDelta()}, k
+	case *wire.Op_CompareAndStore:
+		k := kind.CompareAndStore
+		o, inner = compareAndStore{key: k.GetKey(), rev: k.GetRev(), value: k.GetValue()}, k
+	case *wire.Op_Txn:
+		t, err := decodeTxn(kind.Txn)
+		if err != nil {
+			return nil, err
+		}
+		o, inner = t, kind.Txn
+	default:
+		return nil, &RefusedError{Problem: "unknown kind of operation"}
+	}
+	if !known(m, inner) {
+		return nil, &RefusedError{Problem: "operation with unknown fields"}
+	}
+	return o, nil
+}
+
+func decodeTxn(m *wire.Txn) (txn, error) {
+	var t txn
+	for _, c := range m.GetConditions() {
+		decoded, err := decodeCond(c)
+		if err != nil {
+			return txn{}, err
+		}
+		t.ifs = append(t.ifs, decoded)
+	}
+	var err error
+	if t.then, err = decodeBranch(m.GetThen()); err == nil {
+		t.otherwise, err = decodeBranch(m.GetOtherwise())
+	}
+	return t, err
+}
+
+func decodeBranch(parts []*wire.Op) (branch []op, err error) {
+	for _, m := range parts {
+		if m.GetVersion() != 0 {
+			return nil, &RefusedError{Problem: "a version within a transaction"}
+		}
+		if m.GetTxn() != nil {
+			return nil, &RefusedError{Problem: "a transaction within a transaction"}
+		}
+		o, err := kindOf(m)
+		if err != nil {
+			return nil, err
+		}
+		branch = append(branch, o)
+	}
+	return branch, nil
+}
+
+func decodeCond(m *wire.Condition) (cond, error) {
+	if !known(m) {
+		return nil, &RefusedError{Problem: "condition with unknown fields"}
+	}
+	key := m.GetKey()
+	switch kind := m.GetKind().(type) {
+	case *wire.Condition_Rev:
+		return revIs{key: key, rev: kind.Rev}, nil
+	case *wire.Condition_Exists:
+		if !known(kind.Exists) {
+			return nil, &RefusedError{Problem: "condition with unknown fields"}
+		}
+		return exists{key: key}, nil
+	case *wire.Condition_Value:
+		return valueIs{key: key, value: kind.Value}, nil
+	case *wire.Condition_OtherValue:
+		return valueIs{key: key, value: kind.OtherValue, not: true}, nil
+	case *wire.Condition_Counter:
+		if !known(kind.Counter) {
+			return nil, &RefusedError{Problem: "condition with unknown fields"}
+		}
+		return counterIn{key: key, min: kind.Counter.GetMin(), max: kind.Counter.GetMax()}, nil
+	default:
+		return nil, &RefusedError{Problem: "unknown kind of condition"}
+	}
+}
+
+// known tells whether no message has a field that this code does not know.
+func known(messages ...protoreflect.ProtoMessage) bool {
+	for _, m := range messages {
+		if len(m.ProtoReflect().GetUnknown()) > 0 {
+			return false
+		}
+	}
+	return true
+}

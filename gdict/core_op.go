@@ -1,0 +1,123 @@
+package gdict
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An op is one operation as data: what a client asks for and what the log holds.
+type op interface {
+	op()
+	String() string
+}
+
+type (
+	store         struct{ key, value []byte }
+	erase         struct{ key []byte }
+	erasePrefix   struct{ prefix []byte }
+	updateCounter struct {
+		key   []byte
+		delta int64
+	}
+	compareAndStore struct {
+		key, value []byte
+		rev        uint64 // of the entry to replace; zero: there must be none
+	}
+	// txn does all of then if all of ifs hold, else all of otherwise. It has no txn in it.
+	txn struct {
+		ifs             []cond
+		then, otherwise []op
+	}
+)
+
+func (store) op()           {}
+func (erase) op()           {}
+func (erasePrefix) op()     {}
+func (updateCounter) op()   {}
+func (compareAndStore) op() {}
+func (txn) op()             {}
+
+func (o store) String() string       { return "store " + quoted(string(o.key)) }
+func (o erase) String() string       { return "erase " + quoted(string(o.key)) }
+func (o erasePrefix) String() string { return "erase all under " + quoted(string(o.prefix)) }
+func (o updateCounter) String() string {
+	return fmt.Sprintf("update counter %s by %d", quoted(string(o.key)), o.delta)
+}
+
+func (o compareAndStore) String() string {
+	return fmt.Sprintf("compare and store %s at %d", quoted(string(o.key)), o.rev)
+}
+
+func (o txn) String() string {
+	text := "transaction: if " + listed(o.ifs) + " then " + listed(o.then)
+	if len(o.otherwise) > 0 {
+		text += " else " + listed(o.otherwise)
+	}
+	return text
+}
+
+// listed names the first of many, so that errors stay short.
+func listed[T fmt.Stringer](parts []T) string {
+	const shown = 3
+	var text []string
+	for _, part := range parts[:min(len(parts), shown)] {
+		text = append(text, part.String())
+	}
+	if more := len(parts) - shown; more > 0 {
+		text = append(text, fmt.Sprintf("%d more", more))
+	}
+	return "(" + strings.Join(text, ", ") + ")"
+}
+
+// A cond is one condition of a transaction as data.
+type cond interface {
+	cond()
+	String() string
+	about() (key, value []byte)
+}
+
+type (
+	revIs struct {
+		key []byte
+		rev uint64 // zero: there is no entry
+	}
+	exists  struct{ key []byte }
+	valueIs struct {
+		key, value []byte
+		not        bool // the key exists and has another value
+	}
+	counterIn struct {
+		key      []byte
+		min, max int64
+	}
+)
+
+func (revIs) cond()     {}
+func (exists) cond()    {}
+func (valueIs) cond()   {}
+func (counterIn) cond() {}
+
+func (c revIs) about() (key, value []byte)     { return c.key, nil }
+func (c exists) about() (key, value []byte)    { return c.key, nil }
+func (c valueIs) about() (key, value []byte)   { return c.key, c.value }
+func (c counterIn) about() (key, value []byte) { return c.key, nil }
+
+func (c revIs) String() string {
+	if c.rev == 0 {
+		return quoted(string(c.key)) + " is missing"
+	}
+	return fmt.Sprintf("%s is at %d", quoted(string(c.key)), c.rev)
+}
+
+func (c exists) String() string { return quoted(string(c.key)) + " exists" }
+
+func (c valueIs) String() string {
+	if c.not {
+		return fmt.Sprintf("%s is not %s", quoted(string(c.key)), quoted(string(c.value)))
+	}
+	return fmt.Sprintf("%s is %s", quoted(string(c.key)), quoted(string(c.value)))
+}
+
+func (c counterIn) String() string {
+	return fmt.Sprintf("%s counts %d to %d", quoted(string(c.key)), c.min, c.max)
+}

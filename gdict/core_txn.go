@@ -1,0 +1,192 @@
+package gdict
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+
+	iradix "github.com/hashicorp/go-immutable-radix/v2"
+)
+
+// A draft is the next state in the making: the one place where operations change anything. It is thrown away whole if one
+// of them fails. Each operation sees what those before it have done.
+type draft struct {
+	state
+	limits  limits
+	edit    *iradix.Txn[Entry]
+	changes []change
+}
+
+// finish returns the state that the draft has come to, and what leads to it.
+func (d *draft) finish() (state, []change) {
+	if len(d.changes) > 0 {
+		d.tree = d.edit.CommitOnly()
+	}
+	return d.state, d.changes
+}
+
+// do carries out one operation that is no transaction.
+func (d *draft) do(o op) (outcome, error) {
+	switch o := o.(type) {
+	case store:
+		return outcome{}, d.put(o.key, o.value)
+	case erase:
+		return outcome{number: d.remove(o.key)}, nil
+	case erasePrefix:
+		return outcome{number: d.removeAll(o.prefix)}, nil
+	case updateCounter:
+		return d.count(o)
+	case compareAndStore:
+		was, _ := d.edit.Get(o.key)
+		if was.Rev != o.rev {
+			return outcome{}, &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
+		}
+		return outcome{}, d.put(o.key, o.value)
+	default:
+		return outcome{}, &RefusedError{Problem: fmt.Sprintf("unknown operation %T", o)}
+	}
+}
+
+// transact carries out one branch of a transaction.
+func (d *draft) transact(o txn) (result, error) {
+	r := result{branched: true, held: true}
+	for _, c := range o.ifs {
+		r.held = r.held && d.holds(c)
+	}
+	branch := o.then
+	if !r.held {
+		branch = o.otherwise
+	}
+	for _, part := range branch {
+		done, err := d.do(part)
+		if err != nil {
+			return result{}, err
+		}
+		r.parts = append(r.parts, done)
+	}
+	d.changes = lastOfEach(d.changes)
+	return r, nil
+}
+
+// holds tells whether a condition is true of what was there before the transaction.
+func (d *draft) holds(c cond) bool {
+	key, _ := c.about()
+	entry, found := d.edit.Get(key)
+	switch c := c.(type) {
+	case revIs:
+		return entry.Rev == c.rev
+	case exists:
+		return found
+	case valueIs:
+		return found && bytes.Equal(entry.Value, c.value) != c.not
+	case counterIn:
+		n, err := int64(0), error(nil)
+		if found {
+			n, err = entry.Counter()
+		}
+		return err == nil && c.min <= n && n <= c.max
+	default:
+		return false
+	}
+}
+
+// put stores value under key at d.rev. An overwrite that shrinks a dictionary beyond its limit is allowed.
+func (d *draft) put(key, value []byte) error {
+	was, exists := d.edit.Get(key)
+	size := d.size + cost(len(key), len(value))
+	if exists {
+		size -= cost(len(key), len(was.Value))
+	}
+	if room := d.limits.room(key); size > room && size > d.size {
+		return &LimitError{What: whatTotal, Key: string(key), Size: size, Limit: room}
+	}
+	entry := Entry{Key: string(key), Value: value, Rev: d.rev}
+	d.edit.Insert(key, entry)
+	d.size = size
+	d.changes = append(d.changes, change{entry: entry, fresh: !exists})
+	return nil
+}
+
+// remove erases key, and returns how many entries that were. Erasing what is not there is done already, and no change.
+func (d *draft) remove(key []byte) int64 {
+	was, existed := d.edit.Delete(key)
+	if !existed {
+		return 0
+	}
+	d.forget(was)
+	return 1
+}
+
+// removeAll erases the keys that begin with prefix, in their order.
+func (d *draft) removeAll(prefix []byte) int64 {
+	before := len(d.changes)
+	it := d.edit.Root().Iterator()
+	it.SeekPrefix(prefix)
+	for _, was, ok := it.Next(); ok; _, was, ok = it.Next() {
+		d.forget(was)
+	}
+	d.edit.DeletePrefix(prefix)
+	return int64(len(d.changes) - before)
+}
+
+func (d *draft) forget(was Entry) {
+	d.size -= cost(len(was.Key), len(was.Value))
+	d.changes = append(d.changes, change{entry: Entry{Key: was.Key, Rev: d.rev}, erased: true})
+}
+
+// count adds to the counter under a key; a missing key counts from zero.
+func (d *draft) count(o updateCounter) (outcome, error) {
+	was, exists := d.edit.Get(o.key)
+	var n int64
+	if exists {
+		var err error
+		if n, err = was.Counter(); err != nil {
+			return outcome{}, err
+		}
+	}
+	if (o.delta > 0 && n > math.MaxInt64-o.delta) || (o.delta < 0 && n < math.MinInt64-o.delta) {
+		problem := fmt.Sprintf("counter %d cannot change by %d: it would not fit in 64 bits", n, o.delta)
+		return outcome{}, &ValueError{Key: string(o.key), Problem: problem}
+	}
+	n += o.delta
+	text := strconv.AppendInt(nil, n, 10)
+	if err := d.limits.checkPair(o.key, text); err != nil {
+		return outcome{}, err
+	}
+	return outcome{number: n}, d.put(o.key, text)
+}
+
+// lastOfEach keeps one change of each key, its last, in the place of that one: what happened in between was never there
+// for anybody to see. A key that came and went leaves nothing.
+func lastOfEach(changes []change) []change {
+	if len(changes) < 2 {
+		return changes
+	}
+	type span struct {
+		last  int
+		fresh bool
+	}
+	keys := make(map[string]span, len(changes))
+	for i, c := range changes {
+		s, seen := keys[c.entry.Key]
+		if !seen {
+			s.fresh = c.fresh
+		}
+		s.last = i
+		keys[c.entry.Key] = s
+	}
+	if len(keys) == len(changes) {
+		return changes
+	}
+	kept := changes[:0]
+	for i, c := range changes {
+		s := keys[c.entry.Key]
+		if s.last != i || (c.erased && s.fresh) {
+			continue
+		}
+		c.fresh = s.fresh
+		kept = append(kept, c)
+	}
+	return kept
+}

@@ -1,0 +1,95 @@
+package gdict
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+)
+
+// Store sets key to value and returns the revision of the change.
+//
+// The errors of all writes: *LimitError before anything is sent or when the leader refuses; ErrNotAttached; what the call
+// to the leader returned, wrapped, such as genleader.ErrNoLeader (not done) and genleader.ErrUncertain (unknown whether
+// done). A context without a deadline gets one of DefaultTimeout.
+func (d *Dict) Store(ctx context.Context, key string, value []byte) (rev uint64, err error) {
+	done, err := d.write(ctx, store{key: []byte(key), value: value})
+	return done.rev, err
+}
+
+// StoreIfMissing sets key to value if key has no entry, and returns the revision of the change. Otherwise it fails with a
+// *ConflictError, which wraps ErrConflict.
+func (d *Dict) StoreIfMissing(ctx context.Context, key string, value []byte) (rev uint64, err error) {
+	return d.CompareAndStore(ctx, key, 0, value)
+}
+
+// StoreMany sets all these keys to their values at one revision, which it returns, or none. It is a transaction and keeps
+// to MaxOps and MaxTxn.
+func (d *Dict) StoreMany(ctx context.Context, values map[string][]byte) (rev uint64, err error) {
+	o := txn{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		o.then = append(o.then, store{key: []byte(key), value: values[key]})
+	}
+	done, err := d.write(ctx, o)
+	return done.rev, err
+}
+
+// Erase removes key and returns the revision from which on it has no entry. Erasing a missing key is no error and no
+// change.
+func (d *Dict) Erase(ctx context.Context, key string) (rev uint64, err error) {
+	done, err := d.write(ctx, erase{key: []byte(key)})
+	return done.rev, err
+}
+
+// ErasePrefix removes all keys that begin with prefix, at one revision, and returns how many they were. The prefix must
+// not be empty. All members do it in one turn, so that a watch of the prefix gets all of it at once: with some hundred
+// thousand keys nothing else is written meanwhile.
+func (d *Dict) ErasePrefix(ctx context.Context, prefix string) (erased int, err error) {
+	done, err := d.write(ctx, erasePrefix{prefix: []byte(prefix)})
+	return int(done.number), err
+}
+
+// UpdateCounter adds delta to the counter under key and returns its new value. A missing key counts from zero. It fails
+// with a *ValueError if the value is no counter (see Entry.Counter) or would not fit in 64 bits. It is not idempotent:
+// after genleader.ErrUncertain the addition may have been done.
+func (d *Dict) UpdateCounter(ctx context.Context, key string, delta int64) (int64, error) {
+	done, err := d.write(ctx, updateCounter{key: []byte(key), delta: delta})
+	return done.number, err
+}
+
+// CompareAndStore sets key to value if its revision is still rev, and returns the new revision; rev zero demands that the
+// key does not exist. Otherwise it fails with a *ConflictError, which wraps ErrConflict. Repeating it after
+// genleader.ErrUncertain is safe: at most one of the attempts changes the key.
+func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, value []byte) (uint64, error) {
+	done, err := d.write(ctx, compareAndStore{key: []byte(key), rev: rev, value: value})
+	return done.rev, err
+}
+
+func (d *Dict) write(ctx context.Context, o op) (result, error) {
+	if err := d.limits.check(o); err != nil {
+		return result{}, err
+	}
+	caller := d.caller.Load()
+	if caller == nil {
+		return result{}, fmt.Errorf("gdict: %v: %w", o, ErrNotAttached)
+	}
+	if _, has := ctx.Deadline(); !has {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	answer, err := (*caller).LeaderCall(ctx, encodeOp(o))
+	if err != nil {
+		return result{}, fmt.Errorf("gdict: %v: %w", o, err)
+	}
+	done, err := decodeReply(answer)
+	if err != nil {
+		return result{}, fmt.Errorf("gdict: %v: %w (%w)", o, err, genleader.ErrUncertain)
+	}
+	if done.err != nil {
+		return result{}, done.err
+	}
+	return done, nil
+}
