@@ -32,6 +32,7 @@ type Port struct {
 	watching map[Ref]*farWatch     // our monitors of theirs
 	serving  map[farRef]*relay     // their calls of ours
 	watched  map[farRef]*farTarget // their monitors of ours
+	links    map[farRef]*farLink   // whoever made them
 	resend   *time.Timer           // set while something is to be said again
 }
 
@@ -41,7 +42,7 @@ type farRef struct {
 	ref     Ref
 }
 
-// Connect lets calls, monitors and messages leave system and arrive in it. Call it once per system, before any actor is
+// Connect lets calls, monitors, links, inspections and messages leave system and arrive in it. Call it once per system, before any actor is
 // spawned whose PID travels.
 func Connect(system *actor.ActorSystem, carrier Carrier) *Port {
 	p := planeOf(system)
@@ -49,6 +50,7 @@ func Connect(system *actor.ActorSystem, carrier Carrier) *Port {
 		plane: p, carrier: carrier,
 		calls: make(map[uint64]farCall), watching: make(map[Ref]*farWatch),
 		serving: make(map[farRef]*relay), watched: make(map[farRef]*farTarget),
+		links: make(map[farRef]*farLink),
 	}
 	if !p.port.CompareAndSwap(nil, port) {
 		panic("process: Connect twice for one actor system")
@@ -104,11 +106,17 @@ func (t *Port) Arrived(address string, data []byte) {
 		t.seen(address, what.Seen)
 	case *wire.Frame_Note:
 		t.noted(address, what.Note)
+	case *wire.Frame_Link:
+		t.linked(address, what.Link)
+	case *wire.Frame_Unlink:
+		t.unlinked(address, what.Unlink)
+	case *wire.Frame_Exited:
+		t.exited(address, what.Exited)
 	}
 }
 
 // Down says that the member at address is known to be down, or that the way to it has been lost: whatever arrives from
-// that address afterwards is from after that. Calls and monitors under way get ErrNodeDown.
+// that address afterwards is from after that. Calls, monitors and links under way get ErrNodeDown.
 func (t *Port) Down(address string) {
 	t.mu.Lock()
 	var calls []func()
@@ -120,7 +128,7 @@ func (t *Port) Down(address string) {
 			})
 		}
 	}
-	lost := t.takeWatches(address)
+	lost, links := t.takeWatches(address), t.takeLinksTo(address)
 	for key, relay := range t.serving {
 		if key.address == address {
 			delete(t.serving, key)
@@ -139,6 +147,9 @@ func (t *Port) Down(address string) {
 	}
 	for _, w := range lost {
 		w.tell(w.target, 0, ErrNodeDown)
+	}
+	for _, f := range links {
+		t.plane.lose(f, ErrNodeDown)
 	}
 }
 
@@ -165,6 +176,7 @@ func (t *Port) sayAgain() {
 			t.say(key.address, target.end)
 		}
 	}
+	t.sayLinks()
 }
 
 func wireRef(r Ref) *wire.Ref { return &wire.Ref{Incarnation: r.Incarnation, Seq: r.Seq} }

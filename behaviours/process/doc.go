@@ -16,8 +16,8 @@
 // incarnation of the watcher, or of a monitor that was taken back, is never handled.
 //
 // Not promised: an actor that never returns from Receive cannot be ended; a plain protoactor actor gives no reason
-// (ErrUnknown) and is not seen to restart. Call, Monitor and Send cross members once something carries frames between
-// them (Connect); Link, Inspect and protoactor's own Watch and Stop do not.
+// (ErrUnknown) and is not seen to restart. Call, Monitor, Link, Inspect and Send cross members once something carries
+// frames between them (Connect); names, protoactor's own Watch and its Stop do not.
 package process
 
 // EnvelopeVersion is the version of Envelope that this code writes. A receiver refuses a newer one and survives it.

@@ -102,6 +102,10 @@ func (t *Port) asked(address string, ask *wire.Ask) {
 	r.left = time.Duration(ask.GetWithin())
 	r.timer = time.AfterFunc(min(r.left, watchAfter), r.watch)
 	t.mu.Unlock()
+	if body == (inspection{}) {
+		r.probe()
+		return
+	}
 	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: &Request{From: From{r, key.ref.Seq}, Body: body}, Sender: r.me})
 }
 
@@ -115,6 +119,10 @@ func (t *Port) answer(key farRef, out outcome) bool {
 		a.Body = body
 	}
 	err := t.send(key.address, &wire.Frame{What: &wire.Frame_Answer{Answer: a}})
+	if err != nil && a.Body != nil { // a reply that is too large: the caller need not wait for it
+		a.Body, a.Failure = nil, failureOf(fmt.Errorf("%w: %w", ErrBadReply, err))
+		err = t.send(key.address, &wire.Frame{What: &wire.Frame_Answer{Answer: a}})
+	}
 	if err != nil {
 		t.plane.system.Logger().Debug("process: answer not sent", "to", key.address, "err", err)
 	}
@@ -130,7 +138,9 @@ type relay struct {
 	me    *actor.PID
 	timer *time.Timer
 	left  time.Duration // how long the caller waits, from when timer was made
-	open  atomic.Bool
+
+	probes bool // it is an inspection
+	open   atomic.Bool
 }
 
 var (
@@ -179,6 +189,10 @@ func (r *relay) SendUserMessage(_ *actor.PID, envelope any) {
 	msg := actor.UnwrapEnvelopeMessage(envelope)
 	if _, dead := msg.(*actor.DeadLetterResponse); dead {
 		r.deliver(0, outcome{err: &ExitError{Who: r.to, Reason: ErrNoProc}})
+		return
+	}
+	if r.probes {
+		r.deliver(0, outcome{err: notOurs(r.to)})
 		return
 	}
 	r.deliver(0, outcome{value: msg})

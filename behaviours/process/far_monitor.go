@@ -89,6 +89,9 @@ func (t *Port) saySeen(address string, ref Ref, ended bool) {
 
 func (t *Port) seen(address string, s *wire.Seen) {
 	ref := refOf(s.GetRef())
+	if t.seenLink(farRef{address, ref}, s.GetEnded()) {
+		return
+	}
 	if s.GetEnded() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -101,7 +104,7 @@ func (t *Port) seen(address string, s *wire.Seen) {
 		w.seen = true
 	}
 	t.mu.Unlock()
-	if !ok { // taken back meanwhile, and that got lost
+	if !ok { // taken back meanwhile, and that got lost (nothing, to a link that is over)
 		t.sayUnwatch(address, ref)
 	}
 }

@@ -337,14 +337,19 @@ func TestAMessageThatCannotCrossIsADeadLetter(t *testing.T) {
 
 // FuzzArrived lets anything arrive: all that may happen is that it is dropped, or refused.
 func FuzzArrived(f *testing.F) {
-	for i := range byte(8) {
+	for i := range byte(11) {
 		f.Add([]byte{i<<3 | 2, 0})
 		f.Add([]byte{i<<3 | 2, 6, 10, 2, 8, 1, 18, 0})
+		f.Add([]byte{i<<3 | 2, 10, 10, 2, 8, 1, 18, 1, 'x', 26, 1, 'x'})
 	}
 	system := actorstest.System()
 	system.ProcessRegistry.Address = "a:1"
 	port := process.Connect(system, mute{})
+	if _, err := system.Root.SpawnNamed(act(idle), "x"); err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(_ *testing.T, frame []byte) {
+		port.Arrived("b:1", frame)
 		port.Arrived("b:1", frame)
 		port.Down("b:1")
 	})

@@ -17,11 +17,12 @@ type world struct {
 	ports map[string]*process.Port
 	cut   bool
 	lose  func(frame []byte) bool // nil: nothing
+	limit int                     // on the length of a frame; 0: none
 	inbox map[string][]func()     // what waits for each member; each handles it one at a time
 	busy  map[string]bool
 }
 
-var errCut = errors.New("cut")
+var errCut, errHuge = errors.New("cut"), errors.New("huge")
 
 type carrier struct {
 	w    *world
@@ -33,6 +34,9 @@ func (c carrier) Carry(address string, frame []byte) error {
 	defer c.w.mu.Unlock()
 	if c.w.cut || c.w.ports[address] == nil {
 		return errCut
+	}
+	if c.w.limit > 0 && len(frame) > c.w.limit {
+		return errHuge
 	}
 	if c.w.lose == nil || !c.w.lose(frame) {
 		c.w.post(address, func() { c.w.ports[address].Arrived(c.from, frame) })
@@ -85,6 +89,16 @@ func (w *world) dropping(n int, what string) {
 		n--
 		return true
 	}
+}
+
+// newMember connects another system under an address, which may have been somebody's before.
+func newMember(w *world, address string) *actor.ActorSystem {
+	system := actorstest.System()
+	system.ProcessRegistry.Address = address
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ports[address] = process.Connect(system, carrier{w, address})
+	return system
 }
 
 // runFar gives the test two members, a and b.

@@ -28,11 +28,14 @@ type Info struct {
 // Inspect asks an actor made with Props about itself. It is answered between two messages, ahead of those that wait, so
 // that a long mailbox does not hide itself; one that never returns from Receive cannot answer: ErrTimeout, after the
 // deadline of ctx or DefaultTimeout. Other errors are ErrNoProc as in Call, and ErrUnsupported for a plain protoactor
-// actor and for one on another member.
+// actor.
+//
+// The actor may be on another member (see Connect): State is then its text, unless it is a protobuf message whose type
+// both members know, and ErrNodeDown is an error more, as in Call.
 func Inspect(ctx context.Context, system *actor.ActorSystem, pid *actor.PID) (Info, error) {
 	p := planeOf(system)
 	if pid != nil && !p.local(pid) {
-		return Info{}, fmt.Errorf("%w: inspection of %s: it is on another member", ErrUnsupported, pid)
+		return p.inspectFar(ctx, pid)
 	}
 	proc, ok := system.ProcessRegistry.Get(pid)
 	if !ok {
@@ -49,9 +52,13 @@ func Inspect(ctx context.Context, system *actor.ActorSystem, pid *actor.PID) (In
 	}
 	info, ok := value.(Info)
 	if !ok {
-		return Info{}, fmt.Errorf("%w: inspection of %s: it is no actor made with process.Props", ErrUnsupported, pid.GetId())
+		return Info{}, notOurs(pid)
 	}
 	return info, nil
+}
+
+func notOurs(pid *actor.PID) error {
+	return fmt.Errorf("%w: inspection of %s: it is no actor made with process.Props", ErrUnsupported, pid.GetId())
 }
 
 // probe is a question of Inspect.

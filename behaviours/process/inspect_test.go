@@ -97,7 +97,7 @@ func TestInspectTellsWhyItCannotTell(t *testing.T) {
 		}{
 			{nil, process.ErrNoProc},
 			{actor.NewPID("nonhost", "none"), process.ErrNoProc},
-			{actor.NewPID("far:1", "a"), process.ErrUnsupported},
+			{actor.NewPID("far:1", "a"), process.ErrNodeDown},
 			{system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {})), process.ErrUnsupported},
 			{stuck, process.ErrTimeout},
 		} {

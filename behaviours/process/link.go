@@ -28,9 +28,12 @@ func (k *link) other(proc actor.Process) named {
 // that the ended one sent to it before. One that traps exits (TrapExit) receives *Exited; one that does not ends with
 // the same reason, unless that is Normal (see EndingOf). Two actors have one link at most, and Link of self does nothing.
 //
-// If there is no target the caller is treated as if a linked one ended with ErrNoProc, and with ErrUnsupported if it is
-// on another member: links do not cross members, monitors do. A plain protoactor actor always receives *Exited, and ends
-// with ErrUnknown. Link panics if ctx is not the context of an actor made with Props.
+// If there is no target the caller is treated as if a linked one ended with ErrNoProc. A plain protoactor actor always
+// receives *Exited, and ends with ErrUnknown. Link panics if ctx is not the context of an actor made with Props.
+//
+// The target may be on another member (see Connect). If there is no connection to it, or as soon as that is lost, both
+// ends are treated as if the other one had ended with ErrNodeDown. Other reasons come as errors do in Call. A connection
+// that is replaced at once, without the member being down, may lose what the ended one sent before, but no exit.
 func Link(ctx actor.Context, target *actor.PID) {
 	l := mustLife(ctx, "Link")
 	if l.phase > exiting {
@@ -38,7 +41,7 @@ func Link(ctx actor.Context, target *actor.PID) {
 	}
 	me := named{pid: l.self, proc: l.proc}
 	if target != nil && !l.plane.local(target) {
-		l.plane.refuseLink(me, target, ErrUnsupported)
+		l.plane.linkFar(me, target)
 		return
 	}
 	pt, isNew := l.plane.link(me, target)
@@ -54,14 +57,21 @@ func Link(ctx actor.Context, target *actor.PID) {
 // unless target has heard of it already. It panics if ctx is not the context of an actor made with Props.
 func Unlink(ctx actor.Context, target *actor.PID) {
 	l := mustLife(ctx, "Unlink")
+	var far []*farLink
 	l.plane.mu.Lock()
-	defer l.plane.mu.Unlock()
 	for k := range l.plane.links[l.proc] {
 		other := k.other(l.proc)
 		if samePID(other.pid, target) {
 			l.plane.dropLink(l.proc, k)
 			l.plane.dropLink(other.proc, k)
+			if f, isFar := other.proc.(*farLink); isFar {
+				far = append(far, f)
+			}
 		}
+	}
+	l.plane.mu.Unlock()
+	for _, f := range far {
+		f.unlink()
 	}
 }
 

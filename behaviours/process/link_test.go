@@ -107,7 +107,7 @@ func TestALinkToNobodyIsAnExitWithNoProc(t *testing.T) {
 		for _, c := range []struct {
 			target *actor.PID
 			want   error
-		}{{nil, process.ErrNoProc}, {actor.NewPID("nonhost", "none"), process.ErrNoProc}, {actor.NewPID("far:1", "a"), process.ErrUnsupported}} {
+		}{{nil, process.ErrNoProc}, {actor.NewPID("nonhost", "none"), process.ErrNoProc}, {actor.NewPID("far:1", "a"), process.ErrNodeDown}} {
 			_, exits, _ := linked(system, c.target, true)
 			if x := <-exits; x.Reason != c.want {
 				t.Errorf("%v: trapped %v, want %v", c.target, x.Reason, c.want)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -143,7 +144,7 @@ func failureOf(err error) *wire.Failure {
 	if err == nil {
 		return nil
 	}
-	f := &wire.Failure{Text: err.Error(), Ending: int32(EndingOf(err))}
+	f := &wire.Failure{Text: strings.ToValidUTF8(err.Error(), "\uFFFD"), Ending: int32(EndingOf(err))}
 	for code, sentinel := range vocabulary.snapshot() {
 		if errors.Is(err, sentinel) {
 			f.Codes = append(f.Codes, code)

@@ -35,6 +35,9 @@ type Frame struct {
 	//	*Frame_Ended
 	//	*Frame_Seen
 	//	*Frame_Note
+	//	*Frame_Link
+	//	*Frame_Unlink
+	//	*Frame_Exited
 	What          isFrame_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -140,6 +143,33 @@ func (x *Frame) GetNote() *Note {
 	return nil
 }
 
+func (x *Frame) GetLink() *Link {
+	if x != nil {
+		if x, ok := x.What.(*Frame_Link); ok {
+			return x.Link
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetUnlink() *Unlink {
+	if x != nil {
+		if x, ok := x.What.(*Frame_Unlink); ok {
+			return x.Unlink
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetExited() *Exited {
+	if x != nil {
+		if x, ok := x.What.(*Frame_Exited); ok {
+			return x.Exited
+		}
+	}
+	return nil
+}
+
 type isFrame_What interface {
 	isFrame_What()
 }
@@ -172,6 +202,18 @@ type Frame_Note struct {
 	Note *Note `protobuf:"bytes,7,opt,name=note,proto3,oneof"`
 }
 
+type Frame_Link struct {
+	Link *Link `protobuf:"bytes,8,opt,name=link,proto3,oneof"`
+}
+
+type Frame_Unlink struct {
+	Unlink *Unlink `protobuf:"bytes,9,opt,name=unlink,proto3,oneof"`
+}
+
+type Frame_Exited struct {
+	Exited *Exited `protobuf:"bytes,10,opt,name=exited,proto3,oneof"`
+}
+
 func (*Frame_Ask) isFrame_What() {}
 
 func (*Frame_Answer) isFrame_What() {}
@@ -186,7 +228,13 @@ func (*Frame_Seen) isFrame_What() {}
 
 func (*Frame_Note) isFrame_What() {}
 
-// Ref names a call or a monitor of the member that made it.
+func (*Frame_Link) isFrame_What() {}
+
+func (*Frame_Unlink) isFrame_What() {}
+
+func (*Frame_Exited) isFrame_What() {}
+
+// Ref names a call, a monitor or a link of the member that made it.
 type Ref struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Incarnation   uint64                 `protobuf:"varint,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
@@ -582,7 +630,7 @@ func (x *Ended) GetReason() *Failure {
 	return nil
 }
 
-// Seen says that a Watch or an Ended has arrived.
+// Seen says that a Watch or a Link has arrived, or, with ended, an Ended, an Exited or an Unlink.
 type Seen struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *Ref                   `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -635,6 +683,317 @@ func (x *Seen) GetEnded() bool {
 	return false
 }
 
+// Link binds an actor of the sending member to one of the receiving member. It is repeated until Seen.
+type Link struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *Ref                   `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Link) Reset() {
+	*x = Link{}
+	mi := &file_process_wire_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Link) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Link) ProtoMessage() {}
+
+func (x *Link) ProtoReflect() protoreflect.Message {
+	mi := &file_process_wire_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Link.ProtoReflect.Descriptor instead.
+func (*Link) Descriptor() ([]byte, []int) {
+	return file_process_wire_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Link) GetRef() *Ref {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *Link) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Link) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// Unlink takes a link back, whichever side made it. It is repeated until Seen.
+type Unlink struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *Ref                   `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unlink) Reset() {
+	*x = Unlink{}
+	mi := &file_process_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unlink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unlink) ProtoMessage() {}
+
+func (x *Unlink) ProtoReflect() protoreflect.Message {
+	mi := &file_process_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unlink.ProtoReflect.Descriptor instead.
+func (*Unlink) Descriptor() ([]byte, []int) {
+	return file_process_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Unlink) GetRef() *Ref {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+// Exited says that the sender's end of a link has ended. It is repeated until Seen.
+type Exited struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Ref    *Ref                   `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Reason *Failure               `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// link is set by the side that made the link: word of that may have been lost.
+	Link          *Link `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exited) Reset() {
+	*x = Exited{}
+	mi := &file_process_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exited) ProtoMessage() {}
+
+func (x *Exited) ProtoReflect() protoreflect.Message {
+	mi := &file_process_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exited.ProtoReflect.Descriptor instead.
+func (*Exited) Descriptor() ([]byte, []int) {
+	return file_process_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Exited) GetRef() *Ref {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *Exited) GetReason() *Failure {
+	if x != nil {
+		return x.Reason
+	}
+	return nil
+}
+
+func (x *Exited) GetLink() *Link {
+	if x != nil {
+		return x.Link
+	}
+	return nil
+}
+
+// Info is what an inspection shows.
+type Info struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Behaviour string                 `protobuf:"bytes,2,opt,name=behaviour,proto3" json:"behaviour,omitempty"`
+	Phase     string                 `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	State     *anypb.Any             `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	// state_text is set if the state is no protobuf message.
+	StateText   string `protobuf:"bytes,5,opt,name=state_text,json=stateText,proto3" json:"state_text,omitempty"`
+	Mailbox     int64  `protobuf:"varint,6,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	LastMessage string `protobuf:"bytes,7,opt,name=last_message,json=lastMessage,proto3" json:"last_message,omitempty"`
+	Handled     uint64 `protobuf:"varint,8,opt,name=handled,proto3" json:"handled,omitempty"`
+	Restarts    uint64 `protobuf:"varint,9,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	Links       int64  `protobuf:"varint,10,opt,name=links,proto3" json:"links,omitempty"`
+	Monitors    int64  `protobuf:"varint,11,opt,name=monitors,proto3" json:"monitors,omitempty"`
+	MonitoredBy int64  `protobuf:"varint,12,opt,name=monitored_by,json=monitoredBy,proto3" json:"monitored_by,omitempty"`
+	// started is in ns of Unix time, or zero.
+	Started       int64 `protobuf:"varint,13,opt,name=started,proto3" json:"started,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Info) Reset() {
+	*x = Info{}
+	mi := &file_process_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Info) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Info) ProtoMessage() {}
+
+func (x *Info) ProtoReflect() protoreflect.Message {
+	mi := &file_process_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Info.ProtoReflect.Descriptor instead.
+func (*Info) Descriptor() ([]byte, []int) {
+	return file_process_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Info) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Info) GetBehaviour() string {
+	if x != nil {
+		return x.Behaviour
+	}
+	return ""
+}
+
+func (x *Info) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Info) GetState() *anypb.Any {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *Info) GetStateText() string {
+	if x != nil {
+		return x.StateText
+	}
+	return ""
+}
+
+func (x *Info) GetMailbox() int64 {
+	if x != nil {
+		return x.Mailbox
+	}
+	return 0
+}
+
+func (x *Info) GetLastMessage() string {
+	if x != nil {
+		return x.LastMessage
+	}
+	return ""
+}
+
+func (x *Info) GetHandled() uint64 {
+	if x != nil {
+		return x.Handled
+	}
+	return 0
+}
+
+func (x *Info) GetRestarts() uint64 {
+	if x != nil {
+		return x.Restarts
+	}
+	return 0
+}
+
+func (x *Info) GetLinks() int64 {
+	if x != nil {
+		return x.Links
+	}
+	return 0
+}
+
+func (x *Info) GetMonitors() int64 {
+	if x != nil {
+		return x.Monitors
+	}
+	return 0
+}
+
+func (x *Info) GetMonitoredBy() int64 {
+	if x != nil {
+		return x.MonitoredBy
+	}
+	return 0
+}
+
+func (x *Info) GetStarted() int64 {
+	if x != nil {
+		return x.Started
+	}
+	return 0
+}
+
 // Note is a message that nobody waits for.
 type Note struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -650,7 +1009,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_process_wire_proto_msgTypes[9]
+	mi := &file_process_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +1021,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_process_wire_proto_msgTypes[9]
+	mi := &file_process_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +1034,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_process_wire_proto_rawDescGZIP(), []int{9}
+	return file_process_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Note) GetTo() string {
@@ -729,7 +1088,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_process_wire_proto_msgTypes[10]
+	mi := &file_process_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +1100,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_process_wire_proto_msgTypes[10]
+	mi := &file_process_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +1113,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_process_wire_proto_rawDescGZIP(), []int{10}
+	return file_process_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Failure) GetText() string {
@@ -797,7 +1156,7 @@ type Exit struct {
 
 func (x *Exit) Reset() {
 	*x = Exit{}
-	mi := &file_process_wire_proto_msgTypes[11]
+	mi := &file_process_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +1168,7 @@ func (x *Exit) String() string {
 func (*Exit) ProtoMessage() {}
 
 func (x *Exit) ProtoReflect() protoreflect.Message {
-	mi := &file_process_wire_proto_msgTypes[11]
+	mi := &file_process_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +1181,7 @@ func (x *Exit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exit.ProtoReflect.Descriptor instead.
 func (*Exit) Descriptor() ([]byte, []int) {
-	return file_process_wire_proto_rawDescGZIP(), []int{11}
+	return file_process_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Exit) GetAddress() string {
@@ -857,7 +1216,7 @@ var File_process_wire_proto protoreflect.FileDescriptor
 
 const file_process_wire_proto_rawDesc = "" +
 	"\n" +
-	"\x12process_wire.proto\x12\x16gendac.process.wire.v1\x1a\x19google/protobuf/any.proto\"\x8d\x03\n" +
+	"\x12process_wire.proto\x12\x16gendac.process.wire.v1\x1a\x19google/protobuf/any.proto\"\xb5\x04\n" +
 	"\x05Frame\x12/\n" +
 	"\x03ask\x18\x01 \x01(\v2\x1b.gendac.process.wire.v1.AskH\x00R\x03ask\x128\n" +
 	"\x06answer\x18\x02 \x01(\v2\x1e.gendac.process.wire.v1.AnswerH\x00R\x06answer\x125\n" +
@@ -865,7 +1224,11 @@ const file_process_wire_proto_rawDesc = "" +
 	"\aunwatch\x18\x04 \x01(\v2\x1f.gendac.process.wire.v1.UnwatchH\x00R\aunwatch\x125\n" +
 	"\x05ended\x18\x05 \x01(\v2\x1d.gendac.process.wire.v1.EndedH\x00R\x05ended\x122\n" +
 	"\x04seen\x18\x06 \x01(\v2\x1c.gendac.process.wire.v1.SeenH\x00R\x04seen\x122\n" +
-	"\x04note\x18\a \x01(\v2\x1c.gendac.process.wire.v1.NoteH\x00R\x04noteB\x06\n" +
+	"\x04note\x18\a \x01(\v2\x1c.gendac.process.wire.v1.NoteH\x00R\x04note\x122\n" +
+	"\x04link\x18\b \x01(\v2\x1c.gendac.process.wire.v1.LinkH\x00R\x04link\x128\n" +
+	"\x06unlink\x18\t \x01(\v2\x1e.gendac.process.wire.v1.UnlinkH\x00R\x06unlink\x128\n" +
+	"\x06exited\x18\n" +
+	" \x01(\v2\x1e.gendac.process.wire.v1.ExitedH\x00R\x06exitedB\x06\n" +
 	"\x04what\"9\n" +
 	"\x03Ref\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x10\n" +
@@ -893,7 +1256,33 @@ const file_process_wire_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\v2\x1f.gendac.process.wire.v1.FailureR\x06reason\"K\n" +
 	"\x04Seen\x12-\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1b.gendac.process.wire.v1.RefR\x03ref\x12\x14\n" +
-	"\x05ended\x18\x02 \x01(\bR\x05ended\"\xa9\x01\n" +
+	"\x05ended\x18\x02 \x01(\bR\x05ended\"Y\n" +
+	"\x04Link\x12-\n" +
+	"\x03ref\x18\x01 \x01(\v2\x1b.gendac.process.wire.v1.RefR\x03ref\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"7\n" +
+	"\x06Unlink\x12-\n" +
+	"\x03ref\x18\x01 \x01(\v2\x1b.gendac.process.wire.v1.RefR\x03ref\"\xa2\x01\n" +
+	"\x06Exited\x12-\n" +
+	"\x03ref\x18\x01 \x01(\v2\x1b.gendac.process.wire.v1.RefR\x03ref\x127\n" +
+	"\x06reason\x18\x02 \x01(\v2\x1f.gendac.process.wire.v1.FailureR\x06reason\x120\n" +
+	"\x04link\x18\x03 \x01(\v2\x1c.gendac.process.wire.v1.LinkR\x04link\"\xf7\x02\n" +
+	"\x04Info\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\tbehaviour\x18\x02 \x01(\tR\tbehaviour\x12\x14\n" +
+	"\x05phase\x18\x03 \x01(\tR\x05phase\x12*\n" +
+	"\x05state\x18\x04 \x01(\v2\x14.google.protobuf.AnyR\x05state\x12\x1d\n" +
+	"\n" +
+	"state_text\x18\x05 \x01(\tR\tstateText\x12\x18\n" +
+	"\amailbox\x18\x06 \x01(\x03R\amailbox\x12!\n" +
+	"\flast_message\x18\a \x01(\tR\vlastMessage\x12\x18\n" +
+	"\ahandled\x18\b \x01(\x04R\ahandled\x12\x1a\n" +
+	"\brestarts\x18\t \x01(\x04R\brestarts\x12\x14\n" +
+	"\x05links\x18\n" +
+	" \x01(\x03R\x05links\x12\x1a\n" +
+	"\bmonitors\x18\v \x01(\x03R\bmonitors\x12!\n" +
+	"\fmonitored_by\x18\f \x01(\x03R\vmonitoredBy\x12\x18\n" +
+	"\astarted\x18\r \x01(\x03R\astarted\"\xa9\x01\n" +
 	"\x04Note\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x123\n" +
 	"\x04body\x18\x02 \x01(\v2\x1f.gendac.process.wire.v1.PayloadR\x04body\x12\x16\n" +
@@ -924,7 +1313,7 @@ func file_process_wire_proto_rawDescGZIP() []byte {
 	return file_process_wire_proto_rawDescData
 }
 
-var file_process_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_process_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_process_wire_proto_goTypes = []any{
 	(*Frame)(nil),     // 0: gendac.process.wire.v1.Frame
 	(*Ref)(nil),       // 1: gendac.process.wire.v1.Ref
@@ -935,10 +1324,14 @@ var file_process_wire_proto_goTypes = []any{
 	(*Unwatch)(nil),   // 6: gendac.process.wire.v1.Unwatch
 	(*Ended)(nil),     // 7: gendac.process.wire.v1.Ended
 	(*Seen)(nil),      // 8: gendac.process.wire.v1.Seen
-	(*Note)(nil),      // 9: gendac.process.wire.v1.Note
-	(*Failure)(nil),   // 10: gendac.process.wire.v1.Failure
-	(*Exit)(nil),      // 11: gendac.process.wire.v1.Exit
-	(*anypb.Any)(nil), // 12: google.protobuf.Any
+	(*Link)(nil),      // 9: gendac.process.wire.v1.Link
+	(*Unlink)(nil),    // 10: gendac.process.wire.v1.Unlink
+	(*Exited)(nil),    // 11: gendac.process.wire.v1.Exited
+	(*Info)(nil),      // 12: gendac.process.wire.v1.Info
+	(*Note)(nil),      // 13: gendac.process.wire.v1.Note
+	(*Failure)(nil),   // 14: gendac.process.wire.v1.Failure
+	(*Exit)(nil),      // 15: gendac.process.wire.v1.Exit
+	(*anypb.Any)(nil), // 16: google.protobuf.Any
 }
 var file_process_wire_proto_depIdxs = []int32{
 	3,  // 0: gendac.process.wire.v1.Frame.ask:type_name -> gendac.process.wire.v1.Ask
@@ -947,26 +1340,35 @@ var file_process_wire_proto_depIdxs = []int32{
 	6,  // 3: gendac.process.wire.v1.Frame.unwatch:type_name -> gendac.process.wire.v1.Unwatch
 	7,  // 4: gendac.process.wire.v1.Frame.ended:type_name -> gendac.process.wire.v1.Ended
 	8,  // 5: gendac.process.wire.v1.Frame.seen:type_name -> gendac.process.wire.v1.Seen
-	9,  // 6: gendac.process.wire.v1.Frame.note:type_name -> gendac.process.wire.v1.Note
-	12, // 7: gendac.process.wire.v1.Payload.value:type_name -> google.protobuf.Any
-	1,  // 8: gendac.process.wire.v1.Ask.ref:type_name -> gendac.process.wire.v1.Ref
-	2,  // 9: gendac.process.wire.v1.Ask.body:type_name -> gendac.process.wire.v1.Payload
-	1,  // 10: gendac.process.wire.v1.Answer.ref:type_name -> gendac.process.wire.v1.Ref
-	2,  // 11: gendac.process.wire.v1.Answer.body:type_name -> gendac.process.wire.v1.Payload
-	10, // 12: gendac.process.wire.v1.Answer.failure:type_name -> gendac.process.wire.v1.Failure
-	1,  // 13: gendac.process.wire.v1.Watch.ref:type_name -> gendac.process.wire.v1.Ref
-	1,  // 14: gendac.process.wire.v1.Unwatch.ref:type_name -> gendac.process.wire.v1.Ref
-	1,  // 15: gendac.process.wire.v1.Ended.ref:type_name -> gendac.process.wire.v1.Ref
-	10, // 16: gendac.process.wire.v1.Ended.reason:type_name -> gendac.process.wire.v1.Failure
-	1,  // 17: gendac.process.wire.v1.Seen.ref:type_name -> gendac.process.wire.v1.Ref
-	2,  // 18: gendac.process.wire.v1.Note.body:type_name -> gendac.process.wire.v1.Payload
-	11, // 19: gendac.process.wire.v1.Failure.exit:type_name -> gendac.process.wire.v1.Exit
-	10, // 20: gendac.process.wire.v1.Exit.reason:type_name -> gendac.process.wire.v1.Failure
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	13, // 6: gendac.process.wire.v1.Frame.note:type_name -> gendac.process.wire.v1.Note
+	9,  // 7: gendac.process.wire.v1.Frame.link:type_name -> gendac.process.wire.v1.Link
+	10, // 8: gendac.process.wire.v1.Frame.unlink:type_name -> gendac.process.wire.v1.Unlink
+	11, // 9: gendac.process.wire.v1.Frame.exited:type_name -> gendac.process.wire.v1.Exited
+	16, // 10: gendac.process.wire.v1.Payload.value:type_name -> google.protobuf.Any
+	1,  // 11: gendac.process.wire.v1.Ask.ref:type_name -> gendac.process.wire.v1.Ref
+	2,  // 12: gendac.process.wire.v1.Ask.body:type_name -> gendac.process.wire.v1.Payload
+	1,  // 13: gendac.process.wire.v1.Answer.ref:type_name -> gendac.process.wire.v1.Ref
+	2,  // 14: gendac.process.wire.v1.Answer.body:type_name -> gendac.process.wire.v1.Payload
+	14, // 15: gendac.process.wire.v1.Answer.failure:type_name -> gendac.process.wire.v1.Failure
+	1,  // 16: gendac.process.wire.v1.Watch.ref:type_name -> gendac.process.wire.v1.Ref
+	1,  // 17: gendac.process.wire.v1.Unwatch.ref:type_name -> gendac.process.wire.v1.Ref
+	1,  // 18: gendac.process.wire.v1.Ended.ref:type_name -> gendac.process.wire.v1.Ref
+	14, // 19: gendac.process.wire.v1.Ended.reason:type_name -> gendac.process.wire.v1.Failure
+	1,  // 20: gendac.process.wire.v1.Seen.ref:type_name -> gendac.process.wire.v1.Ref
+	1,  // 21: gendac.process.wire.v1.Link.ref:type_name -> gendac.process.wire.v1.Ref
+	1,  // 22: gendac.process.wire.v1.Unlink.ref:type_name -> gendac.process.wire.v1.Ref
+	1,  // 23: gendac.process.wire.v1.Exited.ref:type_name -> gendac.process.wire.v1.Ref
+	14, // 24: gendac.process.wire.v1.Exited.reason:type_name -> gendac.process.wire.v1.Failure
+	9,  // 25: gendac.process.wire.v1.Exited.link:type_name -> gendac.process.wire.v1.Link
+	16, // 26: gendac.process.wire.v1.Info.state:type_name -> google.protobuf.Any
+	2,  // 27: gendac.process.wire.v1.Note.body:type_name -> gendac.process.wire.v1.Payload
+	15, // 28: gendac.process.wire.v1.Failure.exit:type_name -> gendac.process.wire.v1.Exit
+	14, // 29: gendac.process.wire.v1.Exit.reason:type_name -> gendac.process.wire.v1.Failure
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_process_wire_proto_init() }
@@ -982,6 +1384,9 @@ func file_process_wire_proto_init() {
 		(*Frame_Ended)(nil),
 		(*Frame_Seen)(nil),
 		(*Frame_Note)(nil),
+		(*Frame_Link)(nil),
+		(*Frame_Unlink)(nil),
+		(*Frame_Exited)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -989,7 +1394,7 @@ func file_process_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_process_wire_proto_rawDesc), len(file_process_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
