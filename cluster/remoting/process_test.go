@@ -72,6 +72,18 @@ func watcherOf(n *node, target *actor.PID) (*actor.PID, chan string) {
 	return pid, heard
 }
 
+// awaitInfo inspects an actor, from n, until it is as wanted.
+func awaitInfo(t *testing.T, n *node, pid *actor.PID, wanted func(process.Info) bool) {
+	t.Helper()
+	eventually(t, "an inspection as wanted", func() bool {
+		info, err := process.Inspect(within(t), n.system, pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wanted(info)
+	})
+}
+
 func within(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -107,6 +119,7 @@ func TestDownComesAfterWhatTheDeadActorSentAcrossMembers(t *testing.T) {
 	a, b := pair(t)
 	pid := b.system.Root.Spawn(echoer(a))
 	me, heard := watcherOf(a, pid)
+	awaitInfo(t, a, pid, func(i process.Info) bool { return i.MonitoredBy == 1 })
 	go func() {
 		_, err := process.Call[any](within(t), a.system, pid, wrapperspb.String("tell "+me.GetId()))
 		if !errors.Is(err, errOdd) {
@@ -139,16 +152,7 @@ func TestCallsAndMonitorsEndWithTheirMember(t *testing.T) {
 				_, err := process.Call[any](ctx, a.system, pid, wrapperspb.String("wait"))
 				failed <- err
 			}()
-			for {
-				info, err := process.Inspect(within(t), b.system, pid)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if info.Handled > 0 && info.MonitoredBy == 1 {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
+			awaitInfo(t, a, pid, func(i process.Info) bool { return i.Handled > 0 && i.MonitoredBy == 1 })
 			end(t, a, b)
 			if err := <-failed; !errors.Is(err, process.ErrNodeDown) {
 				t.Errorf("the call got %v", err)
