@@ -30,7 +30,7 @@ func TestRandomSplitsOfTen(t *testing.T) {
 	}
 }
 
-func splitsOfTen(t *testing.T, seed uint64) {
+func splitsOfTen(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := newWorld(seed, "a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "i1", "j1")
 	w.apart = 1000 * (seed % 2)
@@ -64,6 +64,7 @@ func splitsOfTen(t *testing.T, seed uint64) {
 		t.Errorf("seed %d: apart again %v after all were one: %s", seed, w.now.Sub(converged), divided)
 	}
 	w.judge(t, seed)
+	return w
 }
 
 // calamity does one thing to a group of many.
