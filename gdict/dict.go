@@ -65,22 +65,13 @@ func (d *Dict) Attach(caller Caller) { d.caller.Store(&caller) }
 func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Get([]byte(key)) }
 
 // Fetch is Find with an error, wrapping ErrNotFound, that names the missing key.
-func (d *Dict) Fetch(key string) (Entry, error) {
-	entry, found := d.Find(key)
-	if !found {
-		return Entry{}, fmt.Errorf("%w: %s", ErrNotFound, quoted(key))
-	}
-	return entry, nil
-}
+func (d *Dict) Fetch(key string) (Entry, error) { return d.View().Fetch(key) }
 
 // ToList returns the local entries whose keys begin with prefix, in ascending order, all as of revision rev: that of the
 // last operation applied here.
 func (d *Dict) ToList(prefix string) (entries []Entry, rev uint64) {
-	s := d.now.Load()
-	for entry := range scan(*s, prefix) {
-		entries = append(entries, entry)
-	}
-	return entries, s.rev
+	v := d.View()
+	return v.ToList(prefix), v.Rev()
 }
 
 // scan goes through the entries whose keys begin with prefix, in ascending order.
