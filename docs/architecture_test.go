@@ -186,8 +186,11 @@ func TestRelativeLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// quotedCode is what looks like a link at most by chance: F[K, V](x).
+var quotedCode = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`")
+
 func brokenLinks(dir string, text []byte) (broken []string) {
-	for _, m := range link.FindAllSubmatch(text, -1) {
+	for _, m := range link.FindAllSubmatch(quotedCode.ReplaceAll(text, nil), -1) {
 		target := string(m[1])
 		if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
 			continue
