@@ -2,7 +2,6 @@ package gdict
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"iter"
 	"strconv"
