@@ -1,8 +1,6 @@
 package genleader
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -86,6 +84,7 @@ type core struct {
 	memory   string // why no leader will come, if that is known
 	imageErr string // why there is no new snapshot, if so
 	outbox   map[string][]*wire.Packet
+	waiting  proposals
 	out      []effect
 }
 
@@ -165,7 +164,8 @@ func step(c *core, in input) (*core, []effect) {
 	case woke:
 	}
 	c.alarms()
-	c.finish()
+	_, turnEnds := in.event.(flushed)
+	c.finish(turnEnds)
 	return c, c.out
 }
 
@@ -203,16 +203,16 @@ func (c *core) due(deadline *time.Time) bool {
 	return true
 }
 
-// finish turns what this step left behind into effects: calls that can go now, packets, the timer, a changed view.
-func (c *core) finish() {
+// finish turns what this step left behind into effects: calls that can go now, packets once everything in the mailbox has
+// been stepped, the timer, a changed view.
+func (c *core) finish(turnEnds bool) {
 	c.pump()
 	c.pumpReads()
 	c.tellApplied()
-	for _, name := range slices.Sorted(maps.Keys(c.outbox)) {
-		c.emit(send{to: name, packets: c.outbox[name]})
+	if turnEnds || c.phase == Departed {
+		c.sendOutbox()
 	}
-	clear(c.outbox)
-	if c.dirty && !c.flushing {
+	if (c.dirty || len(c.outbox) > 0) && !c.flushing {
 		c.flushing = true
 		c.emit(flush{})
 	}

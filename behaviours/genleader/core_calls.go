@@ -1,12 +1,9 @@
 package genleader
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"time"
-
-	"go.etcd.io/raft/v3"
 
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
@@ -160,7 +157,7 @@ func (c *core) synced(ev synced) {
 	if ev.to != nil {
 		sync.To = &wire.Identity{Name: ev.to.Name, Incarnation: ev.to.Incarnation}
 	}
-	if err := c.propose(&wire.Record{What: &wire.Record_Sync{Sync: sync}}); err != nil || ev.to != nil {
+	if err := c.proposeSync(sync); err != nil || ev.to != nil {
 		return
 	}
 	c.phase, c.stale = Leading, true
@@ -194,15 +191,11 @@ func (c *core) handled(ev handled) {
 		}
 		return
 	}
-	err := c.propose(&wire.Record{What: &wire.Record_Broadcast{Broadcast: &wire.Broadcast{
+	c.propose(ev.from, &wire.Broadcast{
 		Origin:  &wire.Identity{Name: ev.from.Member.Name, Incarnation: ev.from.Member.Incarnation},
 		Seq:     ev.from.Seq,
 		Message: ev.answer.message, HasReply: ev.answer.replies, Reply: ev.answer.reply,
-	}}})
-	status := c.node.BasicStatus()
-	if errors.Is(err, raft.ErrProposalDropped) && status.RaftState == raft.StateLeader && status.LeadTransferee == 0 {
-		c.answer(ev.from, &wire.Answered{Seq: ev.from.Seq, Overloaded: true})
-	} // once leadership is gone or handed over the call stays pending: the next leader's sync sends it again
+	})
 }
 
 // answer brings an answer to the member of the caller, which may be this one.

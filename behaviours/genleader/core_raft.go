@@ -122,11 +122,13 @@ func (c *core) drive() {
 	if c.node == nil {
 		return
 	}
+	c.submit()
 	c.beginReads()
 	for c.node.HasReady() {
 		rd := c.node.Ready()
 		c.persist(rd)
 		snapshots := c.sendRaft(rd.Messages)
+		c.sendOutbox() // the others need not wait until it is applied here
 		for _, entry := range rd.CommittedEntries {
 			c.applyEntry(entry)
 		}
@@ -258,16 +260,6 @@ func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
 		do.seq = b.GetSeq()
 	}
 	c.emit(do)
-}
-
-// propose appends a record to the log; the leader of this term only.
-func (c *core) propose(record *wire.Record) error {
-	data, err := proto.Marshal(record)
-	if err != nil {
-		return err
-	}
-	c.touch()
-	return c.node.Propose(data)
 }
 
 // maybeImage asks for a snapshot when the log behind the last one has grown long.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,7 +119,7 @@ func (c *cluster) tell(name string, o order) error {
 func (c *cluster) hear(name string) (result, error) {
 	m := c.members[name]
 	if !m.lines.Scan() {
-		return result{}, fmt.Errorf("member %s has ended (%v)", name, m.lines.Err())
+		return result{}, fmt.Errorf("member %s has ended: %w", name, cmp.Or(m.lines.Err(), io.EOF))
 	}
 	r := result{}
 	if err := json.Unmarshal(m.lines.Bytes(), &r); err != nil {

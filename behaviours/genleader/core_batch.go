@@ -1,0 +1,73 @@
+package genleader
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// Much can happen before everything that was in the mailbox has been stepped: hundreds of calls and answers. What they
+// add to the log goes to raft together then, as one message to each member, and what they say to a member goes in one frame.
+
+// proposals wait to be added to the log in that term.
+type proposals struct {
+	term    uint64
+	entries []*raftpb.Entry
+	callers []From
+}
+
+// propose adds a broadcast to what this turn adds to the log.
+func (c *core) propose(from From, b *wire.Broadcast) {
+	data, err := proto.Marshal(&wire.Record{What: &wire.Record_Broadcast{Broadcast: b}})
+	if err != nil {
+		return // only text that is not UTF-8 does that, and member names are checked before they get here
+	}
+	if c.waiting.term != c.term {
+		c.waiting = proposals{term: c.term}
+	}
+	c.waiting.entries = append(c.waiting.entries, &raftpb.Entry{Data: data})
+	c.waiting.callers = append(c.waiting.callers, from)
+	c.touch()
+}
+
+// submit gives raft what was proposed. Once leadership is gone or handed over the calls stay pending: the next leader's
+// sync sends them again.
+func (c *core) submit() {
+	batch := c.waiting
+	c.waiting = proposals{}
+	status := c.node.BasicStatus()
+	if len(batch.entries) == 0 || status.RaftState != raft.StateLeader || status.GetTerm() != batch.term {
+		return
+	}
+	err := c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: batch.entries})
+	if errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0 {
+		for _, from := range batch.callers {
+			c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
+		}
+	}
+}
+
+// proposeSync adds a sync to the log at once, behind what was proposed before.
+func (c *core) proposeSync(sync *wire.Sync) error {
+	data, err := proto.Marshal(&wire.Record{What: &wire.Record_Sync{Sync: sync}})
+	if err != nil {
+		return err
+	}
+	c.submit()
+	c.touch()
+	return c.node.Propose(data)
+}
+
+// sendOutbox hands over what was said to each member, in one frame.
+func (c *core) sendOutbox() {
+	for _, name := range slices.Sorted(maps.Keys(c.outbox)) {
+		c.emit(send{to: name, packets: c.outbox[name]})
+	}
+	clear(c.outbox)
+}
