@@ -46,6 +46,7 @@ type shell struct {
 	group   *Group
 	self    *actor.PID
 	waiting map[uint64]chan outcome
+	asking  map[uint64]chan Inspection
 	timer   *time.Timer
 	current View
 	lapsed  lease.Term // the latest term whose end has been told
@@ -53,7 +54,7 @@ type shell struct {
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
-	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}}
+	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}, asking: map[uint64]chan Inspection{}}
 	g.pid.Store(ctx.Self())
 	s.again(started{})
 	return s
@@ -83,6 +84,9 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 	case readMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = readAsked{seq: msg.seq}
+	case inspectMessage:
+		s.asking[msg.ask] = msg.answer
+		in.event = inspecting{ask: msg.ask}
 	case frameMessage:
 		frame := &wire.Frame{}
 		if err := proto.Unmarshal(msg.frame, frame); err != nil {
@@ -154,6 +158,13 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case leaseEnded:
 		term, _ := s.group.lease.Current()
 		s.leaseEnded(term)
+	case happened:
+		if s.group.Event != nil {
+			s.group.Event(e.what)
+		}
+	case inspected:
+		s.asking[e.ask] <- e.is
+		delete(s.asking, e.ask)
 	case announce:
 		s.announce(e.view)
 	case departed:

@@ -79,6 +79,9 @@ type core struct {
 	seekAt, forgetAt, campaignAt, beatAt, leaseEnds, leaveBy, wakeAt time.Time
 	eager                                                            int // quick campaigns left
 
+	notices     notices
+	leaderHeard time.Time // a leader other than this member
+
 	view     View
 	stale    bool   // something that the view shows may have changed
 	memory   string // why no leader will come, if that is known
@@ -125,7 +128,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 func step(c *core, in input) (*core, []effect) {
 	c.now, c.out = in.at, nil
 	switch in.event.(type) {
-	case called, abandoned, castMade, readAsked, handled, flushed, received:
+	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
@@ -156,6 +159,8 @@ func step(c *core, in input) (*core, []effect) {
 		c.synced(ev)
 	case imageTaken:
 		c.imageTaken(ev)
+	case inspecting:
+		c.emit(inspected{ask: ev.ask, is: c.inspect()})
 	case leaving:
 		c.leave()
 	case flushed:
@@ -175,6 +180,7 @@ func (c *core) alarms() {
 		c.seek()
 	}
 	if c.due(&c.forgetAt) {
+		c.doubtLeader(Silence)
 		c.forget()
 	}
 	if c.due(&c.campaignAt) {
@@ -222,7 +228,9 @@ func (c *core) finish(turnEnds bool) {
 	}
 	if c.stale {
 		c.stale = false
+		c.compareMembers()
 		if view := c.look(); !view.equal(c.view) {
+			c.compareViews(c.view, view)
 			c.view = view
 			c.emit(announce{view: view})
 		}

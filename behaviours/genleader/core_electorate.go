@@ -228,7 +228,11 @@ func (c *core) linkDown(who Member, refused bool) {
 	}
 	c.node.ReportUnreachable(id)
 	if c.leader == id {
-		c.suspectLeader()
+		why := ConnectionClosed
+		if refused {
+			why = ProcessGone
+		}
+		c.suspectLeader(why)
 	}
 }
 
@@ -269,7 +273,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		c.left[from], c.stale = true, true
 		c.reportDown(from, ErrLeft)
 		if id := c.idOf(from); id != 0 && c.leader == id {
-			c.suspectLeader()
+			c.suspectLeader(SaidGoodbye)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (c *core) carried(who Member, id uint64) {
 		}
 	}
 	if c.node != nil && c.leader == id && id != c.id {
-		c.suspectLeader() // whoever led under this id does so no more
+		c.suspectLeader(ProcessGone) // whoever led under this id does so no more
 	}
 }
 

@@ -71,6 +71,7 @@ func (c *core) beat() {
 	if c.due(&c.rounds.tickAt) {
 		// Raft counts these to know whether a majority still answers, so they keep their pace when beats come faster.
 		c.node.Tick()
+		c.doubtQuorum()
 		c.touch()
 		if c.observeRole(); c.rounds == nil {
 			return
@@ -308,7 +309,7 @@ func (c *core) heard(from Member, b *wire.Beat) {
 	if id == 0 || status.GetTerm() != b.GetTerm() || status.Lead != id {
 		return // a voter of a later term must never support an earlier one again
 	}
-	c.contact()
+	c.leaderSpoke()
 	c.noteAck(b.GetTerm())
 	if b.GetGranted() {
 		c.extend(b.GetStamp(), b.GetApplied())

@@ -64,8 +64,9 @@ func (c *core) stepRaft(from Member, data []byte) {
 	// A former leader that asks for votes is not heard as a leader, or nobody would ever give up on it.
 	_ = c.node.Step(m) // an error says that the message means nothing here, which is a lost message
 	status := c.node.BasicStatus()
+	c.doubtTransfer(m, status)
 	if leads && status.Lead == m.GetFrom() {
-		c.contact()
+		c.leaderSpoke()
 		c.noteAck(status.GetTerm()) // its answer supports this leader as the answer to a beat does
 	} else if status.GetTerm() > c.term && status.RaftState == raft.StateFollower {
 		c.contact()
@@ -109,7 +110,8 @@ func (c *core) campaign() {
 }
 
 // suspectLeader acts on a closed connection: voters campaign in the order of their rank.
-func (c *core) suspectLeader() {
+func (c *core) suspectLeader(why Loss) {
+	c.doubtLeader(why)
 	c.forget()
 	c.eager = eagerTries
 	c.forgetAt = time.Time{}
@@ -170,6 +172,7 @@ func (c *core) sendRaft(messages []*raftpb.Message) (snapshots []uint64) {
 		}
 		if m.GetType() == raftpb.MsgSnap {
 			snapshots = append(snapshots, m.GetTo())
+			c.tell(SnapshotSent{To: c.processOf(m.GetTo()), Index: m.GetSnapshot().GetMetadata().GetIndex()})
 		}
 		c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
 	}
@@ -183,6 +186,7 @@ func (c *core) observeRole() {
 	changed := status.GetTerm() != c.term
 	was := c.phase
 	c.stale = c.stale || changed || status.Lead != c.leader
+	c.leaderIs(status.Lead, status.GetTerm())
 	c.term, c.leader = status.GetTerm(), status.Lead
 	if c.leader != 0 {
 		c.memory = ""
@@ -317,6 +321,7 @@ func (c *core) adopt(snapshot *raftpb.Snapshot) {
 	for _, id := range image.GetElectorate() {
 		c.enroll(id)
 	}
+	c.tell(SnapshotReceived{Index: c.applied})
 	c.loseCalls()
 	if image.GetTaken() {
 		c.emit(restore{state: image.GetState()})

@@ -17,6 +17,9 @@ var (
 	ErrUnsupported = errors.New("genleader: the behaviour does not handle this call")
 	// ErrSuperseded ends a member whose name a newer process has taken.
 	ErrSuperseded = errors.New("genleader: a newer process has taken this member's name")
+	// ErrReplaced and ErrRemoved are the reasons of MemberLeft: another process has its place, or nobody has.
+	ErrReplaced = errors.New("genleader: another process took the member's place")
+	ErrRemoved  = errors.New("genleader: the member was removed from the group")
 	// ErrGone and ErrLeft are the reasons of HandleDown: the process is gone, or has left in order.
 	ErrGone = errors.New("genleader: the member's process is gone")
 	ErrLeft = errors.New("genleader: the member left")

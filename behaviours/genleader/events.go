@@ -62,6 +62,8 @@ type (
 		state []byte
 		err   error
 	}
+	// inspecting asks for an inspection under that number.
+	inspecting struct{ ask uint64 }
 	// leaving asks for an orderly departure.
 	leaving struct{}
 	// flushed says that everything which was in the mailbox at the time of a flush has been stepped.
@@ -81,6 +83,7 @@ func (readAsked) event()  {}
 func (handled) event()    {}
 func (synced) event()     {}
 func (imageTaken) event() {}
+func (inspecting) event() {}
 func (leaving) event()    {}
 func (flushed) event()    {}
 func (woke) event()       {}
@@ -97,6 +100,7 @@ func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
 func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
 func (e synced) String() string     { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
 func (e imageTaken) String() string { return fmt.Sprintf("image at %d", e.index) }
+func (inspecting) String() string   { return "inspect" }
 func (leaving) String() string      { return "leave" }
 func (flushed) String() string      { return "flushed" }
 func (woke) String() string         { return "woke" }
@@ -169,6 +173,12 @@ type (
 	// extendLease moves the end of this member's lease; leaseEnded tells that it was not moved in time.
 	extendLease struct{ until time.Time }
 	leaseEnded  struct{}
+	// happened tells of something, inspected answers an inspecting.
+	happened  struct{ what Event }
+	inspected struct {
+		ask uint64
+		is  Inspection
+	}
 	// announce publishes a changed view.
 	announce struct{ view View }
 	// departed ends an orderly departure; fail ends the instance.
@@ -192,6 +202,8 @@ func (advanced) effect()    {}
 func (fresh) effect()       {}
 func (extendLease) effect() {}
 func (leaseEnded) effect()  {}
+func (happened) effect()    {}
+func (inspected) effect()   {}
 func (announce) effect()    {}
 func (departed) effect()    {}
 func (fail) effect()        {}
@@ -218,6 +230,8 @@ func (e advanced) String() string    { return fmt.Sprintf("applied up to %d", e.
 func (fresh) String() string         { return "fresh" }
 func (e extendLease) String() string { return "extend lease" }
 func (leaseEnded) String() string    { return "lease ended" }
+func (e happened) String() string    { return "happened: " + e.what.String() }
+func (e inspected) String() string   { return "inspected" }
 func (e announce) String() string    { return "announce " + e.view.String() }
 func (departed) String() string      { return "departed" }
 func (e fail) String() string        { return fmt.Sprintf("fail: %v", e.reason) }

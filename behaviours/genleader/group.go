@@ -28,6 +28,8 @@ type Config struct {
 	// ViewChanged and LeaseEnded are told of changes, in the group's own turn; they must not block. Either may be nil.
 	ViewChanged func(View)
 	LeaseEnded  func(lease.Term)
+	// Event is told what happens to the group, in the group's own turn; it must not block. It may be nil.
+	Event func(Event)
 
 	SnapshotEvery int    // log entries between two snapshots; default 10000
 	Seed          uint64 // of the election timers; default: the incarnation

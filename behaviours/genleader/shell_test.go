@@ -64,12 +64,17 @@ func inNet(t *testing.T, f func(t *testing.T, n *net)) {
 }
 
 func (n *net) start(name string, incarnation uint64, prepare func(*member)) *member {
+	return n.startWith(name, incarnation, prepare, func(*Config) {})
+}
+
+// startWith lets change have the last word on the configuration.
+func (n *net) startWith(name string, incarnation uint64, prepare func(*member), change func(*Config)) *member {
 	m := &member{net: n, system: actorstest.System(), hooks: map[string]func(){}}
 	if prepare != nil {
 		prepare(m)
 	}
 	self := Member{name, incarnation}
-	group, err := New(m.system, Config{
+	cfg := Config{
 		Self: self, Voters: n.names, Behaviour: m, SnapshotEvery: 20,
 		Send: func(to string, frame []byte) error { n.deliver(self, to, frame); return nil },
 		LeaseEnded: func(term lease.Term) {
@@ -77,7 +82,9 @@ func (n *net) start(name string, incarnation uint64, prepare func(*member)) *mem
 			defer m.mu.Unlock()
 			m.lapsed = append(m.lapsed, term)
 		},
-	})
+	}
+	change(&cfg)
+	group, err := New(m.system, cfg)
 	if err != nil {
 		n.t.Fatal(err)
 	}

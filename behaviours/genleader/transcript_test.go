@@ -71,6 +71,8 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 				w.cut(peer, args[0])
 			}
 		}
+	case "disconnect":
+		w.disconnect(args[0], args[1])
 	case "heal":
 		w.heal()
 	case "call":
@@ -111,6 +113,15 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 			fmt.Fprintln(&b, line)
 		}
 		w.hosts[args[0]].told = nil
+	case "events":
+		for _, line := range w.hosts[args[0]].events {
+			fmt.Fprintln(&b, line)
+		}
+		w.hosts[args[0]].events = nil
+	case "inspect":
+		h := w.hosts[args[0]]
+		h.take(inspecting{ask: 1})
+		w.inspect(&b, h.inspected)
 	case "trace":
 		for _, line := range w.trace {
 			fmt.Fprintln(&b, line)
@@ -170,4 +181,34 @@ func (w *world) show(b *strings.Builder, h *host) {
 		b.WriteString(" problem: " + h.view.Problem)
 	}
 	b.WriteString("\n")
+}
+
+func (w *world) inspect(b *strings.Builder, in Inspection) {
+	fmt.Fprintf(b, "%v term=%d leader=%s commit=%d applied=%d last=%d held=%d snapshot=%d calls=%d", in.Phase, in.Term,
+		in.Leader.Name, in.Commit, in.Applied, in.LastIndex, in.LogEntries, in.Snapshot, in.PendingCalls)
+	if in.Leases {
+		b.WriteString(" leased")
+	}
+	if !in.LeaderHeard.IsZero() {
+		b.WriteString(" leader heard " + w.howLong(in.LeaderHeard))
+	}
+	b.WriteString("\n")
+	for _, p := range in.Peers {
+		fmt.Fprintf(b, "  %s linked=%v", p.Name, p.Linked)
+		if p.Progress != Unknown {
+			fmt.Fprintf(b, " match=%d next=%d inflight=%d %v %v leased=%v", p.Match, p.Next, p.Inflight, p.Progress, p.State, p.Leased)
+		}
+		if !p.LastContact.IsZero() {
+			b.WriteString(" heard " + w.howLong(p.LastContact))
+		}
+		b.WriteString("\n")
+	}
+}
+
+// howLong is not exact, so that transcripts do not hang on the moment of a beat.
+func (w *world) howLong(since time.Time) string {
+	if w.now.Sub(since) < w.timing.Election/2 {
+		return "lately"
+	}
+	return "long ago"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type host struct {
 	applied []string
 	told    []string // callbacks, in order
 	index   uint64   // of the latest broadcast applied
+	events  []string
 	replies map[uint64]string
 	calls   map[uint64]*account // what has not returned yet
 	nextSeq uint64
@@ -66,7 +68,11 @@ type host struct {
 	readers   map[uint64]uint64    // reads that wait for their index to be applied
 	readFrom  map[uint64]time.Time // when each read began
 	freshAsOf time.Time
+	inspected Inspection
 }
+
+// placeless is what is cut from events: where in the log a snapshot was taken.
+var placeless = regexp.MustCompile(`snapshot at \d+`)
 
 type delivery struct {
 	at    time.Time
@@ -309,6 +315,10 @@ func (h *host) perform(e effect) {
 		h.lease.Extend(w.now, e.until)
 	case leaseEnded:
 		h.told = append(h.told, "lease ended")
+	case happened:
+		h.events = append(h.events, placeless.ReplaceAllString(e.what.String(), "snapshot"))
+	case inspected:
+		h.inspected = e.is
 	case announce:
 		if h.view.Phase != e.view.Phase || h.view.Leader != e.view.Leader {
 			w.trace = append(w.trace, fmt.Sprintf("%6s %s %v -> %v", sinceStart(w.now), h.self.Name, h.view.Phase, e.view.Phase))

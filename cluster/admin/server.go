@@ -22,7 +22,7 @@ const (
 
 // A Backend is the member behind the API. Both methods are called from many goroutines at once.
 type Backend interface {
-	// Status describes the member now. It does not wait for anything.
+	// Status describes the member now. It waits for nothing but the member itself, and not long for that.
 	Status() Status
 	// Switchover orders the group's standby to take over from its active and returns when the order is committed, or with
 	// one of this package's sentinels.

@@ -67,6 +67,8 @@ func TestStatusHasStableNamesAndNoNulls(t *testing.T) {
   "term": 0,
   "role": "",
   "lease_ms": 12,
+  "commit": 0,
+  "applied": 0,
   "discovery": {
     "kind": "",
     "source": ""

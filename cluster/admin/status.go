@@ -15,6 +15,9 @@ type Status struct {
 	Role   string `json:"role"`   // of the member that answers, in the election: leader, follower, candidate
 	Lease  int64  `json:"lease_ms"`
 
+	Commit  uint64 `json:"commit"`  // latest entry of the log that a majority is known to have
+	Applied uint64 `json:"applied"` // latest entry that the member that answers has applied
+
 	Discovery Discovery  `json:"discovery"`
 	Members   []Member   `json:"members"`
 	Groups    []Group    `json:"groups"`
@@ -37,6 +40,12 @@ type Member struct {
 	State       string `json:"state"`       // up, suspect, dead, left
 	Voter       bool   `json:"voter"`
 	Witness     bool   `json:"witness"` // votes and runs nothing
+
+	// What only the leader knows of others: Log is how far the member has the log, Sending is probe, replicate or snapshot,
+	// Heard is how many milliseconds ago it was heard. Elsewhere they are absent.
+	Log     uint64 `json:"log,omitempty"`
+	Sending string `json:"sending,omitempty"`
+	Heard   int64  `json:"heard_ms,omitempty"`
 }
 
 // A Group is where one group of the spec is meant to run.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -154,6 +155,10 @@ func TestPairStartsSwitchesOverAndMovesWhenItsMemberLeaves(t *testing.T) {
 	for _, at := range []string{"a1", "b1", "w1"} {
 		c.eventually(at+" sees a1 active and b1 standby", c.settled(at, "a1", "b1"))
 	}
+	c.eventually("the leader tells how far everybody has the log", func() bool {
+		s := c.nodes[c.nodes["a1"].Status().Leader].Status()
+		return !slices.ContainsFunc(s.Members, func(m admin.Member) bool { return m.Sending != "replicate" || m.Log < s.Commit }) && s.Applied > 0
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := c.nodes["w1"].Switchover(ctx, "pair"); err != nil {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"github.com/gendac/gendac/cluster/controller"
 	"github.com/gendac/gendac/cluster/planner"
 )
+
+// inspectTimeout is how long the group may take to describe itself.
+const inspectTimeout = 200 * time.Millisecond
 
 // Status is what this member knows now. It asks nobody, so on a member that is cut off it is old; Leader is empty then.
 func (n *Node) Status() admin.Status {
@@ -23,6 +27,7 @@ func (n *Node) Status() admin.Status {
 		Members:   n.members(view, society),
 		Alarms:    []string{},
 	}
+	n.addProgress(&status)
 	for _, a := range society.Alarms {
 		status.Alarms = append(status.Alarms, a.Group+": "+a.Name+": "+a.Why)
 	}
@@ -42,6 +47,29 @@ func (n *Node) Status() admin.Status {
 		status.Groups = append(status.Groups, groupStatus(g.Name, orders[g.Name], instances))
 	}
 	return status
+}
+
+// addProgress tells how far the log is, here and, on the leader, on every other member. A group that is too busy to say is
+// left out.
+func (n *Node) addProgress(status *admin.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), inspectTimeout)
+	defer cancel()
+	in, err := n.group.Inspect(ctx)
+	if err != nil {
+		return
+	}
+	status.Commit, status.Applied = in.Commit, in.Applied
+	for i := range status.Members {
+		m := &status.Members[i]
+		if m.Name == n.self.Member && in.Phase == genleader.Leading {
+			m.Log, m.Sending = in.LastIndex, genleader.Replicating.String()
+		}
+		for _, p := range in.Peers {
+			if p.Name == m.Name && p.Incarnation == m.Incarnation && p.Progress != genleader.Unknown {
+				m.Log, m.Sending, m.Heard = p.Match, p.Progress.String(), max(0, time.Since(p.LastContact).Milliseconds())
+			}
+		}
+	}
 }
 
 // gone says whether what a seat reported last is history: it is dead or has left, or is no longer spoken of.

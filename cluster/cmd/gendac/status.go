@@ -67,14 +67,15 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if s.Lease <= 0 {
 		lease = "no lease"
 	}
-	fmt.Fprintf(w, "cluster %s as %s sees it: %s, %s, discovery %s\n", s.Cluster, s.Member, leader, lease, discovery)
+	log := fmt.Sprintf("log %d of %d", s.Applied, s.Commit)
+	fmt.Fprintf(w, "cluster %s as %s sees it: %s, %s, %s, discovery %s\n", s.Cluster, s.Member, leader, log, lease, discovery)
 	for _, alarm := range s.Alarms {
 		fmt.Fprintf(w, "alarm: %s\n", alarm)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nMEMBER\tADDRESS\tSTATE\tPART\tINCARNATION")
+	fmt.Fprintln(t, "\nMEMBER\tADDRESS\tSTATE\tPART\tLOG\tINCARNATION")
 	for _, m := range s.Members {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), m.State, part(m, s.Leader), incarnation(m.Incarnation))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), m.State, part(m, s.Leader), progress(m), incarnation(m.Incarnation))
 	}
 	fmt.Fprintln(t, "\nGROUP\tACTIVE\tSTANDBY\tEPOCH\tSTART\tPHASE")
 	for _, g := range s.Groups {
@@ -101,6 +102,18 @@ func part(m admin.Member, leader string) string {
 		parts = append(parts, "witness")
 	}
 	return orDash(strings.Join(parts, ","))
+}
+
+// progress is how far a member has the log, if the one that answers leads.
+func progress(m admin.Member) string {
+	switch m.Sending {
+	case "":
+		return "-"
+	case "replicate":
+		return fmt.Sprint(m.Log)
+	default:
+		return fmt.Sprintf("%d (%s)", m.Log, m.Sending)
+	}
 }
 
 func incarnation(n uint64) string {

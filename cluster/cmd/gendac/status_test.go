@@ -56,12 +56,12 @@ func serve(t *testing.T, m *window) string {
 }
 
 var demo = admin.Status{
-	Cluster: "demo", Member: "a1", Incarnation: 255, Leader: "w1", Term: 4, Role: "follower", Lease: 912,
+	Cluster: "demo", Member: "a1", Incarnation: 255, Leader: "w1", Term: 4, Role: "follower", Lease: 912, Commit: 40, Applied: 38,
 	Discovery: admin.Discovery{Kind: "consul", Source: "unreachable", Err: "connection refused"},
 	Members: []admin.Member{
 		{Name: "a1", Addr: "127.0.0.1:7101", Incarnation: 255, State: "up", Voter: true},
-		{Name: "b1", Addr: "127.0.0.1:7102", State: "suspect", Voter: true},
-		{Name: "w1", Addr: "127.0.0.1:7103", Incarnation: 1, State: "up", Voter: true, Witness: true},
+		{Name: "b1", Addr: "127.0.0.1:7102", State: "suspect", Voter: true, Log: 12, Sending: "probe", Heard: 900},
+		{Name: "w1", Addr: "127.0.0.1:7103", Incarnation: 1, State: "up", Voter: true, Witness: true, Log: 40, Sending: "replicate"},
 	},
 	Groups: []admin.Group{
 		{Name: "pair", Active: "a1", Epoch: 2, Start: "failover(b1)", Standby: []string{"b1"}, Phase: "steady"},
@@ -76,13 +76,13 @@ var demo = admin.Status{
 
 func TestStatusPrintsTables(t *testing.T) {
 	status, stdout, stderr := gendac(t, "status", "--admin", serve(t, &window{status: demo}))
-	want := `cluster demo as a1 sees it: leader w1, term 4, lease 912 ms, discovery consul unreachable (connection refused)
+	want := `cluster demo as a1 sees it: leader w1, term 4, log 38 of 40, lease 912 ms, discovery consul unreachable (connection refused)
 alarm: pair: redundancy-lost: b1 is silent
 
-MEMBER  ADDRESS         STATE    PART            INCARNATION
-a1      127.0.0.1:7101  up       voter           00000000000000ff
-b1      127.0.0.1:7102  suspect  voter           -
-w1      127.0.0.1:7103  up       leader,witness  0000000000000001
+MEMBER  ADDRESS         STATE    PART            LOG         INCARNATION
+a1      127.0.0.1:7101  up       voter           -           00000000000000ff
+b1      127.0.0.1:7102  suspect  voter           12 (probe)  -
+w1      127.0.0.1:7103  up       leader,witness  40          0000000000000001
 
 GROUP  ACTIVE  STANDBY  EPOCH  START         PHASE
 pair   a1      b1       2      failover(b1)  steady
