@@ -53,12 +53,12 @@ func (b *bus) largestSince() int {
 	return n
 }
 
-func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []string, snapshotEvery int) *node {
+func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []string, logEntries int) *node {
 	n := &node{dict: New(b.bounds...), system: actorstest.System()}
 	n.watch = n.dict.Watch("")
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(n.system, genleader.Config{
-		Self: self, Voters: voters, Behaviour: n.dict.Behaviour(), SnapshotEvery: snapshotEvery,
+		Self: self, Voters: voters, Behaviour: n.dict.Behaviour(), LogEntries: logEntries,
 		Send: func(to string, frame []byte) error { b.send(self, to, frame); return nil },
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package genleader
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +46,7 @@ type shell struct {
 	self    *actor.PID
 	waiting map[uint64]chan outcome
 	asking  map[uint64]chan Inspection
+	images  images
 	timer   *time.Timer
 	current View
 	lapsed  lease.Term // the latest term whose end has been told
@@ -54,7 +54,7 @@ type shell struct {
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
-	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}, asking: map[uint64]chan Inspection{}}
+	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}, asking: map[uint64]chan Inspection{}, images: images{map[uint64]*imageWriter{}, map[uint64]*imageReader{}}}
 	g.pid.Store(ctx.Self())
 	s.again(started{})
 	return s
@@ -62,7 +62,7 @@ func newShell(g *Group, ctx actor.Context) *shell {
 
 func (s *shell) machine() process.Machine[*core, input, effect] {
 	settings := settings{
-		self: s.group.self, voters: s.group.Voters, timing: s.group.Timing, snapshotEvery: uint64(s.group.SnapshotEvery),
+		self: s.group.self, voters: s.group.Voters, timing: s.group.Timing, logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
 	}
 	return process.Machine[*core, input, effect]{
 		State: newCore(settings, time.Now(), s.group.Seed), Step: step,
@@ -78,6 +78,10 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 	switch msg := ctx.Message().(type) {
 	case event:
 		in.event = msg
+	case imageDone:
+		read, wanted := s.imageRead(msg)
+		in.event = read
+		return in, wanted
 	case callMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = called{seq: msg.seq, only: msg.only, request: msg.request, deadline: msg.deadline}
@@ -135,14 +139,17 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case surrender:
 		b.Surrendered(s.election(0), e.sync)
 	case restore:
-		install, err := b.Restore(bytes.NewReader(e.state))
-		if err != nil {
-			s.fail(ctx, err)
-			return
-		}
-		install()
+		s.restore(e)
 	case takeImage:
 		s.takeImage(e)
+	case readImage:
+		s.readImage(e)
+	case receiveImage:
+		s.receiveImage(e)
+	case feedImage:
+		s.feedImage(e)
+	case dropImage:
+		s.dropImage(e)
 	case memberDown:
 		s.again(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
 	case resolve:
@@ -172,15 +179,6 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case fail:
 		s.fail(ctx, e.reason)
 	}
-}
-
-func (s *shell) takeImage(e takeImage) {
-	var state bytes.Buffer
-	image, err := s.group.Behaviour.Snapshot()
-	if err == nil {
-		_, err = image.WriteTo(&state)
-	}
-	s.again(imageTaken{index: e.index, state: state.Bytes(), err: err})
 }
 
 func (s *shell) fail(ctx actor.Context, reason error) {
@@ -279,6 +277,7 @@ func (s *shell) announce(v View) {
 
 func (s *shell) terminate(reason error) {
 	s.setTimer(time.Time{})
+	s.images.close()
 	if !errors.Is(reason, process.ErrNormal) && !errors.Is(reason, process.ErrShutdown) {
 		s.group.reason.Store(&reason)
 	}

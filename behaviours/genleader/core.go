@@ -46,7 +46,7 @@ type core struct {
 	genesis   *wire.Genesis
 
 	node       *raft.RawNode
-	log        *raft.MemoryStorage
+	log        *memoryLog
 	conf       *raftpb.ConfState
 	electorate map[uint64]string // names by raft id
 	carriers   map[uint64]uint64 // the latest incarnation that had an id of the electorate
@@ -55,9 +55,14 @@ type core struct {
 	leader     uint64
 	applied    uint64
 	told       uint64 // what was told to be applied last
-	imaged     uint64 // index of the latest snapshot
-	imaging    *imaging
-	imageDue   bool // somebody joined: raft restores only a snapshot that names the member it restores
+
+	generation uint64 // of streams, in both directions
+	streams    map[uint64]*stream
+	incoming   *incoming
+	installing *incoming // raft has been told of it
+	installed  streamName
+	reports    []report // for raft
+	streamsAt  time.Time
 	dirty      bool // raft may have something ready
 	flushing   bool // a flush is on its way
 
@@ -85,7 +90,7 @@ type core struct {
 	view     View
 	stale    bool   // something that the view shows may have changed
 	memory   string // why no leader will come, if that is known
-	imageErr string // why there is no new snapshot, if so
+	imageErr string // why a member gets no snapshot, if so
 	outbox   map[string][]*wire.Packet
 	waiting  proposals
 	out      []effect
@@ -93,23 +98,17 @@ type core struct {
 
 // settings is what a core is told once.
 type settings struct {
-	self          Member
-	id            uint64   // for raft; in memory the incarnation
-	voters        []string // rank order
-	timing        Timing
-	snapshotEvery uint64
+	self   Member
+	id     uint64   // for raft; in memory the incarnation
+	voters []string // rank order
+	timing Timing
+	// So many bytes and entries of the log are kept for members that are behind; see trimLog.
+	logBytes, logEntries uint64
 }
 
 type ackMark struct {
 	term uint64
 	at   time.Time
-}
-
-type imaging struct {
-	index uint64
-	conf  *raftpb.ConfState
-	image *wire.Image
-	due   bool // somebody who joined waits for it
 }
 
 func newCore(s settings, now time.Time, seed uint64) *core {
@@ -120,7 +119,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 		settings: s, now: now, began: now, dice: seed,
 		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]uint64{},
 		electorate: map[uint64]string{}, carriers: map[uint64]uint64{}, presented: map[string]presence{},
-		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{},
+		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
 	}
 }
 
@@ -128,7 +127,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 func step(c *core, in input) (*core, []effect) {
 	c.now, c.out = in.at, nil
 	switch in.event.(type) {
-	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting:
+	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting, chunkRead, chunkUsed:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
@@ -157,10 +156,16 @@ func step(c *core, in input) (*core, []effect) {
 		c.handled(ev)
 	case synced:
 		c.synced(ev)
-	case imageTaken:
-		c.imageTaken(ev)
 	case inspecting:
 		c.emit(inspected{ask: ev.ask, is: c.inspect()})
+	case chunkRead:
+		c.chunkRead(ev)
+	case imageFailed:
+		c.imageFailed(ev)
+	case chunkUsed:
+		c.chunkUsed(ev)
+	case imageRead:
+		c.imageRead(ev)
 	case leaving:
 		c.leave()
 	case flushed:
@@ -197,6 +202,9 @@ func (c *core) alarms() {
 	}
 	if c.due(&c.callsAt) {
 		c.expireCalls()
+	}
+	if c.due(&c.streamsAt) {
+		c.tendStreams()
 	}
 }
 
@@ -239,7 +247,7 @@ func (c *core) finish(turnEnds bool) {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt} {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.streamsAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -54,7 +53,6 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 	if c.node != nil || !c.plausibleGenesis(genesis) {
 		return
 	}
-	image := &wire.Image{Electorate: genesis.GetVoters()}
 	conf := &raftpb.ConfState{}
 	named := false
 	for _, id := range genesis.GetVoters() {
@@ -66,17 +64,13 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 		c.electorate, c.carriers = map[uint64]string{}, map[uint64]uint64{}
 		return // another process was meant; the leader will take this one in
 	}
-	data, err := proto.Marshal(image)
-	if err != nil {
-		return
-	}
-	storage := raft.NewMemoryStorage()
-	first := &raftpb.Snapshot{Data: data, Metadata: &raftpb.SnapshotMetadata{ConfState: conf, Index: new(uint64(1)), Term: new(uint64(1))}}
+	storage := newMemoryLog(c.imageNow)
+	first := &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{ConfState: conf, Index: new(uint64(1)), Term: new(uint64(1))}}
 	if err := storage.ApplySnapshot(first); err != nil {
 		c.emit(fail{reason: fmt.Errorf("genleader: the group's first state was refused: %w", err)})
 		return
 	}
-	c.genesis, c.conf, c.imaged = genesis, conf, 1
+	c.genesis, c.conf = genesis, conf
 	c.begin(storage, 1)
 }
 
@@ -138,7 +132,6 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 	if len(cc.GetContext()) > 0 && proto.Unmarshal(cc.GetContext(), change) == nil {
 		c.enroll(change.GetJoins())
 		joiner := c.memberOf(raftID(change.GetJoins()))
-		c.imageDue = true
 		if c.rounds != nil {
 			c.emit(elected{term: c.term, joiner: &joiner})
 		}
@@ -212,6 +205,7 @@ func (c *core) linkDown(who Member, refused bool) {
 	if c.links[who.Name] == who.Incarnation {
 		delete(c.links, who.Name)
 	}
+	c.loseStreams(who)
 	if c.seeking[who.Name] == who.Incarnation {
 		delete(c.seeking, who.Name)
 	}
@@ -253,6 +247,8 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		c.openGroup(what.Genesis)
 	case *wire.Packet_Raft:
 		c.stepRaft(from, what.Raft)
+	case *wire.Packet_Stream:
+		c.streamed(from, what.Stream)
 	case *wire.Packet_Beat:
 		c.heard(from, what.Beat)
 	case *wire.Packet_Ack:

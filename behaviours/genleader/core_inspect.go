@@ -1,16 +1,13 @@
 package genleader
 
 import (
-	"math"
-
 	"go.etcd.io/raft/v3/tracker"
-	"google.golang.org/protobuf/proto"
 )
 
-// inspect describes this member's part of the group as of now. Adding up the log takes time in proportion to its length.
+// inspect describes this member's part of the group as of now.
 func (c *core) inspect() Inspection {
 	in := Inspection{
-		Self: c.self, View: c.look(), Applied: c.applied, Snapshot: c.imaged, PendingCalls: len(c.calls),
+		Self: c.self, View: c.look(), Applied: c.applied, PendingCalls: len(c.calls),
 		Leases: c.now.Before(c.granted), LeaseUntil: c.granted, LeaderHeard: c.leaderHeard,
 	}
 	if c.node == nil {
@@ -32,23 +29,12 @@ func (c *core) inspect() Inspection {
 }
 
 func (c *core) inspectLog(in *Inspection) {
-	first, errFirst := c.log.FirstIndex()
-	last, errLast := c.log.LastIndex()
-	if errFirst != nil || errLast != nil {
-		return
-	}
-	in.LastIndex = last
-	if first > last {
-		return
-	}
-	entries, err := c.log.Entries(first, last+1, math.MaxUint64)
+	last, err := c.log.LastIndex()
 	if err != nil {
 		return
 	}
-	in.LogEntries = len(entries)
-	for _, e := range entries {
-		in.LogBytes += proto.Size(e)
-	}
+	in.LastIndex, in.Snapshot = last, c.log.first-1
+	in.LogEntries, in.LogBytes = len(c.log.ends), int(c.log.bytes())
 }
 
 // inspectProgress adds what only a leader knows.

@@ -14,7 +14,7 @@ import (
 const (
 	maxAppend      = 1 << 20  // bytes of entries in one message
 	maxUncommitted = 64 << 20 // bytes of entries that wait for a majority
-	keepEntries    = 1000     // entries behind a snapshot that a slow member may still fetch
+	maxInflight    = 8 << 20  // bytes of entries on their way to one member, not counting the last message
 
 	eagerTries = 6                     // quick campaigns after the leader's connection closed, each waiting twice as long
 	eagerRetry = 2 * time.Millisecond  // before the second: the others may be about to notice what this member has
@@ -22,7 +22,7 @@ const (
 )
 
 // begin makes the raft node. An empty storage is a member that a leader will bring up to date.
-func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
+func (c *core) begin(storage *memoryLog, applied uint64) {
 	node, err := raft.NewRawNode(&raft.Config{
 		ID:                        c.id,
 		ElectionTick:              max(2, int(c.timing.Election/c.timing.Heartbeat)),
@@ -31,6 +31,7 @@ func (c *core) begin(storage *raft.MemoryStorage, applied uint64) {
 		Applied:                   applied,
 		MaxSizePerMsg:             maxAppend,
 		MaxInflightMsgs:           256,
+		MaxInflightBytes:          maxInflight,
 		MaxUncommittedEntriesSize: maxUncommitted,
 		CheckQuorum:               true,
 		PreVote:                   true,
@@ -54,12 +55,15 @@ func (c *core) stepRaft(from Member, data []byte) {
 		return
 	}
 	c.present(from, m.GetFrom())
-	leads := m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgHeartbeat
+	if m.GetType() == raftpb.MsgSnap {
+		return // a snapshot comes as a stream
+	}
+	leads := m.GetType() == raftpb.MsgApp || m.GetType() == raftpb.MsgHeartbeat
 	if c.node == nil {
 		if !leads {
 			return
 		}
-		c.begin(raft.NewMemoryStorage(), 0)
+		c.begin(newMemoryLog(c.imageNow), 0)
 	}
 	// A former leader that asks for votes is not heard as a leader, or nobody would ever give up on it.
 	_ = c.node.Step(m) // an error says that the message means nothing here, which is a lost message
@@ -124,12 +128,13 @@ func (c *core) drive() {
 	if c.node == nil {
 		return
 	}
+	c.tellReports()
 	c.submit()
 	c.beginReads()
 	for c.node.HasReady() {
 		rd := c.node.Ready()
 		c.persist(rd)
-		snapshots := c.sendRaft(rd.Messages)
+		c.sendRaft(rd.Messages)
 		c.sendOutbox() // the others need not wait until it is applied here
 		for _, entry := range rd.CommittedEntries {
 			c.applyEntry(entry)
@@ -137,13 +142,10 @@ func (c *core) drive() {
 		c.useGrants()
 		c.confirmReads(rd.ReadStates)
 		c.node.Advance(rd)
-		for _, id := range snapshots {
-			// A lost snapshot shows as a rejected append and is sent again; raft need not wait for word of it.
-			c.node.ReportSnapshot(id, raft.SnapshotFinish)
-		}
 		c.observeRole()
 	}
-	c.maybeImage()
+	c.dropInstalling()
+	c.trimLog()
 }
 
 func (c *core) persist(rd raft.Ready) {
@@ -160,23 +162,21 @@ func (c *core) persist(rd raft.Ready) {
 	}
 }
 
-func (c *core) sendRaft(messages []*raftpb.Message) (snapshots []uint64) {
+func (c *core) sendRaft(messages []*raftpb.Message) {
 	for _, m := range messages {
 		name, linked := c.linkedTo(m.GetTo())
-		if !linked {
-			continue // that incarnation is gone; its successor must not hear its messages
+		snapshot := m.GetType() == raftpb.MsgSnap
+		switch {
+		case snapshot && linked:
+			c.startStream(name, m)
+		case snapshot:
+			c.reportSnapshot(m.GetTo(), raft.SnapshotFailure)
+		case linked: // else that incarnation is gone; its successor must not hear its messages
+			if data, err := proto.Marshal(m); err == nil {
+				c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
+			}
 		}
-		data, err := proto.Marshal(m)
-		if err != nil {
-			continue
-		}
-		if m.GetType() == raftpb.MsgSnap {
-			snapshots = append(snapshots, m.GetTo())
-			c.tell(SnapshotSent{To: c.processOf(m.GetTo()), Index: m.GetSnapshot().GetMetadata().GetIndex()})
-		}
-		c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
 	}
-	return snapshots
 }
 
 // observeRole follows raft's role. What raft says is taken after each batch, so no role is skipped.
@@ -208,6 +208,7 @@ func (c *core) observeRole() {
 		}
 	}
 	c.stale = c.stale || c.phase != was
+	c.reviewStreams()
 }
 
 func (c *core) applyEntry(entry *raftpb.Entry) {
@@ -266,47 +267,6 @@ func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
 	c.emit(do)
 }
 
-// maybeImage asks for a snapshot when the log behind the last one has grown long.
-func (c *core) maybeImage() {
-	if c.imaging != nil || c.conf == nil || (c.applied < c.imaged+c.snapshotEvery && !c.imageDue) {
-		return
-	}
-	c.imaging = &imaging{index: c.applied, conf: c.conf, image: c.image(), due: c.imageDue}
-	c.imageDue = false
-	c.emit(takeImage{index: c.applied})
-}
-
-func (c *core) image() *wire.Image {
-	image := &wire.Image{Sync: c.sync, Taken: true}
-	for _, id := range c.memberIDs() {
-		image.Electorate = append(image.Electorate, c.identity(id))
-	}
-	return image
-}
-
-func (c *core) imageTaken(ev imageTaken) {
-	taking := c.imaging
-	c.imaging = nil
-	if taking == nil || taking.index != ev.index {
-		return
-	}
-	c.imaged = ev.index
-	if ev.err != nil {
-		c.imageErr, c.stale = fmt.Sprintf("no snapshot at %d: %v", ev.index, ev.err), true
-		c.imageDue = taking.due // tried again with the next entry
-		return
-	}
-	c.imageErr = ""
-	taking.image.State = ev.state
-	data, err := proto.Marshal(taking.image)
-	if err != nil {
-		return
-	}
-	if _, err := c.log.CreateSnapshot(ev.index, taking.conf, data); err == nil && ev.index > keepEntries {
-		_ = c.log.Compact(ev.index - keepEntries) // already compacted is as good
-	}
-}
-
 // adopt replaces this member's state by a leader's snapshot. Calls that were on their way may lie inside it.
 func (c *core) adopt(snapshot *raftpb.Snapshot) {
 	image := &wire.Image{}
@@ -316,16 +276,14 @@ func (c *core) adopt(snapshot *raftpb.Snapshot) {
 	}
 	c.stale = true
 	c.conf, c.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
-	c.imaged, c.sync = c.applied, image.GetSync()
+	c.sync = image.GetSync()
 	c.electorate = map[uint64]string{}
 	for _, id := range image.GetElectorate() {
 		c.enroll(id)
 	}
 	c.tell(SnapshotReceived{Index: c.applied})
 	c.loseCalls()
-	if image.GetTaken() {
-		c.emit(restore{state: image.GetState()})
-	}
+	c.install(c.applied)
 	if c.sync != nil && identityOf(c.sync.GetLeader()) != c.self {
 		c.emit(surrender{leader: identityOf(c.sync.GetLeader()), sync: c.sync.GetSync()})
 	}

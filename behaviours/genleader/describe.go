@@ -26,6 +26,8 @@ func describe(p *wire.Packet) string {
 			return "raft(unreadable)"
 		}
 		return fmt.Sprintf("%v(term=%d)", m.GetType(), m.GetTerm())
+	case *wire.Packet_Stream:
+		return describeStream(what.Stream)
 	case *wire.Packet_Beat:
 		return fmt.Sprintf("beat(%d.%d granted=%v)", what.Beat.GetTerm(), what.Beat.GetRound(), what.Beat.GetGranted())
 	case *wire.Packet_Ack:
@@ -50,5 +52,23 @@ func describe(p *wire.Packet) string {
 		return "bye"
 	default:
 		return "nothing"
+	}
+}
+
+func describeStream(s *wire.Stream) string {
+	switch what := s.GetWhat().(type) {
+	case *wire.Stream_Offer:
+		return fmt.Sprintf("stream(%d offer)", s.GetId())
+	case *wire.Stream_Chunk:
+		return fmt.Sprintf("stream(%d chunk %d last=%v)", s.GetId(), what.Chunk.GetNumber(), what.Chunk.GetLast())
+	case *wire.Stream_Ask:
+		return fmt.Sprintf("stream(%d ask)", s.GetId())
+	case *wire.Stream_GivenUp:
+		return fmt.Sprintf("stream(%d given up)", s.GetId())
+	case *wire.Stream_Progress:
+		p := what.Progress
+		return fmt.Sprintf("stream(%d %v %d/%d lost=%v)", s.GetId(), p.GetState(), p.GetUsed(), p.GetReceived(), p.GetLost())
+	default:
+		return "stream(nothing)"
 	}
 }

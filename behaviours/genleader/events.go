@@ -56,12 +56,6 @@ type (
 		to   *Member
 		sync []byte
 	}
-	// imageTaken is the behaviour's state as of index.
-	imageTaken struct {
-		index uint64
-		state []byte
-		err   error
-	}
 	// inspecting asks for an inspection under that number.
 	inspecting struct{ ask uint64 }
 	// leaving asks for an orderly departure.
@@ -82,7 +76,6 @@ func (castMade) event()   {}
 func (readAsked) event()  {}
 func (handled) event()    {}
 func (synced) event()     {}
-func (imageTaken) event() {}
 func (inspecting) event() {}
 func (leaving) event()    {}
 func (flushed) event()    {}
@@ -92,18 +85,17 @@ func (started) String() string    { return "started" }
 func (e linkUp) String() string   { return "link up " + e.member.String() }
 func (e linkDown) String() string { return fmt.Sprintf("link down %v refused=%v", e.member, e.refused) }
 
-func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
-func (e called) String() string     { return fmt.Sprintf("call %d %q", e.seq, e.request) }
-func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
-func (e castMade) String() string   { return fmt.Sprintf("cast %q", e.request) }
-func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
-func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
-func (e synced) String() string     { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
-func (e imageTaken) String() string { return fmt.Sprintf("image at %d", e.index) }
-func (inspecting) String() string   { return "inspect" }
-func (leaving) String() string      { return "leave" }
-func (flushed) String() string      { return "flushed" }
-func (woke) String() string         { return "woke" }
+func (e received) String() string  { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
+func (e called) String() string    { return fmt.Sprintf("call %d %q", e.seq, e.request) }
+func (e abandoned) String() string { return fmt.Sprintf("abandon %d", e.seq) }
+func (e castMade) String() string  { return fmt.Sprintf("cast %q", e.request) }
+func (e readAsked) String() string { return fmt.Sprintf("read %d", e.seq) }
+func (e handled) String() string   { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
+func (e synced) String() string    { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
+func (inspecting) String() string  { return "inspect" }
+func (leaving) String() string     { return "leave" }
+func (flushed) String() string     { return "flushed" }
+func (woke) String() string        { return "woke" }
 
 type effect interface {
 	effect()
@@ -145,10 +137,6 @@ type (
 		leader Member
 		sync   []byte
 	}
-	// restore calls Restore.
-	restore struct{ state []byte }
-	// takeImage calls Snapshot and answers with imageTaken.
-	takeImage struct{ index uint64 }
 	// memberDown calls HandleDown and answers with handled.
 	memberDown struct {
 		term   uint64
@@ -193,8 +181,6 @@ func (*ask) effect()        {}
 func (apply) effect()       {}
 func (elected) effect()     {}
 func (surrender) effect()   {}
-func (restore) effect()     {}
-func (takeImage) effect()   {}
 func (memberDown) effect()  {}
 func (resolve) effect()     {}
 func (readable) effect()    {}
@@ -217,8 +203,6 @@ func (e elected) String() string {
 	return fmt.Sprintf("elected in term %d joiner=%v", e.term, e.joiner)
 }
 func (e surrender) String() string { return fmt.Sprintf("surrender to %v %q", e.leader, e.sync) }
-func (e restore) String() string   { return fmt.Sprintf("restore %q", e.state) }
-func (e takeImage) String() string { return fmt.Sprintf("take image at %d", e.index) }
 func (e memberDown) String() string {
 	return fmt.Sprintf("member down %v: %v", e.who, e.reason)
 }

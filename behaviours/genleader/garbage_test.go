@@ -3,6 +3,7 @@ package genleader
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"runtime/debug"
@@ -59,7 +60,7 @@ func (s *source) id(w *world) uint64 {
 
 func (s *source) packet(w *world, to, from *host) *wire.Packet {
 	term, applied := to.core.term, to.core.applied
-	switch s.pick(16) {
+	switch s.pick(17) {
 	case 0:
 		return &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{}}}
 	case 1:
@@ -89,6 +90,8 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 		return &wire.Packet{What: &wire.Packet_ReadAsk{ReadAsk: &wire.ReadAsk{Ask: s.number(1)}}}
 	case 9:
 		return &wire.Packet{What: &wire.Packet_ReadAnswer{ReadAnswer: &wire.ReadAnswer{Ask: s.number(1), Index: s.number(applied)}}}
+	case 10:
+		return &wire.Packet{What: &wire.Packet_Stream{Stream: s.stream(w, to, from)}}
 	default:
 		data, err := proto.Marshal(s.raft(w, to, from))
 		if err != nil {
@@ -104,6 +107,39 @@ func (s *source) context() []byte {
 		return s.data[:min(s.pick(4), len(s.data))]
 	}
 	return binary.LittleEndian.AppendUint64(nil, s.number(1))
+}
+
+// stream is about one that the receiver knows, if there is one and so the source likes.
+func (s *source) stream(w *world, to, from *host) *wire.Stream {
+	m := &wire.Stream{Id: s.number(1)}
+	if in := to.core.incoming; in != nil && s.pick(4) > 0 {
+		m.Id = in.id
+	}
+	switch s.pick(6) {
+	case 0, 1:
+		offer := s.raft(w, to, from)
+		offer.Type = raftpb.MsgSnap.Enum()
+		offer.Snapshot = s.snapshot(w, to.core.applied, to.core.term)
+		data, err := proto.Marshal(offer)
+		if err != nil {
+			panic(err)
+		}
+		m.What = &wire.Stream_Offer{Offer: data}
+	case 2:
+		data := s.data[:min(5, len(s.data))]
+		m.What = &wire.Stream_Chunk{Chunk: &wire.Chunk{
+			Number: s.number(0) % 4, Data: data, Last: s.pick(2) == 1, Crc: crc32.Checksum(data, castagnoli) + uint32(s.pick(2)),
+		}}
+	case 3:
+		m.What = &wire.Stream_Ask{Ask: true}
+	case 4:
+		m.What = &wire.Stream_GivenUp{GivenUp: true}
+	default:
+		m.What = &wire.Stream_Progress{Progress: &wire.Progress{
+			State: wire.Progress_State(s.pick(4)), Received: s.number(1), Used: s.number(1), Lost: s.pick(2) == 1,
+		}}
+	}
+	return m
 }
 
 func (s *source) raft(w *world, to, from *host) *raftpb.Message {

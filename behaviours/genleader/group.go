@@ -31,9 +31,13 @@ type Config struct {
 	// Event is told what happens to the group, in the group's own turn; it must not block. It may be nil.
 	Event func(Event)
 
-	SnapshotEvery int    // log entries between two snapshots; default 10000
-	Seed          uint64 // of the election timers; default: the incarnation
-	Logger        *slog.Logger
+	// LogBytes and LogEntries bound what is kept of the log for members that are a little behind; defaults 32 MiB, counting
+	// 128 bytes for each entry beside its own, and 100,000. For members that are catching up it may grow to four times that.
+	// One that is further behind gets a snapshot.
+	LogBytes, LogEntries int
+
+	Seed   uint64 // of the election timers; default: the incarnation
+	Logger *slog.Logger
 }
 
 // A Group is this member's handle of a group. Its methods are safe for any goroutine.
@@ -63,8 +67,11 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	if cfg.Self.Incarnation == 0 || cfg.Behaviour == nil || cfg.Send == nil {
 		return nil, errors.New("genleader: Self.Incarnation, Behaviour and Send must be given")
 	}
-	if cfg.SnapshotEvery <= 0 {
-		cfg.SnapshotEvery = 10000
+	if cfg.LogBytes <= 0 {
+		cfg.LogBytes = 32 << 20
+	}
+	if cfg.LogEntries <= 0 {
+		cfg.LogEntries = 100_000
 	}
 	if cfg.Seed == 0 {
 		cfg.Seed = cfg.Self.Incarnation

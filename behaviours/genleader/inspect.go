@@ -18,9 +18,9 @@ type Inspection struct {
 	Commit       uint64 // latest entry that a majority is known to have
 	Applied      uint64 // latest entry that this member has applied
 	LastIndex    uint64 // latest entry of this member's log; what is later than Commit may still be replaced
-	LogEntries   int    // held, behind and after the snapshot
-	LogBytes     int
-	Snapshot     uint64 // index of the latest snapshot
+	LogEntries   int    // held in memory
+	LogBytes     int    // of these, counting 128 for each beside its own
+	Snapshot     uint64 // index before the first of these: a member that is behind it needs a snapshot
 	PendingCalls int    // of this member's own callers
 	Leases       bool   // this member holds a lease
 	LeaseUntil   time.Time

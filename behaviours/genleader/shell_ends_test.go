@@ -21,6 +21,12 @@ func TestAPanicEndsTheGroup(t *testing.T) {
 	call := func(request string) func(*net, *member) {
 		return func(_ *net, m *member) { _, _ = m.call(request) }
 	}
+	joins := func(n *net, _ *member) {
+		_, follower := n.roles()
+		follower.stop()
+		n.start(follower.group.Self.Name, 100, nil)
+		time.Sleep(time.Second)
+	}
 	deposed := func(n *net, _ *member) { leader, _ := n.roles(); leader.stop(); time.Sleep(5 * time.Second) }
 	for callback, tr := range map[string]trigger{
 		"HandleLeaderCall": {leads, call("x")},
@@ -35,11 +41,8 @@ func TestAPanicEndsTheGroup(t *testing.T) {
 			_, follower := n.roles()
 			m.group.LinkDown(follower.group.Self, true)
 		}},
-		"Snapshot": {follows, func(_ *net, m *member) {
-			for range 50 {
-				_, _ = m.call("x")
-			}
-		}},
+		"Snapshot": {leads, joins},
+		"WriteTo":  {leads, joins},
 	} {
 		t.Run(callback, func(t *testing.T) {
 			inNet(t, func(t *testing.T, n *net) {

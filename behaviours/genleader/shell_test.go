@@ -75,7 +75,7 @@ func (n *net) startWith(name string, incarnation uint64, prepare func(*member), 
 	}
 	self := Member{name, incarnation}
 	cfg := Config{
-		Self: self, Voters: n.names, Behaviour: m, SnapshotEvery: 20,
+		Self: self, Voters: n.names, Behaviour: m, LogEntries: 20,
 		Send: func(to string, frame []byte) error { n.deliver(self, to, frame); return nil },
 		LeaseEnded: func(term lease.Term) {
 			m.mu.Lock()
@@ -243,7 +243,19 @@ func (m *member) HandleInfo(_ *Election, msg any) { m.note("HandleInfo", "%v", m
 
 func (m *member) Snapshot() (Image, error) {
 	m.note("Snapshot", "")
-	return strings.NewReader(strings.Join(m.applied, "\n")), nil
+	return written{m, strings.Join(m.applied, "\n")}, nil
+}
+
+// written is a member's image.
+type written struct {
+	m     *member
+	state string
+}
+
+func (w written) WriteTo(to io.Writer) (int64, error) {
+	w.m.note("WriteTo", "")
+	n, err := io.WriteString(to, w.state)
+	return int64(n), err
 }
 
 func (m *member) Restore(r io.Reader) (func(), error) {

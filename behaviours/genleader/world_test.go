@@ -15,19 +15,23 @@ import (
 
 // world runs the cores of a whole group in virtual time over a network that can be cut. One seed gives one run.
 type world struct {
-	now    time.Time
-	queue  deliveries
-	order  int
-	dice   uint64
-	names  []string
-	hosts  map[string]*host
-	cuts   map[[2]string]bool      // one-way
-	last   map[[2]string]time.Time // the latest arrival of each direction: frames keep their order
-	starts uint64
-	trace  []string
-	timing Timing
-	delay  time.Duration // of every message, besides the random latency
-	apart  uint64        // what raft ids exceed incarnations by
+	now         time.Time
+	queue       deliveries
+	order       int
+	dice        uint64
+	names       []string
+	hosts       map[string]*host
+	cuts        map[[2]string]bool      // one-way
+	last        map[[2]string]time.Time // the latest arrival of each direction: frames keep their order
+	starts      uint64
+	trace       []string
+	timing      Timing
+	chunk       int           // bytes of an image in one message
+	decoding    time.Duration // that a chunk takes its receiver
+	snapshotErr error         // what Snapshot returns
+	logBytes    uint64
+	delay       time.Duration // of every message, besides the random latency
+	apart       uint64        // what raft ids exceed incarnations by
 
 	leaders map[uint64]Member // who led each term
 	latest  uint64            // term of the latest leader
@@ -69,6 +73,9 @@ type host struct {
 	readFrom  map[uint64]time.Time // when each read began
 	freshAsOf time.Time
 	inspected Inspection
+
+	written map[uint64][]byte // images that are being sent: what is left of them
+	read    map[uint64][]byte // images that are being received
 }
 
 // placeless is what is cut from events: where in the log a snapshot was taken.
@@ -100,6 +107,7 @@ func newWorld(seed uint64, names ...string) *world {
 		last:    map[[2]string]time.Time{},
 		leaders: map[uint64]Member{}, log: map[uint64]string{},
 	}
+	w.chunk, w.logBytes = 64, 1<<20
 	w.timing.setDefaults()
 	return w
 }
@@ -133,8 +141,8 @@ func (w *world) run(d time.Duration) {
 // start begins a new incarnation of a name. Everybody it can reach gets a link.
 func (w *world) start(name string) *host {
 	w.starts++
-	h := &host{w: w, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
-	h.core = newCore(settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, snapshotEvery: 50}, w.now, h.self.Incarnation)
+	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
+	h.core = newCore(settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, logBytes: w.logBytes, logEntries: 50}, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
 	for _, peer := range w.names {
@@ -302,12 +310,8 @@ func (h *host) perform(e effect) {
 		w.after(0, func() { h.take(synced{term: e.term, to: e.joiner, sync: []byte("sync of " + h.self.Name)}) })
 	case surrender:
 		h.told = append(h.told, fmt.Sprintf("surrendered to %s %q", e.leader.Name, e.sync))
-	case restore:
-		h.applied = strings.Fields(string(e.state))
-		h.told = append(h.told, fmt.Sprintf("restored %d", len(h.applied)))
-	case takeImage:
-		state := strings.Join(h.applied, " ")
-		w.after(0, func() { h.take(imageTaken{index: e.index, state: []byte(state)}) })
+	case takeImage, readImage, receiveImage, feedImage, restore, dropImage:
+		h.images(e)
 	case memberDown:
 		h.told = append(h.told, fmt.Sprintf("down %s: %v", e.who.Name, e.reason))
 	case extendLease:

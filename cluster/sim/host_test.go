@@ -77,13 +77,13 @@ func (h *host) assemble() error {
 			Heartbeat: s.Timing.Heartbeat.Std(), Election: s.Timing.Election.Std(),
 			Lease: s.Timing.Lease.Std(), StartAfter: s.Timing.StartAfter.Std(),
 		},
-		Behaviour:     h.dict.Behaviour(),
-		Send:          func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
-		ViewChanged:   func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },
-		LeaseEnded:    h.leaseEnded,
-		SnapshotEvery: 50,
-		Seed:          h.w.seed*1000 + h.self.Incarnation,
-		Logger:        log,
+		Behaviour:   h.dict.Behaviour(),
+		Send:        func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
+		ViewChanged: func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },
+		LeaseEnded:  h.leaseEnded,
+		LogEntries:  50,
+		Seed:        h.w.seed*1000 + h.self.Incarnation,
+		Logger:      log,
 	})
 	if err != nil {
 		return err

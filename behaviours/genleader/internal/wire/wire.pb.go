@@ -21,6 +21,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Progress_State int32
+
+const (
+	Progress_RECEIVING Progress_State = 0
+	Progress_DONE      Progress_State = 1 // the receiver has the state
+	Progress_UNKNOWN   Progress_State = 2 // the receiver knows nothing of this stream, or no more
+)
+
+// Enum value maps for Progress_State.
+var (
+	Progress_State_name = map[int32]string{
+		0: "RECEIVING",
+		1: "DONE",
+		2: "UNKNOWN",
+	}
+	Progress_State_value = map[string]int32{
+		"RECEIVING": 0,
+		"DONE":      1,
+		"UNKNOWN":   2,
+	}
+)
+
+func (x Progress_State) Enum() *Progress_State {
+	p := new(Progress_State)
+	*p = x
+	return p
+}
+
+func (x Progress_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Progress_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[0].Descriptor()
+}
+
+func (Progress_State) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[0]
+}
+
+func (x Progress_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Progress_State.Descriptor instead.
+func (Progress_State) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21, 0}
+}
+
 // Frame is everything one member says to another in one turn, in order.
 type Frame struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -82,6 +131,7 @@ type Packet struct {
 	//	*Packet_Hello
 	//	*Packet_ReadAsk
 	//	*Packet_ReadAnswer
+	//	*Packet_Stream
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -232,6 +282,15 @@ func (x *Packet) GetReadAnswer() *ReadAnswer {
 	return nil
 }
 
+func (x *Packet) GetStream() *Stream {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Stream); ok {
+			return x.Stream
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -284,6 +343,10 @@ type Packet_ReadAnswer struct {
 	ReadAnswer *ReadAnswer `protobuf:"bytes,12,opt,name=read_answer,json=readAnswer,proto3,oneof"`
 }
 
+type Packet_Stream struct {
+	Stream *Stream `protobuf:"bytes,13,opt,name=stream,proto3,oneof"`
+}
+
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -307,6 +370,8 @@ func (*Packet_Hello) isPacket_What() {}
 func (*Packet_ReadAsk) isPacket_What() {}
 
 func (*Packet_ReadAnswer) isPacket_What() {}
+
+func (*Packet_Stream) isPacket_What() {}
 
 // Identity is a process, and with an id the voter that it is for raft.
 type Identity struct {
@@ -1258,13 +1323,11 @@ func (x *Change) GetJoins() *Identity {
 	return nil
 }
 
-// Image is a snapshot: the electorate, the latest sync and the behaviour's own state.
+// Image is what a snapshot says beside the behaviour's own state, which follows it as a stream.
 type Image struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Electorate    []*Identity            `protobuf:"bytes,1,rep,name=electorate,proto3" json:"electorate,omitempty"`
 	Sync          *Sync                  `protobuf:"bytes,2,opt,name=sync,proto3" json:"sync,omitempty"`
-	Taken         bool                   `protobuf:"varint,3,opt,name=taken,proto3" json:"taken,omitempty"`
-	State         []byte                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1313,18 +1376,282 @@ func (x *Image) GetSync() *Sync {
 	return nil
 }
 
-func (x *Image) GetTaken() bool {
+// Stream is one word on a snapshot's way from a leader to a member. The id is the leader's own and rises with each stream.
+type Stream struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*Stream_Offer
+	//	*Stream_Chunk
+	//	*Stream_Ask
+	//	*Stream_GivenUp
+	//	*Stream_Progress
+	What          isStream_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stream) Reset() {
+	*x = Stream{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stream) ProtoMessage() {}
+
+func (x *Stream) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
-		return x.Taken
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stream.ProtoReflect.Descriptor instead.
+func (*Stream) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Stream) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Stream) GetWhat() isStream_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Stream) GetOffer() []byte {
+	if x != nil {
+		if x, ok := x.What.(*Stream_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
+func (x *Stream) GetChunk() *Chunk {
+	if x != nil {
+		if x, ok := x.What.(*Stream_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *Stream) GetAsk() bool {
+	if x != nil {
+		if x, ok := x.What.(*Stream_Ask); ok {
+			return x.Ask
+		}
 	}
 	return false
 }
 
-func (x *Image) GetState() []byte {
+func (x *Stream) GetGivenUp() bool {
+	if x != nil {
+		if x, ok := x.What.(*Stream_GivenUp); ok {
+			return x.GivenUp
+		}
+	}
+	return false
+}
+
+func (x *Stream) GetProgress() *Progress {
+	if x != nil {
+		if x, ok := x.What.(*Stream_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+type isStream_What interface {
+	isStream_What()
+}
+
+type Stream_Offer struct {
+	Offer []byte `protobuf:"bytes,2,opt,name=offer,proto3,oneof"` // the leader's: the raft message that the snapshot belongs to
+}
+
+type Stream_Chunk struct {
+	Chunk *Chunk `protobuf:"bytes,3,opt,name=chunk,proto3,oneof"` // the leader's
+}
+
+type Stream_Ask struct {
+	Ask bool `protobuf:"varint,4,opt,name=ask,proto3,oneof"` // the leader's: a Progress is wanted
+}
+
+type Stream_GivenUp struct {
+	GivenUp bool `protobuf:"varint,5,opt,name=given_up,json=givenUp,proto3,oneof"` // the leader's: nothing follows
+}
+
+type Stream_Progress struct {
+	Progress *Progress `protobuf:"bytes,6,opt,name=progress,proto3,oneof"` // the receiver's
+}
+
+func (*Stream_Offer) isStream_What() {}
+
+func (*Stream_Chunk) isStream_What() {}
+
+func (*Stream_Ask) isStream_What() {}
+
+func (*Stream_GivenUp) isStream_What() {}
+
+func (*Stream_Progress) isStream_What() {}
+
+// Chunk is a piece of the behaviour's state. Numbers count from zero; crc is the CRC-32C of the data.
+type Chunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`
+	Crc           uint32                 `protobuf:"fixed32,4,opt,name=crc,proto3" json:"crc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Chunk) Reset() {
+	*x = Chunk{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Chunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Chunk) ProtoMessage() {}
+
+func (x *Chunk) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
+func (*Chunk) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Chunk) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Chunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Chunk) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *Chunk) GetCrc() uint32 {
+	if x != nil {
+		return x.Crc
+	}
+	return 0
+}
+
+// Progress says how many chunks have come, in order, and how many of them have been read. With lost, chunks are missing
+// from there on.
+type Progress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         Progress_State         `protobuf:"varint,1,opt,name=state,proto3,enum=gendac.genleader.v1.Progress_State" json:"state,omitempty"`
+	Received      uint64                 `protobuf:"varint,2,opt,name=received,proto3" json:"received,omitempty"`
+	Used          uint64                 `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	Lost          bool                   `protobuf:"varint,4,opt,name=lost,proto3" json:"lost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Progress) GetState() Progress_State {
 	if x != nil {
 		return x.State
 	}
-	return nil
+	return Progress_RECEIVING
+}
+
+func (x *Progress) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *Progress) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Progress) GetLost() bool {
+	if x != nil {
+		return x.Lost
+	}
+	return false
 }
 
 var File_wire_proto protoreflect.FileDescriptor
@@ -1334,7 +1661,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xf0\x04\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xa7\x05\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1349,7 +1676,8 @@ const file_wire_proto_rawDesc = "" +
 	" \x01(\v2\x1a.gendac.genleader.v1.HelloH\x00R\x05hello\x129\n" +
 	"\bread_ask\x18\v \x01(\v2\x1c.gendac.genleader.v1.ReadAskH\x00R\areadAsk\x12B\n" +
 	"\vread_answer\x18\f \x01(\v2\x1f.gendac.genleader.v1.ReadAnswerH\x00R\n" +
-	"readAnswerB\x06\n" +
+	"readAnswer\x125\n" +
+	"\x06stream\x18\r \x01(\v2\x1b.gendac.genleader.v1.StreamH\x00R\x06streamB\x06\n" +
 	"\x04what\"P\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -1413,14 +1741,34 @@ const file_wire_proto_rawDesc = "" +
 	"\x02to\x18\x03 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x02to\x12\x12\n" +
 	"\x04sync\x18\x04 \x01(\fR\x04sync\"=\n" +
 	"\x06Change\x123\n" +
-	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xa1\x01\n" +
+	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"u\n" +
 	"\x05Image\x12=\n" +
 	"\n" +
 	"electorate\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\n" +
 	"electorate\x12-\n" +
-	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\x12\x14\n" +
-	"\x05taken\x18\x03 \x01(\bR\x05taken\x12\x14\n" +
-	"\x05state\x18\x04 \x01(\fR\x05stateB=Z;github.com/gendac/gendac/behaviours/genleader/internal/wireb\x06proto3"
+	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\"\xda\x01\n" +
+	"\x06Stream\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x05offer\x18\x02 \x01(\fH\x00R\x05offer\x122\n" +
+	"\x05chunk\x18\x03 \x01(\v2\x1a.gendac.genleader.v1.ChunkH\x00R\x05chunk\x12\x12\n" +
+	"\x03ask\x18\x04 \x01(\bH\x00R\x03ask\x12\x1b\n" +
+	"\bgiven_up\x18\x05 \x01(\bH\x00R\agivenUp\x12;\n" +
+	"\bprogress\x18\x06 \x01(\v2\x1d.gendac.genleader.v1.ProgressH\x00R\bprogressB\x06\n" +
+	"\x04what\"Y\n" +
+	"\x05Chunk\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\x12\x10\n" +
+	"\x03crc\x18\x04 \x01(\aR\x03crc\"\xb8\x01\n" +
+	"\bProgress\x129\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.gendac.genleader.v1.Progress.StateR\x05state\x12\x1a\n" +
+	"\breceived\x18\x02 \x01(\x04R\breceived\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x04R\x04used\x12\x12\n" +
+	"\x04lost\x18\x04 \x01(\bR\x04lost\"-\n" +
+	"\x05State\x12\r\n" +
+	"\tRECEIVING\x10\x00\x12\b\n" +
+	"\x04DONE\x10\x01\x12\v\n" +
+	"\aUNKNOWN\x10\x02B=Z;github.com/gendac/gendac/behaviours/genleader/internal/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -1434,55 +1782,64 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_wire_proto_goTypes = []any{
-	(*Frame)(nil),      // 0: gendac.genleader.v1.Frame
-	(*Packet)(nil),     // 1: gendac.genleader.v1.Packet
-	(*Identity)(nil),   // 2: gendac.genleader.v1.Identity
-	(*Hello)(nil),      // 3: gendac.genleader.v1.Hello
-	(*Seek)(nil),       // 4: gendac.genleader.v1.Seek
-	(*Genesis)(nil),    // 5: gendac.genleader.v1.Genesis
-	(*Beat)(nil),       // 6: gendac.genleader.v1.Beat
-	(*Ack)(nil),        // 7: gendac.genleader.v1.Ack
-	(*Call)(nil),       // 8: gendac.genleader.v1.Call
-	(*Answered)(nil),   // 9: gendac.genleader.v1.Answered
-	(*Cast)(nil),       // 10: gendac.genleader.v1.Cast
-	(*Bye)(nil),        // 11: gendac.genleader.v1.Bye
-	(*ReadAsk)(nil),    // 12: gendac.genleader.v1.ReadAsk
-	(*ReadAnswer)(nil), // 13: gendac.genleader.v1.ReadAnswer
-	(*Record)(nil),     // 14: gendac.genleader.v1.Record
-	(*Broadcast)(nil),  // 15: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),       // 16: gendac.genleader.v1.Sync
-	(*Change)(nil),     // 17: gendac.genleader.v1.Change
-	(*Image)(nil),      // 18: gendac.genleader.v1.Image
+	(Progress_State)(0), // 0: gendac.genleader.v1.Progress.State
+	(*Frame)(nil),       // 1: gendac.genleader.v1.Frame
+	(*Packet)(nil),      // 2: gendac.genleader.v1.Packet
+	(*Identity)(nil),    // 3: gendac.genleader.v1.Identity
+	(*Hello)(nil),       // 4: gendac.genleader.v1.Hello
+	(*Seek)(nil),        // 5: gendac.genleader.v1.Seek
+	(*Genesis)(nil),     // 6: gendac.genleader.v1.Genesis
+	(*Beat)(nil),        // 7: gendac.genleader.v1.Beat
+	(*Ack)(nil),         // 8: gendac.genleader.v1.Ack
+	(*Call)(nil),        // 9: gendac.genleader.v1.Call
+	(*Answered)(nil),    // 10: gendac.genleader.v1.Answered
+	(*Cast)(nil),        // 11: gendac.genleader.v1.Cast
+	(*Bye)(nil),         // 12: gendac.genleader.v1.Bye
+	(*ReadAsk)(nil),     // 13: gendac.genleader.v1.ReadAsk
+	(*ReadAnswer)(nil),  // 14: gendac.genleader.v1.ReadAnswer
+	(*Record)(nil),      // 15: gendac.genleader.v1.Record
+	(*Broadcast)(nil),   // 16: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),        // 17: gendac.genleader.v1.Sync
+	(*Change)(nil),      // 18: gendac.genleader.v1.Change
+	(*Image)(nil),       // 19: gendac.genleader.v1.Image
+	(*Stream)(nil),      // 20: gendac.genleader.v1.Stream
+	(*Chunk)(nil),       // 21: gendac.genleader.v1.Chunk
+	(*Progress)(nil),    // 22: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
-	1,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
-	4,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
-	5,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
-	6,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
-	7,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
-	8,  // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
-	9,  // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
-	10, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
-	11, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
-	3,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
-	12, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
-	13, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
-	2,  // 12: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	15, // 13: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	16, // 14: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	2,  // 15: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	2,  // 16: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	2,  // 17: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	2,  // 18: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	2,  // 19: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	16, // 20: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	2,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
+	5,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
+	6,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
+	7,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
+	8,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
+	9,  // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
+	10, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
+	11, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
+	12, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
+	4,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
+	13, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
+	14, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
+	20, // 12: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	3,  // 13: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	16, // 14: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	17, // 15: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	3,  // 16: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	3,  // 17: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	3,  // 18: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	3,  // 19: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	3,  // 20: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	17, // 21: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	21, // 22: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	22, // 23: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	0,  // 24: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1503,23 +1860,32 @@ func file_wire_proto_init() {
 		(*Packet_Hello)(nil),
 		(*Packet_ReadAsk)(nil),
 		(*Packet_ReadAnswer)(nil),
+		(*Packet_Stream)(nil),
 	}
 	file_wire_proto_msgTypes[14].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
+	}
+	file_wire_proto_msgTypes[19].OneofWrappers = []any{
+		(*Stream_Offer)(nil),
+		(*Stream_Chunk)(nil),
+		(*Stream_Ask)(nil),
+		(*Stream_GivenUp)(nil),
+		(*Stream_Progress)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   19,
+			NumEnums:      1,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_wire_proto_goTypes,
 		DependencyIndexes: file_wire_proto_depIdxs,
+		EnumInfos:         file_wire_proto_enumTypes,
 		MessageInfos:      file_wire_proto_msgTypes,
 	}.Build()
 	File_wire_proto = out.File
