@@ -46,12 +46,13 @@ type Dict struct {
 
 	mu      sync.Mutex // orders new states and watches; never held while waiting
 	watches map[*Watch]struct{}
+	past    history
 	ended   error // why the group's instance ended; nil while it runs
 }
 
 // New makes an empty dictionary. It is filled once the group runs Behaviour, and can be written after Attach.
 func New(bounds ...Limit) *Dict {
-	d := &Dict{limits: limitsOf(bounds), watches: make(map[*Watch]struct{})}
+	d := &Dict{limits: limitsOf(bounds), watches: make(map[*Watch]struct{}), past: newHistory()}
 	s := emptyState()
 	d.now.Store(&s)
 	return d
@@ -101,16 +102,8 @@ func (d *Dict) apply(index uint64, term lease.Term, cmd []byte) []byte {
 	defer d.mu.Unlock()
 	next, done, changes := apply(*d.now.Load(), index, decodeCommand(cmd))
 	d.now.Store(&next)
-	for _, c := range changes {
-		d.tell(c, term)
-	}
+	d.publish(changes, index, term)
 	return encodeReply(done)
-}
-
-func (d *Dict) tell(c change, term lease.Term) {
-	for w := range d.watches {
-		w.push(c, term)
-	}
 }
 
 // load reads a snapshot, and returns what replaces the dictionary by it; the watches then see the difference. On an
@@ -128,10 +121,5 @@ func (d *Dict) install(next state) {
 	defer d.mu.Unlock()
 	was := *d.now.Load()
 	d.now.Store(&next)
-	if len(d.watches) == 0 {
-		return
-	}
-	for _, c := range difference(was, next) {
-		d.tell(c, 0)
-	}
+	d.jump(was, next)
 }

@@ -3,10 +3,11 @@ package gdict
 // queueBound is how many events wait one by one before they are coalesced.
 const queueBound = 1024
 
-// waiting is an event that its reader does not have yet; fresh says that the key had no entry before it.
+// waiting is an event that its reader does not have yet. Events of one step of the dictionary have the same at.
 type waiting struct {
 	event Event
-	fresh bool
+	fresh bool   // the key had no entry before it
+	at    uint64 // the dictionary's revision after the step
 }
 
 // A queue holds the events that a reader does not have yet, oldest first. The zero queue is empty.
@@ -18,11 +19,13 @@ type queue struct {
 
 func (q *queue) len() int { return len(q.items) - q.head }
 
+// pop returns the oldest event. Through is set in the last of a step: a step is pushed whole, so if more of it were to
+// come it would be here.
 func (q *queue) pop() (Event, bool) {
 	if q.len() == 0 {
 		return Event{}, false
 	}
-	event := q.items[q.head].event
+	w := q.items[q.head]
 	q.items[q.head] = waiting{}
 	if q.head++; q.head == len(q.items) {
 		*q = queue{items: q.items[:0]}
@@ -30,21 +33,27 @@ func (q *queue) pop() (Event, bool) {
 			q.items = nil
 		}
 	}
-	return event, true
+	if q.len() == 0 || q.items[q.head].at != w.at {
+		w.event.Through = w.at
+	}
+	return w.event, true
 }
 
-func (q *queue) push(w waiting) {
+// push adds the events of one step. It returns how many events were left out for it by coalescing.
+func (q *queue) push(step ...waiting) (dropped int) {
 	if q.head > queueBound && q.head > len(q.items)/2 {
 		kept := copy(q.items, q.items[q.head:])
 		clear(q.items[kept:])
 		q.items, q.head = q.items[:kept], 0
 	}
-	q.items = append(q.items, w)
-	if q.len() > max(q.bound, queueBound) {
+	q.items = append(q.items, step...)
+	if before := q.len(); before > max(q.bound, queueBound) {
 		q.coalesce()
 		// Twice what is left, so that the work stays proportional to the events and not to their square.
 		q.bound = 2 * q.len()
+		dropped = before - q.len()
 	}
+	return dropped
 }
 
 // coalesce keeps the latest event of each key, in its place, and nothing of a key that came and went.

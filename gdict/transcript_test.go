@@ -79,6 +79,8 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 		return w.read(verb, args)
 	case "watch", "events", "close", "end":
 		return w.watch(t, verb, args)
+	case "from", "every", "keep", "trace":
+		return w.resume(t, verb, args)
 	case "snapshot":
 		b, err := w.dict(args[0]).snapshot()
 		w.saved[args[1]] = b

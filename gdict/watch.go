@@ -1,24 +1,36 @@
 package gdict
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
+// ErrOverrun says that a watch with EveryChange was read too slowly. What it has shown is complete up to its last event;
+// WatchFrom goes on there.
+var ErrOverrun = errors.New("gdict: the watch was read too slowly to show every change")
+
 // An Event is what a watch sees: an entry that exists or has changed; with Erased, a key that has no entry any more
-// (Value is nil, Rev that of the erasing); with Synced, the end of the snapshot (Key is empty, Rev that of the snapshot).
+// (Value is nil, Rev that of the erasing); with Synced, the end of what a watch begins with (Key is empty, Rev that of the
+// dictionary then).
+//
+// Through, unless it is zero, says that everything up to this revision has been shown: a reader that remembers the last
+// one can go on after it with WatchFrom. It is zero while more events of the same step follow, such as the rest of a
+// transaction or of a snapshot.
 //
 // Term is the member's lease term when it applied the change: whoever acts on an order that came with Term may do so
 // only while lease.Holds(Term). It is zero, held by nobody, when that is not known: for the snapshot that a watch
 // begins with, for its Synced event, and for changes that came with a snapshot from the leader instead of one by one.
 type Event struct {
 	Entry
-	Erased bool
-	Synced bool
-	Term   lease.Term
+	Erased  bool
+	Synced  bool
+	Through uint64
+	Term    lease.Term
 }
 
 func (e Event) String() string {
@@ -34,20 +46,23 @@ func (e Event) String() string {
 
 // A Watch shows the entries under a prefix: first one event for each that exists, in the order of their keys, then an
 // event with Synced, then every change in the order of the log. Nothing is missing between the snapshot and the
-// changes, and nothing comes twice.
+// changes, and nothing comes twice. One that WatchFrom returned begins with the changes since a revision instead.
 //
 // A reader that falls behind slows nobody: its events wait. When more than a thousand wait they are coalesced: of each
 // key only the latest event stays, in its place by the time of that last change, and a key that came and went meanwhile
 // leaves nothing. So what waits is bounded by the reader's keys and the dictionary's, however long the
-// reader stays away.
+// reader stays away. Coalesced counts what was left out; EveryChange ends the watch instead.
 type Watch struct {
 	prefix string
+	every  int    // events that may wait; more end the watch. Zero: coalesce
+	since  uint64 // changes up to this revision are known to the reader already
 	dict   *Dict
 	events chan Event
 	wake   chan struct{} // holds at most one token: there may be something in the queue
 	stop   chan struct{} // closed by Close
 	done   chan struct{} // closed when the pump has returned
 	once   sync.Once
+	left   atomic.Uint64 // events left out
 
 	mu    sync.Mutex
 	queue queue
@@ -55,8 +70,48 @@ type Watch struct {
 	err   error // why, if not by Close
 }
 
+// A WatchOption changes what a watch does with a reader that is too slow.
+type WatchOption func(*Watch)
+
+// EveryChange makes a watch that never leaves a change out. If more than n events wait for the reader it shows those that
+// wait, ends, and Err wraps ErrOverrun; if this member gets a snapshot from the leader, so that it does not know every
+// change itself, Err wraps ErrCompacted. It panics if n is not positive.
+func EveryChange(n int) WatchOption {
+	if n <= 0 {
+		panic(fmt.Sprintf("gdict: EveryChange(%d): some events must be able to wait", n))
+	}
+	return func(w *Watch) { w.every = n }
+}
+
 // Watch begins a watch of the keys that begin with prefix; the empty prefix watches all. Close it to release it.
-func (d *Dict) Watch(prefix string) *Watch {
+func (d *Dict) Watch(prefix string, options ...WatchOption) *Watch {
+	w := d.newWatch(prefix, options)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.admitWatch(w)
+	go w.pump(*d.now.Load(), nil)
+	return w
+}
+
+// WatchFrom goes on after revision rev, the last Through that an earlier watch of the prefix showed, on this member or on
+// another: it shows every later change, then Synced, then what comes. There is no gap and no repeat. If this member
+// does not know every change since rev any more it fails with a *CompactedError, which wraps ErrCompacted; see
+// KeepHistory. On a member that has not yet applied rev the watch begins with what follows rev.
+func (d *Dict) WatchFrom(prefix string, rev uint64, options ...WatchOption) (*Watch, error) {
+	w := d.newWatch(prefix, options)
+	w.since = rev
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known, err := d.past.after(rev, w.wants)
+	if err != nil {
+		return nil, err
+	}
+	d.admitWatch(w)
+	go w.pump(state{rev: max(rev, d.now.Load().rev)}, known)
+	return w, nil
+}
+
+func (d *Dict) newWatch(prefix string, options []WatchOption) *Watch {
 	w := &Watch{
 		prefix: prefix,
 		dict:   d,
@@ -65,28 +120,36 @@ func (d *Dict) Watch(prefix string) *Watch {
 		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	for _, set := range options {
+		set(w)
+	}
+	return w
+}
+
+// admitWatch lets a watch have what comes, if anything does. d.mu is held.
+func (d *Dict) admitWatch(w *Watch) {
 	if d.ended == nil {
 		d.watches[w] = struct{}{}
 	} else {
 		w.over, w.err = true, d.ended
 	}
-	go w.pump(*d.now.Load())
-	return w
 }
 
-// Events returns the channel of the watch. It is closed after Close, and after the last event once the group's local
-// instance has ended; Err tells which.
+// Events returns the channel of the watch. It is closed after Close, and after the last event once the watch has ended by
+// itself; Err tells which.
 func (w *Watch) Events() <-chan Event { return w.events }
 
-// Err returns nil unless the group's local instance has ended; then an error that wraps ErrEnded and the reason. After
-// that no more changes are shown.
+// Err returns nil unless the watch has ended by itself: an error that wraps ErrEnded and the reason when the group's local
+// instance has ended; with EveryChange also one that wraps ErrOverrun or ErrCompacted, and ErrCompacted after a WatchFrom
+// on a member that was behind. After that no more changes are shown.
 func (w *Watch) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.err
 }
+
+// Coalesced is how many events have been left out so far because the reader was too slow.
+func (w *Watch) Coalesced() uint64 { return w.left.Load() }
 
 // Close ends the watch and closes its channel; what waits is dropped. It may be called more than once.
 func (w *Watch) Close() {
@@ -99,15 +162,31 @@ func (w *Watch) Close() {
 	<-w.done
 }
 
-// push queues a change for the reader. It never waits.
-func (w *Watch) push(c change, term lease.Term) {
-	if !strings.HasPrefix(c.entry.Key, w.prefix) {
-		return
+func (w *Watch) wants(e Event) bool { return strings.HasPrefix(e.Key, w.prefix) }
+
+// push queues the changes of one step for the reader. It never waits. It returns false once the watch is over.
+func (w *Watch) push(step []waiting) bool {
+	var mine []waiting
+	for _, s := range step {
+		if s.at > w.since && w.wants(s.event) {
+			mine = append(mine, s)
+		}
+	}
+	if len(mine) == 0 {
+		return true
 	}
 	w.mu.Lock()
-	w.queue.push(waiting{Event{Entry: c.entry, Erased: c.erased, Term: term}, c.fresh})
-	w.mu.Unlock()
-	w.nudge()
+	defer w.nudge()
+	defer w.mu.Unlock()
+	if w.every > 0 && w.queue.len()+len(mine) > w.every {
+		w.over, w.err = true, fmt.Errorf("%w: %d events wait, and %d more have come", ErrOverrun, w.queue.len(), len(mine))
+		return false
+	}
+	if w.every > 0 {
+		w.queue.bound = w.every // never coalesced
+	}
+	w.left.Add(uint64(w.queue.push(mine...)))
+	return true
 }
 
 // finish lets the reader have what waits and then ends the watch.
@@ -125,18 +204,27 @@ func (w *Watch) nudge() {
 	}
 }
 
-// pump brings the snapshot and then the queue to the reader until the watch is closed or over.
-func (w *Watch) pump(snapshot state) {
+// pump brings what the watch begins with and then the queue to the reader until the watch is closed or over. It begins
+// with the entries of a state, or without its tree with the changes that led to it.
+func (w *Watch) pump(begin state, changes []waiting) {
 	defer close(w.done)
 	defer close(w.events)
-	rev := snapshot.rev
-	for entry := range scan(snapshot, w.prefix) {
-		if !w.send(Event{Entry: entry}) {
+	rev := begin.rev
+	if begin.tree != nil {
+		for entry := range scan(begin, w.prefix) {
+			if !w.send(Event{Entry: entry}) {
+				return
+			}
+		}
+	}
+	begin = state{} // a slow reader must not keep the old tree alive
+	for past := (queue{items: changes}); past.len() > 0; {
+		event, _ := past.pop()
+		if !w.send(event) {
 			return
 		}
 	}
-	snapshot = state{} // a slow reader must not keep the old tree alive
-	if !w.send(Event{Entry: Entry{Rev: rev}, Synced: true}) {
+	if !w.send(Event{Entry: Entry{Rev: rev}, Synced: true, Through: rev}) {
 		return
 	}
 	for {
@@ -172,18 +260,4 @@ func (w *Watch) send(event Event) bool {
 	case <-w.stop:
 		return false
 	}
-}
-
-// end tells all watches that nothing comes any more.
-func (d *Dict) end(reason error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ended = fmt.Errorf("%w: %w", ErrEnded, reason)
-	if reason == nil {
-		d.ended = ErrEnded
-	}
-	for w := range d.watches {
-		w.finish(d.ended)
-	}
-	clear(d.watches)
 }
