@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -211,14 +212,35 @@ func (s *shell) setTimer(at time.Time) {
 }
 
 func (s *shell) ask(e *ask) {
-	election := &Election{shell: s, term: e.term}
 	if e.cast {
-		answer := s.group.Behaviour.HandleLeaderCast(election, e.request)
+		answer := s.group.Behaviour.HandleLeaderCast(&Election{shell: s, term: e.term}, e.request)
 		answer.replies = false
 		s.again(handled{term: e.term, answer: answer})
 		return
 	}
-	s.again(handled{term: e.term, from: e.from, answer: s.group.Behaviour.HandleLeaderCall(election, e.from, e.request)})
+	answer := s.leaderCall(e)
+	if answer.stop != nil {
+		s.lastWord(e, answer.stop)
+	}
+	s.again(handled{term: e.term, from: e.from, answer: answer})
+}
+
+func (s *shell) leaderCall(e *ask) Answer {
+	defer func() {
+		if v := recover(); v != nil {
+			failure := &process.PanicError{Value: v, Stack: debug.Stack()}
+			s.lastWord(e, failure)
+			panic(failure)
+		}
+	}()
+	return s.group.Behaviour.HandleLeaderCall(&Election{shell: s, term: e.term}, e.from, e.request)
+}
+
+// lastWord reaches another caller's member before this actor ends. Callers here hear of the end itself.
+func (s *shell) lastWord(e *ask, reason error) {
+	if e.from.Member != s.group.self {
+		s.send(send{to: e.from.Member.Name, packets: []*wire.Packet{lastWord(e, reason)}})
+	}
 }
 
 func (s *shell) apply(e apply) {

@@ -66,10 +66,11 @@ type core struct {
 	dirty      bool // raft may have something ready
 	flushing   bool // a flush is on its way
 
-	calls   map[uint64]*pendingCall
-	queue   []uint64  // sequence numbers of pending calls, oldest first
-	callsAt time.Time // no call ends before
-	backlog []*ask    // calls that reached a leader which is still electing
+	calls    map[uint64]*pendingCall
+	queue    []uint64  // sequence numbers of pending calls, oldest first
+	callsAt  time.Time // no call ends before
+	lastSent uint64    // the term that calls were sent in last
+	backlog  []*ask    // calls that reached a leader which is still electing
 
 	readers readers
 	readAt  time.Time // when an ask of the readers is made again

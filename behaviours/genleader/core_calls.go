@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -50,12 +51,20 @@ func (c *core) pump() {
 	if c.phase == Following && !c.reaches(leader, c.leader) {
 		return
 	}
+	if c.lastSent != 0 && c.lastSent < c.term && c.oldestSent() < c.term {
+		return // they come first, and whether they must be repeated shows with the sync of this term
+	}
 	for _, seq := range c.queue {
 		call, waits := c.calls[seq]
 		if !waits || call.sentTerm != 0 {
 			continue
 		}
+		if call.only != 0 && call.only != c.term {
+			c.settle(seq)
+			continue
+		}
 		call.sentTerm = c.term
+		c.lastSent = c.term
 		if c.phase == Leading {
 			c.emit(&ask{term: c.term, from: From{Member: c.self, Seq: seq}, request: call.request})
 			continue
@@ -63,6 +72,20 @@ func (c *core) pump() {
 		c.post(leader, &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
 	}
 	c.queue = c.queue[:0]
+}
+
+// oldestSent is the earliest term that calls which did not come back were sent in, or the present one.
+func (c *core) oldestSent() uint64 {
+	oldest := c.term
+	for _, call := range c.calls {
+		if call.sentTerm != 0 {
+			oldest = min(oldest, call.sentTerm)
+		}
+	}
+	if oldest == c.term {
+		c.lastSent = c.term // so that this is not counted again
+	}
+	return oldest
 }
 
 // resubmit queues again, in their order, the calls of earlier terms that did not come back. One that was for its term
@@ -179,7 +202,7 @@ func (c *core) synced(ev synced) {
 // broadcast, and its caller's member repeats the call.
 func (c *core) handled(ev handled) {
 	if ev.answer.stop != nil {
-		c.emit(fail{reason: ev.answer.stop})
+		c.emit(fail{reason: ev.answer.stop}) // its caller has been told: see lastWord
 		return
 	}
 	if c.rounds == nil || ev.term != c.term {
@@ -209,15 +232,24 @@ func (c *core) answer(to From, a *wire.Answered) {
 	}
 }
 
+// lastWord tells the caller of an ask that the behaviour ends over it. Otherwise the
+// caller's member would ask the next leader, and that one would end as well.
+func lastWord(a *ask, reason error) *wire.Packet {
+	return &wire.Packet{What: &wire.Packet_Answered{Answered: &wire.Answered{Seq: a.from.Seq, Term: a.term, Stopped: reason.Error()}}}
+}
+
 // answered takes the answer of the leader that the call was sent to last. An earlier one does not know what became of it.
 func (c *core) answered(a *wire.Answered) {
 	if call, waits := c.calls[a.GetSeq()]; !waits || call.sentTerm != a.GetTerm() {
 		return
 	}
 	c.forgetCall(a.GetSeq())
-	if a.GetOverloaded() {
+	switch {
+	case a.GetOverloaded():
 		c.emit(resolve{seq: a.GetSeq(), err: ErrOverloaded})
-		return
+	case a.GetStopped() != "":
+		c.emit(resolve{seq: a.GetSeq(), err: fmt.Errorf("%w: %s", ErrLeaderStopped, a.GetStopped())})
+	default:
+		c.emit(resolve{seq: a.GetSeq(), reply: a.GetReply()})
 	}
-	c.emit(resolve{seq: a.GetSeq(), reply: a.GetReply()})
 }

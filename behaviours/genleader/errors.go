@@ -11,6 +11,9 @@ var (
 	ErrBehind = errors.New("genleader: this member has not applied the log so far yet")
 	// ErrOverloaded is a call refused because too much is waiting to be committed. Nothing was done.
 	ErrOverloaded = errors.New("genleader: too many uncommitted broadcasts; nothing was done, try again later")
+	// ErrLeaderStopped is a call over which the leader's behaviour stopped or panicked. Nothing was broadcast for it, and no
+	// other leader is asked.
+	ErrLeaderStopped = errors.New("genleader: the leader has stopped over this call; nothing was broadcast for it")
 	// ErrStopped is a call to a group that has stopped on this member.
 	ErrStopped = errors.New("genleader: the group has stopped on this member")
 	// ErrUnsupported is a local call that the behaviour does not handle.

@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,6 +134,40 @@ func TestFault3ALeaderThatHasLostAnswersNothing(t *testing.T) {
 		}
 		w.heal()
 		w.becomesOne(t, fmt.Sprint("called after ", moment))
+	}
+}
+
+// TestFault3ACallThatEndsItsLeaderIsNotAskedOfTheNext: whether the behaviour stops over it or panics. Otherwise one bad
+// call would end all members, one after the other.
+func TestFault3ACallThatEndsItsLeaderIsNotAskedOfTheNext(t *testing.T) {
+	for _, how := range []string{"stops", "panics"} {
+		t.Run(how, func(t *testing.T) {
+			inNet(t, func(t *testing.T, n *net) {
+				leader, follower := n.roles()
+				request := "stop"
+				if how == "panics" {
+					request = "x"
+					for _, m := range n.members {
+						m.hook("HandleLeaderCall", func() { panic("boom") })
+					}
+				}
+				if reply, err := follower.call(request); !errors.Is(err, ErrLeaderStopped) || errors.Is(err, ErrUncertain) {
+					t.Errorf("%q, %v, want ErrLeaderStopped", reply, err)
+				}
+				for _, m := range n.members {
+					m.hook("HandleLeaderCall", func() {})
+					m.group.LinkDown(leader.group.Self, true)
+				}
+				if reply, err := follower.call("next"); err != nil {
+					t.Errorf("the next call: %q, %v", reply, err)
+				}
+				for name, m := range n.members {
+					if err := m.group.Err(); (err != nil) != (m == leader) {
+						t.Errorf("%s ended with %v", name, err)
+					}
+				}
+			})
+		})
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // TestTranscripts runs every story of testdata. Its commands: start, run, kill, pause, resume, cut, heal, call, cast,
-// leave, and the questions show, told, trace, replies, applied.
+// leave, those of stage and speak, and the questions show, told, trace, replies, applied, leases, terms. With play a
+// whole passage is one command.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		if filepath.Ext(path) != ".txt" {
@@ -92,8 +93,12 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		w.hosts[args[0]].take(castMade{request: []byte(args[1])})
 	case "leave":
 		w.hosts[args[0]].take(leaving{})
+	case "play":
+		return w.play(t, d)
 	default:
-		return w.question(t, d, args)
+		if !w.stage(t, d, args) {
+			return w.question(t, d, args)
+		}
 	}
 	return "ok\n"
 }
@@ -138,6 +143,14 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 			fmt.Fprintf(&b, "%d: %s\n", seq, h.reads[seq])
 		}
 		clear(h.reads)
+	case "leases":
+		b.WriteString(w.leases())
+	case "last":
+		b.WriteString(w.hosts[args[0]].last())
+	case "refusals":
+		b.WriteString(w.hosts[args[0]].refusals())
+	case "terms":
+		b.WriteString(w.terms())
 	case "applied":
 		for _, name := range w.names {
 			fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(w.hosts[name].applied, " "))

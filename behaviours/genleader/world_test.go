@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
@@ -37,6 +38,7 @@ type world struct {
 	latest  uint64            // term of the latest leader
 	log     map[uint64]string // what was applied at each index, by whoever was first
 	calls   []*account        // every call, in the order made
+	mourns  bool              // HandleDown broadcasts
 	unsafe  []string          // what must never be
 }
 
@@ -64,6 +66,7 @@ type host struct {
 	events  []string
 	replies map[uint64]string
 	calls   map[uint64]*account // what has not returned yet
+	late    From                // of the call that is to be answered later
 	nextSeq uint64
 	ended   error
 
@@ -210,7 +213,7 @@ func (w *world) link(a, b string) {
 func (w *world) call(name, message string, timeout time.Duration) uint64 {
 	h := w.hosts[name]
 	h.nextSeq++
-	h.calls[h.nextSeq] = &account{message: message, made: w.now}
+	h.calls[h.nextSeq] = &account{message: strings.TrimPrefix(message, "both:"), made: w.now}
 	w.calls = append(w.calls, h.calls[h.nextSeq])
 	h.take(called{seq: h.nextSeq, request: []byte(message), deadline: w.now.Add(timeout)})
 	return h.nextSeq
@@ -266,12 +269,12 @@ func (h *host) perform(e effect) {
 			w.after(max(0, e.at.Sub(w.now)), func() { h.take(woke{}) })
 		}
 	case *ask:
-		answer := Broadcast(e.request)
 		if e.cast {
 			h.told = append(h.told, "cast "+string(e.request))
 		}
-		if string(e.request) == "who" {
-			answer = Reply([]byte(h.self.Name))
+		answer := h.answer(e)
+		if answer.stop != nil && e.from.Member != h.self {
+			h.send(send{to: e.from.Member.Name, packets: []*wire.Packet{lastWord(e, answer.stop)}})
 		}
 		w.after(0, func() { h.take(handled{term: e.term, from: e.from, answer: answer}) })
 	case apply:
@@ -314,6 +317,9 @@ func (h *host) perform(e effect) {
 		h.images(e)
 	case memberDown:
 		h.told = append(h.told, fmt.Sprintf("down %s: %v", e.who.Name, e.reason))
+		if w.mourns {
+			w.after(0, func() { h.take(handled{term: e.term, answer: Broadcast([]byte(e.who.Name + "-is-down"))}) })
+		}
 	case extendLease:
 		h.until = e.until
 		h.lease.Extend(w.now, e.until)
@@ -349,6 +355,9 @@ func (h *host) apply(e apply) {
 	h.told = append(h.told, "from_leader "+message)
 	if e.seq != 0 {
 		h.replies[e.seq] = fmt.Sprintf("ok at %d", len(h.applied))
+		if e.hasReply {
+			h.replies[e.seq] = string(e.reply)
+		}
 		h.returned(e.seq, true, true)
 	}
 }

@@ -801,6 +801,7 @@ type Answered struct {
 	Reply         []byte                 `protobuf:"bytes,2,opt,name=reply,proto3" json:"reply,omitempty"`
 	Overloaded    bool                   `protobuf:"varint,3,opt,name=overloaded,proto3" json:"overloaded,omitempty"` // nothing was done
 	Term          uint64                 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`             // in which the leader was asked
+	Stopped       string                 `protobuf:"bytes,5,opt,name=stopped,proto3" json:"stopped,omitempty"`        // why the behaviour ended over this call; nothing was broadcast for it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -861,6 +862,13 @@ func (x *Answered) GetTerm() uint64 {
 		return x.Term
 	}
 	return 0
+}
+
+func (x *Answered) GetStopped() string {
+	if x != nil {
+		return x.Stopped
+	}
+	return ""
 }
 
 type Cast struct {
@@ -1707,14 +1715,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Call\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
-	"\arequest\x18\x03 \x01(\fR\arequest\"f\n" +
+	"\arequest\x18\x03 \x01(\fR\arequest\"\x80\x01\n" +
 	"\bAnswered\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\fR\x05reply\x12\x1e\n" +
 	"\n" +
 	"overloaded\x18\x03 \x01(\bR\n" +
 	"overloaded\x12\x12\n" +
-	"\x04term\x18\x04 \x01(\x04R\x04term\"4\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\x12\x18\n" +
+	"\astopped\x18\x05 \x01(\tR\astopped\"4\n" +
 	"\x04Cast\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\"\x05\n" +
