@@ -48,9 +48,10 @@ type core struct {
 	node       *raft.RawNode
 	log        *memoryLog
 	conf       *raftpb.ConfState
-	electorate map[uint64]string // names by raft id
-	carriers   map[uint64]uint64 // the latest incarnation that had an id of the electorate
-	sync       *wire.Sync        // latest opening of a term that was applied
+	electorate map[uint64]string     // names by raft id
+	carriers   map[uint64]uint64     // the latest incarnation that had an id of the electorate
+	sync       *wire.Sync            // latest opening of a term that was applied
+	welcomes   map[string]*wire.Sync // of that term, for those who have joined since, by name
 	term       uint64
 	leader     uint64
 	applied    uint64
@@ -119,7 +120,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 	return &core{
 		settings: s, now: now, began: now, dice: seed,
 		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]uint64{},
-		electorate: map[uint64]string{}, carriers: map[uint64]uint64{}, presented: map[string]presence{},
+		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, presented: map[string]presence{},
 		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
 	}
 }

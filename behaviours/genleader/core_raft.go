@@ -247,11 +247,14 @@ func (c *core) won(term uint64) {
 
 func (c *core) applySync(sync *wire.Sync) {
 	leader := identityOf(sync.GetLeader())
-	if to := sync.GetTo(); to != nil && identityOf(to) != c.self {
-		return
-	}
-	if sync.GetTo() == nil {
+	if to := sync.GetTo(); to != nil {
+		c.welcomes[to.GetName()] = sync
+		if identityOf(to) != c.self {
+			return
+		}
+	} else {
 		c.sync = sync
+		clear(c.welcomes)
 		c.resubmit(sync.GetTerm())
 	}
 	if leader != c.self {
@@ -284,8 +287,16 @@ func (c *core) adopt(snapshot *raftpb.Snapshot) {
 	c.tell(SnapshotReceived{Index: c.applied})
 	c.loseCalls()
 	c.install(c.applied)
-	if c.sync != nil && identityOf(c.sync.GetLeader()) != c.self {
-		c.emit(surrender{leader: identityOf(c.sync.GetLeader()), sync: c.sync.GetSync()})
+	sync := c.sync
+	clear(c.welcomes)
+	for _, welcome := range image.GetWelcomes() {
+		c.welcomes[welcome.GetTo().GetName()] = welcome
+		if identityOf(welcome.GetTo()) == c.self {
+			sync = welcome // lies before this snapshot, so it will not come with the log
+		}
+	}
+	if sync != nil && identityOf(sync.GetLeader()) != c.self {
+		c.emit(surrender{leader: identityOf(sync.GetLeader()), sync: sync.GetSync()})
 	}
 }
 

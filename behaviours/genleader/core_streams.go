@@ -70,6 +70,9 @@ func (c *core) imageNow() (*raftpb.Snapshot, error) {
 // image is the core's own part of a snapshot.
 func (c *core) image() *wire.Image {
 	image := &wire.Image{Sync: c.sync}
+	for _, name := range slices.Sorted(maps.Keys(c.welcomes)) {
+		image.Welcomes = append(image.Welcomes, c.welcomes[name])
+	}
 	for _, id := range c.memberIDs() {
 		image.Electorate = append(image.Electorate, c.identity(id))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -161,6 +162,7 @@ func TestFault3ACallThatEndsItsLeaderIsNotAskedOfTheNext(t *testing.T) {
 				if reply, err := follower.call("next"); err != nil {
 					t.Errorf("the next call: %q, %v", reply, err)
 				}
+				synctest.Wait()
 				for name, m := range n.members {
 					if err := m.group.Err(); (err != nil) != (m == leader) {
 						t.Errorf("%s ended with %v", name, err)

@@ -301,6 +301,7 @@ func (h *host) perform(e effect) {
 			h.returned(e.seq, false, errors.Is(e.err, ErrNoLeader) || errors.Is(e.err, ErrOverloaded))
 		}
 	case elected:
+		sync := "sync of " + h.self.Name
 		if e.joiner == nil {
 			if other, taken := w.leaders[e.term]; taken && other != h.self {
 				w.unsafe = append(w.unsafe, fmt.Sprintf("term %d has two leaders: %v and %v", e.term, other, h.self))
@@ -308,9 +309,10 @@ func (h *host) perform(e effect) {
 			w.leaders[e.term], w.latest = h.self, max(w.latest, e.term)
 			h.told = append(h.told, "elected")
 		} else {
+			sync += " for " + e.joiner.Name
 			h.told = append(h.told, "elected for "+e.joiner.Name)
 		}
-		w.after(0, func() { h.take(synced{term: e.term, to: e.joiner, sync: []byte("sync of " + h.self.Name)}) })
+		w.after(0, func() { h.take(synced{term: e.term, to: e.joiner, sync: []byte(sync)}) })
 	case surrender:
 		h.told = append(h.told, fmt.Sprintf("surrendered to %s %q", e.leader.Name, e.sync))
 	case takeImage, readImage, receiveImage, feedImage, restore, dropImage:

@@ -1336,6 +1336,7 @@ type Image struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Electorate    []*Identity            `protobuf:"bytes,1,rep,name=electorate,proto3" json:"electorate,omitempty"`
 	Sync          *Sync                  `protobuf:"bytes,2,opt,name=sync,proto3" json:"sync,omitempty"`
+	Welcomes      []*Sync                `protobuf:"bytes,3,rep,name=welcomes,proto3" json:"welcomes,omitempty"` // those of that term which are for one joiner each
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1380,6 +1381,13 @@ func (x *Image) GetElectorate() []*Identity {
 func (x *Image) GetSync() *Sync {
 	if x != nil {
 		return x.Sync
+	}
+	return nil
+}
+
+func (x *Image) GetWelcomes() []*Sync {
+	if x != nil {
+		return x.Welcomes
 	}
 	return nil
 }
@@ -1750,12 +1758,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x02to\x18\x03 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x02to\x12\x12\n" +
 	"\x04sync\x18\x04 \x01(\fR\x04sync\"=\n" +
 	"\x06Change\x123\n" +
-	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"u\n" +
+	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xac\x01\n" +
 	"\x05Image\x12=\n" +
 	"\n" +
 	"electorate\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\n" +
 	"electorate\x12-\n" +
-	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\"\xda\x01\n" +
+	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\x125\n" +
+	"\bwelcomes\x18\x03 \x03(\v2\x19.gendac.genleader.v1.SyncR\bwelcomes\"\xda\x01\n" +
 	"\x06Stream\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x05offer\x18\x02 \x01(\fH\x00R\x05offer\x122\n" +
@@ -1841,14 +1850,15 @@ var file_wire_proto_depIdxs = []int32{
 	3,  // 19: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
 	3,  // 20: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
 	17, // 21: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	21, // 22: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	22, // 23: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	0,  // 24: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	17, // 22: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	21, // 23: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	22, // 24: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	0,  // 25: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
