@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
-
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
 
 // A draft is the next state in the making: the one place where operations change anything. It is thrown away whole if one
@@ -14,14 +13,14 @@ import (
 type draft struct {
 	state
 	limits  limits
-	edit    *iradix.Txn[Entry]
+	edit    edit
 	changes []change
 }
 
 // finish returns the state that the draft has come to, and what leads to it.
 func (d *draft) finish() (state, []change) {
 	if len(d.changes) > 0 {
-		d.tree = d.edit.CommitOnly()
+		d.tree = d.edit.done()
 	}
 	return d.state, d.changes
 }
@@ -38,7 +37,7 @@ func (d *draft) do(o op) (outcome, error) {
 	case updateCounter:
 		return d.count(o)
 	case compareAndStore:
-		was, _ := d.edit.Get(o.key)
+		was, _ := d.edit.find(o.key)
 		if was.Rev != o.rev {
 			return outcome{}, &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
 		}
@@ -72,7 +71,7 @@ func (d *draft) transact(o txn) (result, error) {
 // holds tells whether a condition is true of what was there before the transaction.
 func (d *draft) holds(c cond) bool {
 	key, _ := c.about()
-	entry, found := d.edit.Get(key)
+	entry, found := d.edit.find(key)
 	switch c := c.(type) {
 	case revIs:
 		return entry.Rev == c.rev
@@ -93,7 +92,7 @@ func (d *draft) holds(c cond) bool {
 
 // put stores value under key at d.rev. An overwrite that shrinks a dictionary beyond its limit is allowed.
 func (d *draft) put(key, value []byte) error {
-	was, exists := d.edit.Get(key)
+	was, exists := d.edit.find(key)
 	size := d.size + cost(len(key), len(value))
 	if exists {
 		size -= cost(len(key), len(was.Value))
@@ -102,7 +101,7 @@ func (d *draft) put(key, value []byte) error {
 		return &LimitError{What: whatTotal, Key: string(key), Size: size, Limit: room}
 	}
 	entry := Entry{Key: string(key), Value: value, Rev: d.rev}
-	d.edit.Insert(key, entry)
+	d.edit.put(&entry)
 	d.size = size
 	d.changes = append(d.changes, change{entry: entry, fresh: !exists})
 	return nil
@@ -110,7 +109,7 @@ func (d *draft) put(key, value []byte) error {
 
 // remove erases key, and returns how many entries that were. Erasing what is not there is done already, and no change.
 func (d *draft) remove(key []byte) int64 {
-	was, existed := d.edit.Delete(key)
+	was, existed := d.edit.remove(string(key))
 	if !existed {
 		return 0
 	}
@@ -120,14 +119,12 @@ func (d *draft) remove(key []byte) int64 {
 
 // removeAll erases the keys that begin with prefix, in their order.
 func (d *draft) removeAll(prefix []byte) int64 {
-	before := len(d.changes)
-	it := d.edit.Root().Iterator()
-	it.SeekPrefix(prefix)
-	for _, was, ok := it.Next(); ok; _, was, ok = it.Next() {
+	doomed := slices.Collect(d.edit.scan(string(prefix)))
+	for _, was := range doomed {
+		d.edit.remove(was.Key)
 		d.forget(was)
 	}
-	d.edit.DeletePrefix(prefix)
-	return int64(len(d.changes) - before)
+	return int64(len(doomed))
 }
 
 func (d *draft) forget(was Entry) {
@@ -137,7 +134,7 @@ func (d *draft) forget(was Entry) {
 
 // count adds to the counter under a key; a missing key counts from zero.
 func (d *draft) count(o updateCounter) (outcome, error) {
-	was, exists := d.edit.Get(o.key)
+	was, exists := d.edit.find(o.key)
 	var n int64
 	if exists {
 		var err error

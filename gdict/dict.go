@@ -3,7 +3,6 @@ package gdict
 import (
 	"context"
 	"io"
-	"iter"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -62,7 +61,7 @@ func New(bounds ...Limit) *Dict {
 func (d *Dict) Attach(caller Caller) { d.caller.Store(&caller) }
 
 // Find returns the local entry of key. It takes no lock and sends nothing.
-func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Get([]byte(key)) }
+func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Find(key) }
 
 // Fetch is Find with an error, wrapping ErrNotFound, that names the missing key.
 func (d *Dict) Fetch(key string) (Entry, error) { return d.View().Fetch(key) }
@@ -72,16 +71,6 @@ func (d *Dict) Fetch(key string) (Entry, error) { return d.View().Fetch(key) }
 func (d *Dict) ToList(prefix string) (entries []Entry, rev uint64) {
 	v := d.View()
 	return v.ToList(prefix), v.Rev()
-}
-
-// scan goes through the entries whose keys begin with prefix, in ascending order.
-func scan(s state, prefix string) iter.Seq[Entry] {
-	return func(yield func(Entry) bool) {
-		it := s.tree.Root().Iterator()
-		it.SeekPrefix([]byte(prefix))
-		for _, entry, ok := it.Next(); ok && yield(entry); _, entry, ok = it.Next() {
-		}
-	}
 }
 
 // admit is the leader's part: it gives an operation its limits for the log, or refuses it with a reply.

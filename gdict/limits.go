@@ -10,7 +10,7 @@ const (
 	DefaultMaxKey = 1024
 	// DefaultMaxValue is the length a value may have, in bytes.
 	DefaultMaxValue = 1 << 20
-	// DefaultMaxTotal is the size the whole dictionary may have, in bytes. An entry counts its key, its value and 512
+	// DefaultMaxTotal is the size the whole dictionary may have, in bytes. An entry counts its key, its value and 192
 	// bytes for the memory that holds it.
 	//
 	// It is what a snapshot can carry: a member that starts again gets the whole dictionary in one message, and a link

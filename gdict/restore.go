@@ -8,7 +8,6 @@ import (
 	"hash/crc32"
 	"io"
 
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gendac/gendac/gdict/internal/wire"
@@ -21,7 +20,7 @@ func readSnapshot(from io.Reader) (state, error) {
 	if err := d.run(); err != nil {
 		return state{}, fmt.Errorf("gdict: restore: record %d: %w", d.records.seen, err)
 	}
-	d.state.tree = d.txn.CommitOnly()
+	d.state.tree = d.edit.done()
 	return d.state, nil
 }
 
@@ -29,7 +28,7 @@ func readSnapshot(from io.Reader) (state, error) {
 type decoding struct {
 	records recordReader
 	state   state
-	txn     *iradix.Txn[Entry]
+	edit    edit
 	entry   wire.Entry
 	last    string // key
 	count   uint64
@@ -37,7 +36,7 @@ type decoding struct {
 
 func (d *decoding) run() error {
 	d.state = emptyState()
-	d.txn = d.state.tree.Txn()
+	d.edit = d.state.tree.edit()
 	for first := true; ; first = false {
 		before := d.records.crc
 		kind, body, err := d.records.next()
@@ -88,7 +87,7 @@ func (d *decoding) add(body []byte) error {
 	case e.GetRev() == 0 || e.GetRev() > d.state.rev:
 		return fmt.Errorf("key %s: revision %d is not within 1 and %d", quoted(key), e.GetRev(), d.state.rev)
 	}
-	d.txn.Insert(e.GetKey(), Entry{Key: key, Value: e.GetValue(), Rev: e.GetRev()})
+	d.edit.put(&Entry{Key: key, Value: e.GetValue(), Rev: e.GetRev()})
 	d.state.size += cost(len(key), len(e.GetValue()))
 	d.last = key
 	d.count++

@@ -37,7 +37,7 @@ func (i image) WriteTo(w io.Writer) (int64, error) {
 	r := recordWriter{to: bufio.NewWriterSize(w, snapshotBuffer)}
 	r.write(recordHead, &wire.SnapshotHead{Version: snapshotVersion, Rev: i.rev})
 	entry := &wire.Entry{}
-	for e := range scan(i.state, "") {
+	for e := range i.state.tree.scan("") {
 		entry.Key, entry.Value, entry.Rev = append(entry.Key[:0], e.Key...), e.Value, e.Rev
 		if r.write(recordEntry, entry); r.err != nil {
 			break

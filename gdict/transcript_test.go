@@ -16,7 +16,7 @@ import (
 )
 
 // TestTranscripts runs testdata: dictionaries a and b on one log, of which a leads, with the limits key 16, value 20,
-// total 3700, ops 6 and txn 100. Keys and values "-" are empty.
+// total 1460, ops 6 and txn 100. Keys and values "-" are empty.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		if filepath.Ext(path) != ".txt" {
@@ -38,7 +38,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(3700), MaxOps(6), MaxTxn(100)}
+	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100)}
 	w := &world{a: New(bounds...), b: New(bounds...), watches: map[string]*Watch{}, saved: map[string][]byte{}}
 	w.log = newTestLog(w.a, w.b)
 	w.log.term = 1

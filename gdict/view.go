@@ -30,13 +30,18 @@ func (v View) Size() int {
 }
 
 // Find returns the entry of key.
-func (v View) Find(key string) (Entry, bool) { return v.find([]byte(key)) }
+func (v View) Find(key string) (Entry, bool) {
+	if v.s == nil {
+		return Entry{}, false
+	}
+	return v.s.tree.Find(key)
+}
 
 func (v View) find(key []byte) (Entry, bool) {
 	if v.s == nil {
 		return Entry{}, false
 	}
-	return v.s.tree.Get(key)
+	return v.s.tree.find(key)
 }
 
 // Fetch is Find with an error, wrapping ErrNotFound, that names the missing key.
@@ -163,7 +168,7 @@ func (v View) within(r Range) iter.Seq[Entry] {
 	case r.Reverse:
 		return v.down(r)
 	case r.From == "" && r.To == "":
-		return scan(*v.s, r.Prefix)
+		return v.s.tree.scan(r.Prefix)
 	default:
 		return v.up(r)
 	}
@@ -171,24 +176,17 @@ func (v View) within(r Range) iter.Seq[Entry] {
 
 func (v View) up(r Range) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
-		it := v.s.tree.Root().Iterator()
-		it.SeekLowerBound([]byte(max(r.From, r.Prefix)))
-		for _, entry, ok := it.Next(); ok && r.holds(entry.Key) && yield(entry); _, entry, ok = it.Next() {
+		for entry := range v.s.tree.up(max(r.From, r.Prefix)) {
+			if !r.holds(entry.Key) || !yield(entry) {
+				return
+			}
 		}
 	}
 }
 
 func (v View) down(r Range) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
-		it := v.s.tree.Root().ReverseIterator()
-		end := r.end()
-		if end != "" {
-			it.SeekReverseLowerBound([]byte(end))
-		}
-		for _, entry, ok := it.Previous(); ok; _, entry, ok = it.Previous() {
-			if entry.Key == end && end != "" {
-				continue // the seek finds what is not greater, and a range ends before it
-			}
+		for entry := range v.s.tree.down(r.end()) {
 			if !r.holds(entry.Key) || !yield(entry) {
 				return
 			}

@@ -34,7 +34,9 @@ func TestScansPickWhatASortedListWould(t *testing.T) {
 		stored := rapid.SliceOfDistinct(rapid.SliceOfN(rapid.SampledFrom([]byte{'a', 'b', 0, 0xff}), 1, 4), func(b []byte) string { return string(b) }).
 			Draw(t, "keys")
 		for _, k := range stored {
-			s.tree, _, _ = s.tree.Insert(k, Entry{Key: string(k)})
+			edit := s.tree.edit()
+			edit.put(&Entry{Key: string(k)})
+			s.tree = edit.done()
 		}
 		bound := rapid.Custom(func(t *rapid.T) string {
 			return string(rapid.SliceOfN(rapid.SampledFrom([]byte{'a', 'b', 0, 0xff}), 0, 4).Draw(t, "bound"))

@@ -210,8 +210,8 @@ func (w *Watch) pump(begin state, changes []waiting) {
 	defer close(w.done)
 	defer close(w.events)
 	rev := begin.rev
-	if begin.tree != nil {
-		for entry := range scan(begin, w.prefix) {
+	if begin.tree.Map != nil {
+		for entry := range begin.tree.scan(w.prefix) {
 			if !w.send(Event{Entry: entry}) {
 				return
 			}
