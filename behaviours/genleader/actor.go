@@ -52,11 +52,15 @@ type shell struct {
 	current View
 	lapsed  lease.Term // the latest term whose end has been told
 	failed  bool
+	writer  *writer // nil in memory
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
 	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}, asking: map[uint64]chan Inspection{}, images: images{map[uint64]*imageWriter{}, map[uint64]*imageReader{}}}
 	g.pid.Store(ctx.Self())
+	if g.Storage != nil {
+		s.writer = newWriter(g.Storage, s.again)
+	}
 	s.again(started{})
 	return s
 }
@@ -64,6 +68,8 @@ func newShell(g *Group, ctx actor.Context) *shell {
 func (s *shell) machine() process.Machine[*core, input, effect] {
 	settings := settings{
 		self: s.group.self, voters: s.group.Voters, timing: s.group.Timing, logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
+		id: s.group.raftID, durable: s.group.Storage != nil, kept: s.group.kept,
+		keepEvery: uint64(s.group.SnapshotBytes),
 	}
 	return process.Machine[*core, input, effect]{
 		State: newCore(settings, time.Now(), s.group.Seed), Step: step,
@@ -151,6 +157,12 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		s.feedImage(e)
 	case dropImage:
 		s.dropImage(e)
+	case save:
+		s.save(e)
+	case keepImage:
+		s.keepImage(e)
+	case restoreKept:
+		s.group.install()
 	case memberDown:
 		s.again(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
 	case resolve:
@@ -303,9 +315,21 @@ func (s *shell) terminate(reason error) {
 	if !errors.Is(reason, process.ErrNormal) && !errors.Is(reason, process.ErrShutdown) {
 		s.group.reason.Store(&reason)
 	}
-	defer close(s.group.ended)
+	defer s.end()
 	for seq := range s.waiting { // some of them may be in the log
 		s.resolve(seq, outcome{err: fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)})
 	}
 	s.group.Behaviour.Terminate(reason)
+}
+
+// end says that the group has ended, once its storage is closed and may be opened again.
+func (s *shell) end() {
+	if s.writer == nil {
+		close(s.group.ended)
+		return
+	}
+	go func() {
+		s.writer.end()
+		close(s.group.ended)
+	}()
 }

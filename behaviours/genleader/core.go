@@ -67,6 +67,15 @@ type core struct {
 	dirty      bool // raft may have something ready
 	flushing   bool // a flush is on its way
 
+	logEnd    uint64            // last entry of the log, stored or not
+	saving    []saving          // storage messages whose writes are not confirmed, oldest first
+	saves     uint64            // writes asked for
+	asked     *raftpb.HardState // the latest vote that was asked to be written
+	promised  uint64            // the latest term that is stored
+	keeping   bool              // a snapshot is being stored
+	logged    uint64            // bytes of entries since the last one that was
+	imageSize uint64            // of that one
+
 	calls    map[uint64]*pendingCall
 	queue    []uint64  // sequence numbers of pending calls, oldest first
 	callsAt  time.Time // no call ends before
@@ -89,13 +98,14 @@ type core struct {
 	notices     notices
 	leaderHeard time.Time // a leader other than this member
 
-	view     View
-	stale    bool   // something that the view shows may have changed
-	memory   string // why no leader will come, if that is known
-	imageErr string // why a member gets no snapshot, if so
-	outbox   map[string][]*wire.Packet
-	waiting  proposals
-	out      []effect
+	view       View
+	stale      bool   // something that the view shows may have changed
+	memory     string // why no leader will come, if that is known
+	imageErr   string // why a member gets no snapshot, if so
+	storageErr string // why the storage cannot be used any more, or no snapshot gets there
+	outbox     map[string][]*wire.Packet
+	waiting    proposals
+	out        []effect
 }
 
 // settings is what a core is told once.
@@ -106,6 +116,9 @@ type settings struct {
 	timing Timing
 	// So many bytes and entries of the log are kept for members that are behind; see trimLog.
 	logBytes, logEntries uint64
+	durable              bool    // writes have to be confirmed
+	keepEvery            uint64  // bytes of log between two snapshots that are stored
+	kept                 *Stored // by an earlier process of this member, if anything
 }
 
 type ackMark struct {
@@ -129,14 +142,18 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 func step(c *core, in input) (*core, []effect) {
 	c.now, c.out = in.at, nil
 	switch in.event.(type) {
-	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting, chunkRead, chunkUsed:
+	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting, saved, chunkRead, chunkUsed:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
 	}
 	switch ev := in.event.(type) {
 	case started:
-		c.seek()
+		if c.kept != nil {
+			c.resume(c.kept)
+		} else {
+			c.seek()
+		}
 	case linkUp:
 		c.linkUp(ev.member)
 	case linkDown:
@@ -168,6 +185,10 @@ func step(c *core, in input) (*core, []effect) {
 		c.chunkUsed(ev)
 	case imageRead:
 		c.imageRead(ev)
+	case saved:
+		c.saved(ev)
+	case imageKept:
+		c.imageKept(ev)
 	case leaving:
 		c.leave()
 	case flushed:

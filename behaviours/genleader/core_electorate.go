@@ -72,6 +72,7 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 	}
 	c.genesis, c.conf = genesis, conf
 	c.begin(storage, 1)
+	c.saveFirst(first)
 }
 
 // sought answers a member without state: with the beginning of the group if it was part of it, or with a place

@@ -44,9 +44,6 @@ func (c *core) carried(who Member, id uint64) {
 	}
 	was := c.memberOf(id)
 	c.carriers[id] = who.Incarnation
-	if was == who {
-		return
-	}
 	c.stale = true
 	if c.rounds != nil {
 		c.retire(was)
@@ -64,6 +61,9 @@ func (c *core) enroll(identity *wire.Identity) {
 	id, who := raftID(identity), identityOf(identity)
 	c.electorate[id] = who.Name
 	c.carriers[id] = max(c.carriers[id], who.Incarnation)
+	if id == c.id {
+		c.carriers[id] = c.self.Incarnation
+	}
 	if p := c.presented[who.Name]; p.id == id {
 		c.carriers[id] = max(c.carriers[id], p.incarnation)
 	}

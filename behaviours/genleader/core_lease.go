@@ -88,7 +88,7 @@ func (c *core) beat() {
 		if id == c.id || !c.reaches(name, id) {
 			continue
 		}
-		beat := &wire.Beat{Term: c.term, Round: r.round, Applied: c.applied}
+		beat := &wire.Beat{Term: c.term, Round: r.round, Reached: c.logEnd}
 		if r.opened { // until then the leader does not know what earlier leaders had committed
 			beat.Stamp, beat.Granted = c.grant(Member{name, c.links[name]})
 		}
@@ -108,7 +108,7 @@ func (c *core) ackOwn() {
 	own.ack(c.rounds.round, mark{round: c.rounds.round, stamp: int64(c.now.Sub(c.began)), at: c.now}, true)
 	if c.rounds.opened {
 		if stamp, granted := c.grant(c.self); granted {
-			c.extend(stamp, c.applied)
+			c.extend(stamp, c.logEnd)
 		}
 	}
 	own.leased = c.now.Before(c.granted)
@@ -310,9 +310,12 @@ func (c *core) heard(from Member, b *wire.Beat) {
 		return // a voter of a later term must never support an earlier one again
 	}
 	c.leaderSpoke()
+	if c.durable && c.promised < b.GetTerm() {
+		return // it might forget this term and support an earlier leader after all
+	}
 	c.noteAck(b.GetTerm())
 	if b.GetGranted() {
-		c.extend(b.GetStamp(), b.GetApplied())
+		c.extend(b.GetStamp(), b.GetReached())
 	}
 	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.now.Before(c.granted)}
 	if !c.older.at.IsZero() {
@@ -331,21 +334,21 @@ func (c *core) noteAck(term uint64) {
 // A grant is a lease that this member has been given and may not use yet.
 type grant struct {
 	stamp   int64
-	applied uint64
+	reached uint64
 }
 
-// extend keeps a grant until this member has applied what the leader had applied when it gave it. Otherwise a member
+// extend keeps a grant until this member has applied all that the leader's log held when it gave it. Otherwise a member
 // that was away could take up, under its new lease, an order that has been superseded further on in the log.
-func (c *core) extend(stamp int64, applied uint64) {
+func (c *core) extend(stamp int64, reached uint64) {
 	if len(c.grants) == keepMarks {
 		c.grants = c.grants[:keepMarks-1] // the older ones can be used first
 	}
-	c.grants = append(c.grants, grant{stamp, applied})
+	c.grants = append(c.grants, grant{stamp, reached})
 	c.useGrants()
 }
 
 func (c *core) useGrants() {
-	for len(c.grants) > 0 && c.grants[0].applied <= c.applied {
+	for len(c.grants) > 0 && c.grants[0].reached <= c.applied {
 		stamp := c.grants[0].stamp
 		c.grants = c.grants[1:]
 		c.freshen(stamp)

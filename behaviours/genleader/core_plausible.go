@@ -25,10 +25,7 @@ func (c *core) plausible(from Member, m *raftpb.Message) bool {
 	if term := m.GetTerm(); term == 0 || term > maxTerm || m.GetLogTerm() > maxTerm {
 		return false
 	}
-	var last uint64
-	if c.log != nil {
-		last, _ = c.log.LastIndex()
-	}
+	last := c.logEnd
 	switch m.GetType() {
 	case raftpb.MsgApp:
 		return plausibleEntries(m)

@@ -35,6 +35,7 @@ func (c *core) begin(storage *memoryLog, applied uint64) {
 		MaxUncommittedEntriesSize: maxUncommitted,
 		CheckQuorum:               true,
 		PreVote:                   true,
+		AsyncStorageWrites:        true,
 		DisableProposalForwarding: true, // a broadcast is for the log of its own term: see pendingCall
 		Logger:                    silent{},
 	})
@@ -133,48 +134,47 @@ func (c *core) drive() {
 	c.beginReads()
 	for c.node.HasReady() {
 		rd := c.node.Ready()
-		c.persist(rd)
-		c.sendRaft(rd.Messages)
-		c.sendOutbox() // the others need not wait until it is applied here
-		for _, entry := range rd.CommittedEntries {
-			c.applyEntry(entry)
+		for _, m := range rd.Messages {
+			switch m.GetTo() {
+			case raft.LocalAppendThread:
+				c.save(m)
+			case raft.LocalApplyThread:
+				c.applyAll(m)
+			default:
+				c.sendRaft(m)
+			}
 		}
-		c.useGrants()
 		c.confirmReads(rd.ReadStates)
-		c.node.Advance(rd)
 		c.observeRole()
 	}
 	c.dropInstalling()
 	c.trimLog()
+	c.maybeKeep()
 }
 
-func (c *core) persist(rd raft.Ready) {
-	if !raft.IsEmptySnap(rd.Snapshot) {
-		if err := c.log.ApplySnapshot(rd.Snapshot); err == nil {
-			c.adopt(rd.Snapshot)
-		}
+// applyAll applies committed entries, all of which are stored here.
+func (c *core) applyAll(m *raftpb.Message) {
+	c.sendOutbox() // the others need not wait until it is applied here
+	for _, entry := range m.GetEntries() {
+		c.applyEntry(entry)
 	}
-	if !raft.IsEmptyHardState(rd.HardState) {
-		_ = c.log.SetHardState(rd.HardState)
-	}
-	if err := c.log.Append(rd.Entries); err != nil {
-		c.emit(fail{reason: fmt.Errorf("genleader: the log refused entries: %w", err)})
+	c.useGrants()
+	for _, response := range m.GetResponses() {
+		_ = c.node.Step(response)
 	}
 }
 
-func (c *core) sendRaft(messages []*raftpb.Message) {
-	for _, m := range messages {
-		name, linked := c.linkedTo(m.GetTo())
-		snapshot := m.GetType() == raftpb.MsgSnap
-		switch {
-		case snapshot && linked:
-			c.startStream(name, m)
-		case snapshot:
-			c.reportSnapshot(m.GetTo(), raft.SnapshotFailure)
-		case linked: // else that incarnation is gone; its successor must not hear its messages
-			if data, err := proto.Marshal(m); err == nil {
-				c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
-			}
+func (c *core) sendRaft(m *raftpb.Message) {
+	name, linked := c.linkedTo(m.GetTo())
+	snapshot := m.GetType() == raftpb.MsgSnap
+	switch {
+	case snapshot && linked:
+		c.startStream(name, m)
+	case snapshot:
+		c.reportSnapshot(m.GetTo(), raft.SnapshotFailure)
+	case linked: // else that id is gone; who has its name now must not hear its messages
+		if data, err := proto.Marshal(m); err == nil {
+			c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
 		}
 	}
 }
@@ -272,9 +272,17 @@ func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
 
 // adopt replaces this member's state by a leader's snapshot. Calls that were on their way may lie inside it.
 func (c *core) adopt(snapshot *raftpb.Snapshot) {
+	c.tell(SnapshotReceived{Index: snapshot.GetMetadata().GetIndex()})
+	c.loseCalls()
+	c.install(snapshot.GetMetadata().GetIndex())
+	c.takeUp(snapshot)
+}
+
+// takeUp takes the core's own part of a snapshot in, behind the behaviour's.
+func (c *core) takeUp(snapshot *raftpb.Snapshot) {
 	image := &wire.Image{}
 	if err := proto.Unmarshal(snapshot.GetData(), image); err != nil {
-		c.emit(fail{reason: fmt.Errorf("genleader: the leader's snapshot is not readable: %w", err)})
+		c.emit(fail{reason: fmt.Errorf("genleader: the snapshot is not readable: %w", err)})
 		return
 	}
 	c.stale = true
@@ -284,9 +292,6 @@ func (c *core) adopt(snapshot *raftpb.Snapshot) {
 	for _, id := range image.GetElectorate() {
 		c.enroll(id)
 	}
-	c.tell(SnapshotReceived{Index: c.applied})
-	c.loseCalls()
-	c.install(c.applied)
 	sync := c.sync
 	clear(c.welcomes)
 	for _, welcome := range image.GetWelcomes() {

@@ -207,7 +207,7 @@ func (c *core) plausibleContext(m *raftpb.Message) bool {
 
 // freshen tells that everything acknowledged before that stamp of this member is applied here. The stamp is granted only
 // after a round that began later was confirmed, in a term that is open, and is used only when everything is applied that
-// the leader had applied by then: so no other leader can have acknowledged anything before the stamp that is not here.
+// the leader's log held by then: so no other leader can have acknowledged anything before the stamp that is not here.
 func (c *core) freshen(stamp int64) {
 	if asOf := c.began.Add(time.Duration(stamp)); asOf.After(c.freshAsOf) && !asOf.After(c.now) {
 		c.freshAsOf = asOf

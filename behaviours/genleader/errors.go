@@ -20,6 +20,9 @@ var (
 	ErrUnsupported = errors.New("genleader: the behaviour does not handle this call")
 	// ErrSuperseded ends a member whose name a newer process has taken.
 	ErrSuperseded = errors.New("genleader: a newer process has taken this member's name")
+	// ErrStorage ends a member whose storage failed: its disk is full, broken, or holds what cannot be right. Nothing that
+	// was acknowledged is lost by that.
+	ErrStorage = errors.New("genleader: the storage failed")
 	// ErrReplaced and ErrRemoved are the reasons of MemberLeft: another process has its place, or nobody has.
 	ErrReplaced = errors.New("genleader: another process took the member's place")
 	ErrRemoved  = errors.New("genleader: the member was removed from the group")

@@ -71,7 +71,7 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 		return &wire.Packet{What: &wire.Packet_Genesis{Genesis: genesis}}
 	case 2:
 		return &wire.Packet{What: &wire.Packet_Beat{Beat: &wire.Beat{
-			Term: s.number(term), Round: s.number(9), Granted: s.pick(2) == 1, Stamp: int64(s.number(uint64(time.Second))), Applied: s.number(applied),
+			Term: s.number(term), Round: s.number(9), Granted: s.pick(2) == 1, Stamp: int64(s.number(uint64(time.Second))), Reached: s.number(applied),
 		}}}
 	case 3:
 		return &wire.Packet{What: &wire.Packet_Ack{Ack: &wire.Ack{

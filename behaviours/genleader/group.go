@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -38,19 +39,29 @@ type Config struct {
 
 	Seed   uint64 // of the election timers; default: the incarnation
 	Logger *slog.Logger
+
+	// Storage keeps what must survive the end of this process; nil keeps everything in memory, and a process that starts
+	// again then is a new voter. The group closes it.
+	Storage Storage
+	// SnapshotBytes is how much log the storage keeps behind a snapshot before another one is stored there; default 64 MiB.
+	// It is no less than the size of a snapshot.
+	SnapshotBytes int
 }
 
 // A Group is this member's handle of a group. Its methods are safe for any goroutine.
 type Group struct {
 	Config
-	self   Member
-	lease  *lease.Lease
-	view   atomic.Pointer[View]
-	system *actor.ActorSystem
-	pid    atomic.Pointer[actor.PID]
-	seq    atomic.Uint64
-	ended  chan struct{}
-	reason atomic.Pointer[error]
+	self    Member
+	raftID  uint64
+	kept    *Stored
+	install func() // puts the state of what was kept in place
+	lease   *lease.Lease
+	view    atomic.Pointer[View]
+	system  *actor.ActorSystem
+	pid     atomic.Pointer[actor.PID]
+	seq     atomic.Uint64
+	ended   chan struct{}
+	reason  atomic.Pointer[error]
 
 	progress progress
 }
@@ -79,9 +90,46 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Group{Config: cfg, self: cfg.Self, lease: &lease.Lease{}, system: system, ended: make(chan struct{})}
+	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, ended: make(chan struct{})}
 	g.view.Store(&View{})
+	if err := g.load(); err != nil {
+		return nil, err
+	}
 	return g, nil
+}
+
+// load reads what an earlier process of this member kept.
+func (g *Group) load() error {
+	if g.SnapshotBytes <= 0 {
+		g.SnapshotBytes = 64 << 20
+	}
+	if g.Storage == nil {
+		return nil
+	}
+	kept, err := g.Storage.Load()
+	if err == nil {
+		err = kept.Settle()
+	}
+	if err == nil && kept.Snapshot != nil {
+		g.install, err = restoreFrom(kept.OpenImage, g.Behaviour)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrStorage, err)
+	}
+	if g.raftID = g.Storage.ID(); !kept.Empty() {
+		g.kept = kept
+	}
+	return nil
+}
+
+func restoreFrom(open func() (io.ReadCloser, error), b Behaviour) (install func(), err error) {
+	image, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, image.Close()) }()
+	defer recoverInto(&err)
+	return b.Restore(image)
 }
 
 // Props spawns the group's one actor. It must not be spawned twice: its state is this incarnation's, so a member whose

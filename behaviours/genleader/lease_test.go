@@ -23,16 +23,16 @@ func TestLeaseBeginsWhenTheLogHasCaughtUp(t *testing.T) {
 	before := h.until
 	ahead := &wire.Beat{
 		Term: h.core.term, Round: leader.core.rounds.round + 1, Granted: true,
-		Stamp: int64(w.now.Sub(h.core.began)), Applied: h.core.applied + 1,
+		Stamp: int64(w.now.Sub(h.core.began)), Reached: h.core.applied + 1,
 	}
 	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: ahead}}}})
 	if h.until != before {
-		t.Fatalf("the lease moved to %v before entry %d was applied", h.until, ahead.Applied)
+		t.Fatalf("the lease moved to %v before entry %d was applied", h.until, ahead.Reached)
 	}
 	w.call("a1", "next", time.Second)
 	w.run(5 * time.Millisecond)
-	if h.core.applied < ahead.Applied || !h.until.After(before) {
-		t.Fatalf("applied %d of %d, the lease ends at %v as before", h.core.applied, ahead.Applied, h.until)
+	if h.core.applied < ahead.Reached || !h.until.After(before) {
+		t.Fatalf("applied %d of %d, the lease ends at %v as before", h.core.applied, ahead.Reached, h.until)
 	}
 }
 

@@ -64,7 +64,10 @@ func (v View) String() string {
 
 // look is the view as of now.
 func (c *core) look() View {
-	v := View{Phase: c.phase, Term: c.term, Problem: c.memory}
+	v := View{Phase: c.phase, Term: c.term, Problem: c.storageErr}
+	if v.Problem == "" {
+		v.Problem = c.memory
+	}
 	if v.Problem == "" {
 		v.Problem = c.imageErr
 	}

@@ -34,6 +34,10 @@ type world struct {
 	delay       time.Duration // of every message, besides the random latency
 	apart       uint64        // what raft ids exceed incarnations by
 
+	durable bool // members keep their logs on disks
+	disks   map[string]*modelDisk
+	held    map[Member]time.Time // every lease that was granted and has not ended
+
 	leaders map[uint64]Member // who led each term
 	latest  uint64            // term of the latest leader
 	log     map[uint64]string // what was applied at each index, by whoever was first
@@ -54,6 +58,7 @@ type host struct {
 	w       *world
 	self    Member
 	core    *core
+	disk    *modelDisk
 	gone    bool
 	paused  bool
 	waiting []event // what came while paused
@@ -108,7 +113,7 @@ func newWorld(seed uint64, names ...string) *world {
 	w := &world{
 		now: time.Unix(1000, 0), dice: seed, names: names, hosts: map[string]*host{}, cuts: map[[2]string]bool{},
 		last:    map[[2]string]time.Time{},
-		leaders: map[uint64]Member{}, log: map[uint64]string{},
+		leaders: map[uint64]Member{}, disks: map[string]*modelDisk{}, held: map[Member]time.Time{}, log: map[uint64]string{},
 	}
 	w.chunk, w.logBytes = 64, 1<<20
 	w.timing.setDefaults()
@@ -145,7 +150,9 @@ func (w *world) run(d time.Duration) {
 func (w *world) start(name string) *host {
 	w.starts++
 	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
-	h.core = newCore(settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, logBytes: w.logBytes, logEntries: 50}, w.now, h.self.Incarnation)
+	s := settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, logBytes: w.logBytes, logEntries: 50}
+	h.withDisk(&s)
+	h.core = newCore(s, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
 	for _, peer := range w.names {
@@ -160,6 +167,9 @@ func (w *world) start(name string) *host {
 // kill ends a process; its peers see their connections refused.
 func (w *world) kill(name string) {
 	h := w.hosts[name]
+	if h.disk != nil && !h.gone {
+		h.disk.crash()
+	}
 	h.gone, h.paused, h.until = true, false, time.Time{}
 	for _, peer := range w.names {
 		if p := w.hosts[peer]; p != nil && p != h && !w.cuts[[2]string{name, peer}] {
@@ -317,6 +327,12 @@ func (h *host) perform(e effect) {
 		h.told = append(h.told, fmt.Sprintf("surrendered to %s %q", e.leader.Name, e.sync))
 	case takeImage, readImage, receiveImage, feedImage, restore, dropImage:
 		h.images(e)
+	case save:
+		h.save(e)
+	case keepImage:
+		h.keepImage(e)
+	case restoreKept:
+		h.restoreKept()
 	case memberDown:
 		h.told = append(h.told, fmt.Sprintf("down %s: %v", e.who.Name, e.reason))
 		if w.mourns {
@@ -324,6 +340,7 @@ func (h *host) perform(e effect) {
 		}
 	case extendLease:
 		h.until = e.until
+		w.held[h.self] = e.until
 		h.lease.Extend(w.now, e.until)
 	case leaseEnded:
 		h.told = append(h.told, "lease ended")
@@ -401,7 +418,8 @@ func (h *host) send(e send) {
 	})
 }
 
-// checkLeases holds the leases against what the leader believes: whom it calls safe must hold none. A former leader that
+// checkLeases holds every lease against what the leader believes: whom it calls safe must hold none, not even a process
+// that is gone, since what it started may not know that yet. A former leader that
 // does not know of a later term may believe what it likes: nothing that it decides can be committed.
 func (w *world) checkLeases() {
 	for _, name := range w.names {
@@ -409,16 +427,7 @@ func (w *world) checkLeases() {
 		if leader == nil || leader.gone || leader.paused || leader.view.Phase != Leading || leader.view.Term < w.latest {
 			continue
 		}
-		for _, s := range leader.view.Standings {
-			h := w.hosts[s.Name]
-			if h == nil || h.self != s.Member || s.State == Up || h.gone || w.now.Before(s.SafeAt) {
-				continue
-			}
-			if w.now.Before(h.until) {
-				w.unsafe = append(w.unsafe, fmt.Sprintf("%s: %v calls %v safe, which holds a lease for %v more",
-					sinceStart(w.now), leader.self, h.self, h.until.Sub(w.now)))
-			}
-		}
+		w.checkLeasesOf(leader)
 	}
 }
 

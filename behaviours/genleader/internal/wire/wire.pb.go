@@ -570,14 +570,14 @@ func (x *Genesis) GetVoters() []*Identity {
 }
 
 // Beat is the leader's heartbeat. With granted, it grants a lease that counts from the receiver's own stamp and begins
-// once the receiver has applied what the leader had applied.
+// once the receiver has applied all that the leader's log held, committed or not.
 type Beat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
 	Round         uint64                 `protobuf:"varint,2,opt,name=round,proto3" json:"round,omitempty"`
 	Granted       bool                   `protobuf:"varint,3,opt,name=granted,proto3" json:"granted,omitempty"`
 	Stamp         int64                  `protobuf:"varint,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
-	Applied       uint64                 `protobuf:"varint,5,opt,name=applied,proto3" json:"applied,omitempty"`
+	Reached       uint64                 `protobuf:"varint,5,opt,name=reached,proto3" json:"reached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -640,9 +640,9 @@ func (x *Beat) GetStamp() int64 {
 	return 0
 }
 
-func (x *Beat) GetApplied() uint64 {
+func (x *Beat) GetReached() uint64 {
 	if x != nil {
-		return x.Applied
+		return x.Reached
 	}
 	return 0
 }
@@ -1710,7 +1710,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x18\n" +
 	"\agranted\x18\x03 \x01(\bR\agranted\x12\x14\n" +
 	"\x05stamp\x18\x04 \x01(\x03R\x05stamp\x12\x18\n" +
-	"\aapplied\x18\x05 \x01(\x04R\aapplied\"\x9f\x01\n" +
+	"\areached\x18\x05 \x01(\x04R\areached\"\x9f\x01\n" +
 	"\x03Ack\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x14\n" +
