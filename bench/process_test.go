@@ -37,6 +37,11 @@ func (c *counter) HandleCast(*genserver.Context, any) genserver.Return {
 	return genserver.NoReply()
 }
 
+func (c *counter) HandleInfo(*genserver.Context, any) genserver.Return {
+	c.count()
+	return genserver.NoReply()
+}
+
 // add is what counters are sent.
 type add struct{ what, by int }
 
@@ -115,37 +120,6 @@ func BenchmarkCallers(b *testing.B) {
 				}
 			}
 		})
-	})
-}
-
-// BenchmarkCast is one message that nobody waits for, sent and handled; a thousand at a time, so that it is the sending
-// and handling that is measured and not a backlog of millions.
-func BenchmarkCast(b *testing.B) {
-	system := quiet()
-	ballast := make([]byte, 64<<20) // a program with nothing on its heap collects garbage all the time
-	defer runtime.KeepAlive(ballast)
-	const many = 1000
-	flood := func(b *testing.B, c *counter, send func(add)) {
-		b.ReportAllocs()
-		for sent := 0; b.Loop(); sent++ {
-			if sent%many == 0 {
-				if sent > 0 {
-					<-c.done
-				}
-				c.left, c.done = many, make(chan struct{})
-			}
-			send(add{sent, 1})
-		}
-	}
-	b.Run("cast", func(b *testing.B) {
-		c := &counter{}
-		pid := system.Root.Spawn(served(c))
-		flood(b, c, func(m add) { genserver.Cast(system.Root, pid, m) })
-	})
-	b.Run("send", func(b *testing.B) {
-		c := &counter{}
-		pid := system.Root.Spawn(plain(c))
-		flood(b, c, func(m add) { system.Root.Send(pid, m) })
 	})
 }
 

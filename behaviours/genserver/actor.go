@@ -91,8 +91,8 @@ func (h *host) lift(ctx actor.Context) (*event, bool) {
 		h.now = event{kind: start}
 	case *process.Request:
 		h.now = event{kind: call, from: msg.From, msg: msg.Body}
-	case *gen.Cast:
-		h.now = event{kind: casted, msg: msg.Msg}
+	case gen.Casted:
+		h.now = event{kind: casted, msg: gen.Body(msg)}
 	case tooQuiet:
 		h.now = event{kind: silence, msg: msg.gen}
 	case *gen.Stop:

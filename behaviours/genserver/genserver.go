@@ -162,7 +162,9 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 
 // Cast sends msg to a server, or to a genstatem, and does not wait. A message to nobody is a protoactor dead letter. To
 // another member goes what process.Call could send there.
-func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &gen.Cast{Msg: msg}) }
+func Cast[M any](from actor.SenderContext, to *actor.PID, msg M) {
+	from.Send(to, gen.Cast[M]{Msg: msg})
+}
 
 // StartWait spawns the server under parent and waits for Init. The error wraps that of Init; otherwise see
 // process.StartWait, whose rules hold. An empty name means a fresh one.

@@ -36,9 +36,10 @@ func MultiCall[R any](ctx context.Context, system *actor.ActorSystem, to []*acto
 }
 
 // Abcast is Cast to many servers. msg is shared by all: they must not change it.
-func Abcast(from actor.SenderContext, to []*actor.PID, msg any) {
+func Abcast[M any](from actor.SenderContext, to []*actor.PID, msg M) {
+	var cast any = gen.Cast[M]{Msg: msg} // one for all
 	for _, pid := range to {
-		Cast(from, pid, msg)
+		from.Send(pid, cast)
 	}
 }
 

@@ -61,7 +61,7 @@ func (b *bounded) InvokeUserMessage(msg any) {
 
 func counts(body any) bool {
 	switch body.(type) {
-	case *process.Request, *gen.Cast:
+	case *process.Request, gen.Casted:
 		return true
 	}
 	return false
@@ -71,7 +71,7 @@ func (b *bounded) refuse(body any) {
 	switch body := body.(type) {
 	case *process.Request:
 		process.Respond(body.From, nil, b.full)
-	case *gen.Cast:
-		b.system.DeadLetter.SendUserMessage(b.self, body.Msg)
+	case gen.Casted:
+		b.system.DeadLetter.SendUserMessage(b.self, gen.Body(body))
 	}
 }

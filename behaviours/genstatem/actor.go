@@ -82,8 +82,8 @@ func (h *host[S, D]) lift(ctx actor.Context) (input, bool) {
 		return booted{}, true
 	case *process.Request:
 		return arrived{Event{Kind: CallEvent, From: msg.From, Content: msg.Body}}, true
-	case *gen.Cast:
-		return arrived{Event{Kind: CastEvent, Content: msg.Msg}}, true
+	case gen.Casted:
+		return arrived{Event{Kind: CastEvent, Content: gen.Body(msg)}}, true
 	case *gen.Stop:
 		return halted{msg.Reason}, true
 	case fired:
@@ -176,7 +176,9 @@ func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, 
 
 // Cast sends msg to a machine, or to a genserver, and does not wait. A message to nobody is a protoactor dead letter. To
 // another member goes what process.Call could send there.
-func Cast(from actor.SenderContext, to *actor.PID, msg any) { from.Send(to, &gen.Cast{Msg: msg}) }
+func Cast[M any](from actor.SenderContext, to *actor.PID, msg M) {
+	from.Send(to, gen.Cast[M]{Msg: msg})
+}
 
 // Answer replies to a call from anywhere, also outside of the machine, and reports whether the reply was taken: not if
 // the call was answered already or its caller has given up.

@@ -16,7 +16,7 @@ type Info struct {
 	Phase       string // starting, running, exiting, ended (waits for its children), buried
 	State       any    // what Machine.Status returns, or the core's state without one
 	Mailbox     int    // messages waiting
-	LastMessage string // type of the last message handled; of a call, that of its body
+	LastMessage string // type of the last message handled; of a call or a cast, that of its body
 	Handled     uint64 // messages of the user lane handled, over all incarnations of this PID
 	Restarts    uint64 // by protoactor; a supervisor of ours makes a new actor instead
 	Links       int
@@ -73,12 +73,12 @@ func (m *mailbox) inspect(a alive) Info {
 		PID:       m.ctx.Self(),
 		Behaviour: "process",
 		Phase:     l.phase.String(),
-		Mailbox:   m.UserMessageCount(),
+		Mailbox:   m.waiting(),
 		Handled:   m.handled,
 		Restarts:  uint64(m.restarts),
 	}
 	if m.last != nil {
-		info.LastMessage = m.last.String()
+		info.LastMessage = inside(m.last).String()
 	}
 	if l.plane == nil {
 		return info // not begun
@@ -110,6 +110,14 @@ func (i *interpreter[S, E, F]) status() (name string, state any) {
 		}
 	}()
 	return name, i.machine.Status()
+}
+
+// inside is the type of what a behaviour's envelope holds, as far as that can be seen from its own type.
+func inside(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Type.Kind() != reflect.Interface && t.Implements(reflect.TypeFor[Carried]()) {
+		return t.Field(0).Type
+	}
+	return t
 }
 
 // typeOf keeps the type of a message, not the message, which may be large.

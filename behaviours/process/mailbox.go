@@ -22,11 +22,11 @@ func withOwnMailbox() actor.PropsOption {
 // mailbox looks over the shoulder of protoactor's actor context: protoactor drops what is queued at a stopped actor
 // without a word.
 type mailbox struct {
-	lanes         // unless foreign
-	foreign *gate // a queue that is not ours, or nil
-	actor.MessageInvoker
+	foreign    *gate // a queue that is not ours, or nil
 	dispatcher actor.Dispatcher
-	ctx        actor.Context
+	lanes      // unless foreign
+	actor.MessageInvoker
+	ctx actor.Context
 
 	who     alive        // the incarnation, as of the last system message
 	last    reflect.Type // of the last message
@@ -79,12 +79,20 @@ func (m *mailbox) Start() {
 	m.begin(m.start())
 }
 
-// UserMessageCount returns how many messages wait.
+// UserMessageCount returns how many messages wait, or a little more.
 func (m *mailbox) UserMessageCount() int {
 	if m.foreign != nil {
 		return m.foreign.UserMessageCount()
 	}
 	return m.count()
+}
+
+// waiting is how many messages wait, exactly. It is for the actor's own turn.
+func (m *mailbox) waiting() int {
+	if m.foreign != nil {
+		return m.foreign.UserMessageCount()
+	}
+	return m.exact()
 }
 
 func (m *mailbox) begin(wake bool) {
@@ -237,7 +245,7 @@ func (m *mailbox) catch(a alive) {
 // forget drops the reason of the end once no queued call can be in want of it: a call that watches may hear of the end
 // before its request is refused.
 func (m *mailbox) forget(l *life) {
-	if m.UserMessageCount() <= 0 {
+	if m.waiting() <= 0 {
 		l.plane.unmarkEnding(l.proc)
 	}
 }

@@ -6,20 +6,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// A Cast carries a message that nobody waits for, to other members too if the message can go there.
-type Cast struct{ Msg any }
+// A Cast carries a message that nobody waits for, to other members too if the message can go there. It has the type of
+// the message, and so its size: what carries it through a mailbox is then one object, as for any other message, and none
+// at all for a pointer.
+type Cast[M any] struct{ Msg M }
 
-var _ process.Carried = (*Cast)(nil)
+// Casted is a Cast of any type.
+type Casted interface {
+	process.Carried
+	cast()
+}
+
+var _ Casted = Cast[int]{}
 
 // Carried is for package process.
-func (c *Cast) Carried() (as string, body any) { return "cast", c.Msg }
+func (c Cast[M]) Carried() (as string, body any) { return "cast", c.Msg }
 
-func init() { process.CarryAs("cast", func(body any) any { return &Cast{Msg: body} }) }
+func (Cast[M]) cast() {}
+
+// Body returns the message. It is no copy: what c holds is already what an interface of the message's type would.
+func Body(c Casted) any { return reflect.ValueOf(c).Field(0).Interface() }
+
+func init() { process.CarryAs("cast", func(body any) any { return Cast[any]{Msg: body} }) }
 
 // A Stop tells a server to end with Reason once it has handled what was queued before.
 type Stop struct{ Reason error }
