@@ -52,6 +52,7 @@ func TestAnActorOnAnotherMemberIsInspectedAsOneHere(t *testing.T) {
 				t.Errorf("%s: got %+v", name, far)
 			}
 			far.PID, far.State, far.Started = near.PID, near.State, near.Started
+			far.Mailbox = near.Mailbox // an inspection's own message may be seen to wait
 			if far != near || far.Links != 1 || far.Behaviour != "shower" || far.Handled == 0 || far.LastMessage != "string" {
 				t.Errorf("%s: got\n%+v, want what it says at home:\n%+v", name, far, near)
 			}
