@@ -104,7 +104,7 @@ func TestAOneWayCutOfTheActiveFailsOver(t *testing.T) {
 // TestAnUnreachableMemberIsNotDead: a router that says so proves nothing about a process, so a fast group waits too.
 func TestAnUnreachableMemberIsNotDead(t *testing.T) {
 	s := newSeparated(t, "fast")
-	s.loud = true
+	s.Loud = true
 	for _, leads := range []bool{true, false} {
 		s.leads(leads)
 		s.failsOver(s.isolate)
