@@ -37,7 +37,7 @@ func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
 	return b.dict.apply(e.Index(), e.LeaseTerm(), msg)
 }
 
-func (b *behaviour) Snapshot() (genleader.Image, error) { return image{*b.dict.now.Load()}, nil }
+func (b *behaviour) Snapshot() (genleader.Image, error) { return b.dict.image(), nil }
 
 func (b *behaviour) Restore(r io.Reader) (install func(), err error) { return b.dict.load(r) }
 

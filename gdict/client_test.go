@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
@@ -35,6 +36,10 @@ func writes(d *Dict) map[string]func(context.Context) error {
 }
 
 func TestAnErrorOfTheLeaderCallPassesThrough(t *testing.T) {
+	synctest.Test(t, errorsPassThrough) // an uncertain one takes all the time there is
+}
+
+func errorsPassThrough(t *testing.T) {
 	for _, want := range []error{
 		genleader.ErrNoLeader, genleader.ErrUncertain, genleader.ErrOverloaded, genleader.ErrStopped,
 		context.DeadlineExceeded, context.Canceled, errors.New("anything"),
@@ -77,22 +82,32 @@ type callerFunc func(ctx context.Context, req []byte) ([]byte, error)
 
 func (f callerFunc) LeaderCall(ctx context.Context, req []byte) ([]byte, error) { return f(ctx, req) }
 
+// An attempt gets half of the time that is left, so that there is time for another.
 func TestTheCallersDeadlineIsKeptAndAMissingOneIsAdded(t *testing.T) {
+	synctest.Test(t, deadlinesAreKept)
+}
+
+func deadlinesAreKept(t *testing.T) {
 	d := New()
 	var seen time.Time
 	d.Attach(callerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 		seen, _ = ctx.Deadline()
 		return nil, genleader.ErrNoLeader
 	}))
-	own := time.Now().Add(time.Hour)
-	ctx, cancel := context.WithDeadline(context.Background(), own)
-	defer cancel()
 	for name, write := range writes(d) {
-		if err := write(ctx); !errors.Is(err, genleader.ErrNoLeader) || !seen.Equal(own) {
-			t.Errorf("%s: deadline %v, wanted %v (%v)", name, seen, own, err)
-		}
-		if err := write(context.Background()); !errors.Is(err, genleader.ErrNoLeader) || seen.IsZero() || seen.Equal(own) {
-			t.Errorf("%s: no deadline was added (%v)", name, err)
+		for _, own := range []time.Duration{minAttempt / 2, 3 * minAttempt, time.Hour, 0} {
+			began, ctx, cancel := time.Now(), context.Background(), func() {}
+			if own > 0 {
+				ctx, cancel = context.WithTimeout(ctx, own)
+			}
+			err := write(ctx)
+			cancel()
+			want := map[time.Duration]time.Duration{
+				minAttempt / 2: minAttempt / 2, 3 * minAttempt: 3 * minAttempt / 2, time.Hour: maxAttempt, 0: DefaultTimeout / 2,
+			}[own]
+			if have := seen.Sub(began); !errors.Is(err, genleader.ErrNoLeader) || have != want {
+				t.Errorf("%s: of %v the first attempt got %v, wanted %v (%v)", name, own, have, want, err)
+			}
 		}
 	}
 }
@@ -155,7 +170,7 @@ func TestAReserveMustFit(t *testing.T) {
 
 func TestTheCoreRefusesAnUnknownOperation(t *testing.T) {
 	s := emptyState()
-	next, done, changed := apply(s, 1, command{limits: limitsOf(nil)})
+	next, done, changed := apply(s, 1, command{limits: &limits{}})
 	var refused *RefusedError
 	if !errors.As(done.err, &refused) || len(changed) > 0 || next.tree != s.tree {
 		t.Fatalf("%+v, %+v", done, changed)

@@ -2,6 +2,7 @@ package gdict
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,41 +12,70 @@ import (
 // wireVersion is the one version of operations, commands, replies and snapshots that this code writes and reads.
 const wireVersion = 1
 
-// A command is an operation as the log holds it: with the limits of the leader that admitted it. With err set it could
-// not be decoded, and err says why.
+// A command is an operation as the log holds it: which write it is of which session, and the limits that it brings into
+// force, if others were before. With err set it could not be decoded, and err says why.
 type command struct {
-	op     op
-	limits limits
+	op op
+	ticket
+	limits *limits
 	err    error
 }
 
-func encodeCommand(op []byte, l limits) []byte {
-	return marshal(&wire.Command{
-		Version: wireVersion,
-		Op:      op,
-		Limits: &wire.Limits{
-			Key: l.key, Value: l.value, Total: l.total, Reserve: l.reserve, Prefix: []byte(l.prefix), Ops: l.ops, Txn: l.txn,
-		},
-	})
+// encodeRequest is what a client sends.
+func encodeRequest(o op, t ticket) []byte {
+	m := opMessage(o)
+	m.Version = wireVersion
+	m.Session, m.Seq, m.Settled, m.Born = t.session, t.seq, t.settled, t.born
+	return marshal(m)
 }
 
-// decodeCommand never fails: what cannot be decoded is a command to refuse, the same on every member.
-func decodeCommand(b []byte) command {
-	m := &wire.Command{}
-	switch err := proto.Unmarshal(b, m); {
-	case err != nil:
-		return command{err: &RefusedError{Problem: "malformed command"}}
-	case m.GetVersion() != wireVersion:
-		return command{err: &RefusedError{Problem: fmt.Sprintf("command version %d is not supported", m.GetVersion())}}
-	case m.GetLimits() == nil:
-		return command{err: &RefusedError{Problem: "command without limits"}}
+// encodeCommand gives a request the limits that it brings into force. What is added to a message at its end is part of
+// it, so the request is not read and written again.
+func encodeCommand(req []byte, l limits) []byte {
+	return append(slices.Clip(req), marshal(&wire.Op{Limits: encodeLimits(l)})...)
+}
+
+func encodeLimits(l limits) *wire.Limits {
+	return &wire.Limits{
+		Key: l.key, Value: l.value, Total: l.total, Reserve: l.reserve, Prefix: []byte(l.prefix), Ops: l.ops, Txn: l.txn,
+		Sessions: l.sessions,
 	}
-	o, err := decodeOp(m.GetOp())
-	l := m.GetLimits()
-	return command{op: o, err: err, limits: limits{
-		key: l.GetKey(), value: l.GetValue(), total: l.GetTotal(), reserve: l.GetReserve(), prefix: string(l.GetPrefix()),
-		ops: l.GetOps(), txn: l.GetTxn(),
-	}}
+}
+
+// decodeLimits returns nil for no limits.
+func decodeLimits(m *wire.Limits) *limits {
+	if m == nil {
+		return nil
+	}
+	return &limits{
+		key: m.GetKey(), value: m.GetValue(), total: m.GetTotal(), reserve: m.GetReserve(), prefix: string(m.GetPrefix()),
+		ops: m.GetOps(), txn: m.GetTxn(), sessions: m.GetSessions(),
+	}
+}
+
+// decodeCommand never fails: what cannot be decoded is a command to refuse, the same on every member. A field that it
+// does not know may change what an operation means, so it is not skipped.
+func decodeCommand(b []byte) command {
+	m := &wire.Op{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return command{err: &RefusedError{Problem: "malformed operation"}}
+	}
+	if m.GetVersion() != wireVersion {
+		return command{err: &RefusedError{Problem: fmt.Sprintf("operation version %d is not supported", m.GetVersion())}}
+	}
+	o, err := kindOf(m)
+	if err != nil {
+		return command{err: err}
+	}
+	c := command{op: o, limits: decodeLimits(m.GetLimits())}
+	c.ticket = ticket{session: m.GetSession(), seq: m.GetSeq(), settled: m.GetSettled(), born: m.GetBorn()}
+	switch {
+	case m.GetLimits() != nil && !known(m.GetLimits()):
+		return command{err: &RefusedError{Problem: "limits with unknown fields"}}
+	case c.session == 0 && c.ticket != ticket{}, c.session != 0 && (c.seq == 0 || c.settled == 0 || c.settled > c.seq):
+		return command{err: &RefusedError{Problem: "a write of a session that makes no sense"}}
+	}
+	return c
 }
 
 // marshal encodes a message of this package, none of which can fail to encode: they have no strings from outside but

@@ -1,19 +1,11 @@
 package gdict
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/gendac/gendac/gdict/internal/wire"
 )
-
-func encodeOp(o op) []byte {
-	m := opMessage(o)
-	m.Version = wireVersion
-	return marshal(m)
-}
 
 func opMessage(o op) *wire.Op {
 	m := &wire.Op{}
@@ -62,24 +54,7 @@ func condMessage(c cond) *wire.Condition {
 	return m
 }
 
-// decodeOp returns a *RefusedError for bytes that are no operation this code knows completely: a field that it does not
-// know may change what the operation means, so it is not skipped.
-func decodeOp(b []byte) (op, error) {
-	m := &wire.Op{}
-	if err := proto.Unmarshal(b, m); err != nil {
-		return nil, &RefusedError{Problem: "malformed operation"}
-	}
-	if m.GetVersion() != wireVersion {
-		return nil, &RefusedError{Problem: fmt.Sprintf("operation version %d is not supported", m.GetVersion())}
-	}
-	o, err := kindOf(m)
-	if err != nil {
-		return nil, err
-	}
-	return o, nil
-}
-
-// kindOf reads one operation, whatever its version.
+// kindOf reads what an operation does. It returns a *RefusedError if this code does not know it completely.
 func kindOf(m *wire.Op) (op, error) {
 	var o op
 	var inner proto.Message
@@ -129,8 +104,8 @@ func decodeTxn(m *wire.Txn) (txn, error) {
 
 func decodeBranch(parts []*wire.Op) (branch []op, err error) {
 	for _, m := range parts {
-		if m.GetVersion() != 0 {
-			return nil, &RefusedError{Problem: "a version within a transaction"}
+		if m.GetVersion() != 0 || m.GetSession() != 0 || m.GetSeq() != 0 || m.GetSettled() != 0 || m.GetBorn() != 0 || m.GetLimits() != nil {
+			return nil, &RefusedError{Problem: "an operation with more than its kind within a transaction"}
 		}
 		if m.GetTxn() != nil {
 			return nil, &RefusedError{Problem: "a transaction within a transaction"}

@@ -10,11 +10,12 @@ import (
 )
 
 func encodeReply(r result) []byte {
-	m := &wire.Reply{Version: wireVersion}
+	m := &wire.Reply{Version: wireVersion, Unlogged: r.unlogged}
 	var conflict *ConflictError
 	var limit *LimitError
 	var value *ValueError
 	var refused *RefusedError
+	var expired *expiredError
 	switch {
 	case r.err == nil && r.branched:
 		m.Outcome = &wire.Reply_TxnDone{TxnDone: encodeTxnDone(r)}
@@ -30,6 +31,8 @@ func encodeReply(r result) []byte {
 		}}
 	case errors.As(r.err, &value):
 		m.Outcome = &wire.Reply_BadValue{BadValue: &wire.BadValue{Key: []byte(value.Key), Problem: value.Problem}}
+	case errors.As(r.err, &expired):
+		m.Outcome = &wire.Reply_Expired{Expired: &wire.Expired{Rev: expired.rev}}
 	case errors.As(r.err, &refused):
 		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: refused.Problem}}
 	default:
@@ -64,6 +67,12 @@ func decodeReply(b []byte) (result, error) {
 	if m.GetVersion() != wireVersion {
 		return result{}, fmt.Errorf("%w: version %d", ErrBadReply, m.GetVersion())
 	}
+	r, err := decodeOutcome(m)
+	r.unlogged = m.GetUnlogged()
+	return r, err
+}
+
+func decodeOutcome(m *wire.Reply) (result, error) {
 	switch o := m.GetOutcome().(type) {
 	case *wire.Reply_Done:
 		if o.Done.GetRev() == 0 {
@@ -83,6 +92,8 @@ func decodeReply(b []byte) (result, error) {
 		return result{err: &LimitError{What: b.GetWhat(), Key: string(b.GetKey()), Size: b.GetSize(), Limit: b.GetLimit()}}, nil
 	case *wire.Reply_BadValue:
 		return result{err: &ValueError{Key: string(o.BadValue.GetKey()), Problem: o.BadValue.GetProblem()}}, nil
+	case *wire.Reply_Expired:
+		return result{err: &expiredError{rev: o.Expired.GetRev()}}, nil
 	case *wire.Reply_Refused:
 		return result{err: &RefusedError{Problem: o.Refused.GetProblem()}}, nil
 	default:

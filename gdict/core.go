@@ -7,6 +7,8 @@ type state struct {
 	tree tree
 	rev  uint64 // log index of the last operation applied, whether it changed anything or not
 	size uint64 // sum of the costs of all entries, in bytes
+
+	limits *limits // in force: those that came with the last command that brought any; nil before the first
 }
 
 func emptyState() state { return state{tree: emptyTree()} }
@@ -24,6 +26,7 @@ type result struct {
 	held     bool      // whether its conditions held
 	parts    []outcome // one for each operation of the branch that was carried out
 	err      error
+	unlogged bool // the leader refused this attempt: it is not in the log
 }
 
 // A change is one key's step from one state to the next.
@@ -50,12 +53,18 @@ func apply(s state, index uint64, c command) (state, result, []change) {
 	if c.err != nil {
 		return s, result{err: c.err}, nil
 	}
-	if err := c.limits.check(c.op); err != nil {
+	if c.limits != nil {
+		s.limits = c.limits
+	}
+	if s.limits == nil {
+		return s, result{err: &RefusedError{Problem: "no limits are in force"}}, nil
+	}
+	if err := s.limits.check(c.op); err != nil {
 		return s, result{err: err}, nil
 	}
 	var r result
 	var err error
-	d := &draft{state: s, limits: c.limits, edit: s.tree.edit()}
+	d := &draft{state: s, edit: s.tree.edit()}
 	if o, many := c.op.(txn); many {
 		r, err = d.transact(o)
 	} else {

@@ -12,7 +12,6 @@ import (
 // of them fails. Each operation sees what those before it have done.
 type draft struct {
 	state
-	limits  limits
 	edit    edit
 	changes []change
 }

@@ -40,10 +40,12 @@ func (e Entry) Counter() (int64, error) {
 // A Dict is one member's copy of the dictionary and the way to change it. All methods may be called from any goroutine.
 type Dict struct {
 	limits limits
-	caller atomic.Pointer[Caller]
 	now    atomic.Pointer[state]
 
+	writer  writer
+
 	mu      sync.Mutex // orders new states and watches; never held while waiting
+	log     replica    // what the log has come to; now is its state, for readers
 	watches map[*Watch]struct{}
 	past    history
 	ended   error // why the group's instance ended; nil while it runs
@@ -52,13 +54,13 @@ type Dict struct {
 // New makes an empty dictionary. It is filled once the group runs Behaviour, and can be written after Attach.
 func New(bounds ...Limit) *Dict {
 	d := &Dict{limits: limitsOf(bounds), watches: make(map[*Watch]struct{}), past: newHistory()}
-	s := emptyState()
-	d.now.Store(&s)
+	d.log.state = emptyState()
+	d.show()
 	return d
 }
 
 // Attach tells the dictionary where to send its writes. Before it, writes fail with ErrNotAttached.
-func (d *Dict) Attach(caller Caller) { d.caller.Store(&caller) }
+func (d *Dict) Attach(caller Caller) { d.writer.attach(caller) }
 
 // Find returns the local entry of key. It takes no lock and sends nothing.
 func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Find(key) }
@@ -73,14 +75,23 @@ func (d *Dict) ToList(prefix string) (entries []Entry, rev uint64) {
 	return v.ToList(prefix), v.Rev()
 }
 
-// admit is the leader's part: it gives an operation its limits for the log, or refuses it with a reply.
+// admit is the leader's part: it gives an operation its limits for the log if others are in force, or refuses it with a
+// reply. A leader has applied everything that earlier leaders left, and what it has admitted itself has its own limits: so
+// those that it finds in force are so when the operation is applied.
 func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
-	o, err := decodeOp(req)
+	c := decodeCommand(req)
+	err := c.err
 	if err == nil {
-		err = d.limits.check(o)
+		err = d.limits.check(c.op)
+	}
+	if err == nil && c.limits != nil {
+		err = &RefusedError{Problem: "an operation with limits of its own"}
 	}
 	if err != nil {
-		return nil, encodeReply(result{err: err})
+		return nil, encodeReply(result{err: err, unlogged: true})
+	}
+	if l := d.now.Load().limits; l != nil && *l == d.limits {
+		return req, nil
 	}
 	return encodeCommand(req, d.limits), nil
 }
@@ -89,10 +100,23 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 func (d *Dict) apply(index uint64, term lease.Term, cmd []byte) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	next, done, changes := apply(*d.now.Load(), index, decodeCommand(cmd))
-	d.now.Store(&next)
+	reply, changes := d.log.apply(index, cmd)
+	d.show()
 	d.publish(changes, index, term)
-	return encodeReply(done)
+	return reply
+}
+
+// show lets readers have what the log has come to.
+func (d *Dict) show() {
+	s := d.log.state
+	d.now.Store(&s)
+}
+
+// image captures all that the log decides, as it is now.
+func (d *Dict) image() image {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return image{replica{state: d.log.state, sessions: d.log.sessions.clone()}}
 }
 
 // load reads a snapshot, and returns what replaces the dictionary by it; the watches then see the difference. On an
@@ -105,10 +129,11 @@ func (d *Dict) load(snapshot io.Reader) (install func(), err error) {
 	return func() { d.install(next) }, nil
 }
 
-func (d *Dict) install(next state) {
+func (d *Dict) install(next replica) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	was := *d.now.Load()
-	d.now.Store(&next)
-	d.jump(was, next)
+	was := d.log.state
+	d.log = next
+	d.show()
+	d.jump(was, next.state)
 }

@@ -15,6 +15,9 @@ var (
 	// ErrBadReply says that the leader answered something that is no answer to the operation. The operation may have
 	// been done; the error also wraps genleader.ErrUncertain.
 	ErrBadReply = errors.New("gdict: the leader's reply cannot be understood")
+	// ErrSessionExpired says that a write was repeated so late that nobody knows any more whether it was done: too many
+	// others were kept since. It was not done now. It comes with genleader.ErrUncertain.
+	ErrSessionExpired = errors.New("gdict: what became of this write is not kept any more")
 	// ErrEnded says that a watch ended because the group's local instance did.
 	ErrEnded = errors.New("gdict: the group's local instance has ended")
 )

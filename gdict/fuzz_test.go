@@ -2,6 +2,7 @@ package gdict
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -29,25 +30,31 @@ func samples() []op {
 	}
 }
 
-// FuzzDecodeOp: whatever comes, the leader and the log get either an operation that encodes to the same meaning, or a
-// refusal.
-func FuzzDecodeOp(f *testing.F) {
-	for _, o := range samples() {
+// FuzzDecodeCommand: whatever comes, the leader and the log get either an operation that encodes to the same meaning, or
+// a refusal.
+func FuzzDecodeCommand(f *testing.F) {
+	for i, o := range samples() {
 		f.Add(encodeOp(o))
+		f.Add(encodeCommand(encodeRequest(o, ticket{session: 7, seq: uint64(i + 2), settled: 2, born: 1}), limitsOf(nil)))
 	}
 	f.Add([]byte{})
 	f.Add([]byte{8, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		o, err := decodeOp(b)
-		if err != nil {
-			if _, refused := err.(*RefusedError); !refused || o != nil {
-				t.Fatalf("%v with %v", err, o)
+		c := decodeCommand(b)
+		if c.err != nil {
+			if _, refused := c.err.(*RefusedError); !refused || c.op != nil {
+				t.Fatalf("%v with %v", c.err, c.op)
 			}
 			return
 		}
-		again, err := decodeOp(encodeOp(o))
-		if err != nil || again.String() != o.String() || !bytes.Equal(encodeOp(o), encodeOp(again)) {
-			t.Fatalf("%v came back as %v, %v", o, again, err)
+		bytesAgain := encodeRequest(c.op, c.ticket)
+		if c.limits != nil {
+			bytesAgain = encodeCommand(bytesAgain, *c.limits)
+		}
+		again := decodeCommand(bytesAgain)
+		if again.err != nil || again.op.String() != c.op.String() || again.ticket != c.ticket || !reflect.DeepEqual(again.limits, c.limits) ||
+			!bytes.Equal(encodeOp(c.op), encodeOp(again.op)) {
+			t.Fatalf("%+v came back as %+v", c, again)
 		}
 	})
 }
@@ -98,8 +105,9 @@ func FuzzApply(f *testing.F) {
 func FuzzDecodeReply(f *testing.F) {
 	for _, err := range []error{
 		nil, &ConflictError{"k", 1, 2}, &LimitError{whatKey, "k", 3, 2}, &ValueError{"k", "p"}, &RefusedError{"p"},
+		&expiredError{rev: 3},
 	} {
-		f.Add(encodeReply(result{rev: 9, outcome: outcome{number: -4}, err: err}))
+		f.Add(encodeReply(result{rev: 9, outcome: outcome{number: -4}, err: err, unlogged: err != nil}))
 	}
 	f.Add(encodeReply(result{rev: 9, branched: true, held: true, parts: []outcome{{number: 3}, {}}}))
 	f.Add([]byte{})
@@ -113,7 +121,7 @@ func FuzzDecodeReply(f *testing.F) {
 		}
 		again, err := decodeReply(encodeReply(r))
 		if err != nil || again.rev != r.rev || again.number != r.number || (again.err == nil) != (r.err == nil) ||
-			again.branched != r.branched || again.held != r.held || !slices.Equal(again.parts, r.parts) {
+			again.branched != r.branched || again.unlogged != r.unlogged || again.held != r.held || !slices.Equal(again.parts, r.parts) {
 			t.Fatalf("%+v came back as %+v, %v", r, again, err)
 		}
 		if r.err != nil && r.err.Error() != again.err.Error() {

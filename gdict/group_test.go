@@ -28,6 +28,7 @@ type node struct {
 type bus struct {
 	mu      sync.Mutex
 	nodes   map[string]*node
+	deaf    map[string]bool // these are heard, and hear nothing
 	largest int // bytes of the largest frame since largestSince
 	bounds  []Limit
 }
@@ -38,7 +39,7 @@ func (b *bus) send(from genleader.Member, to string, frame []byte) {
 	if _, there := b.nodes[from.Name]; !there {
 		return
 	}
-	if peer, there := b.nodes[to]; there {
+	if peer, there := b.nodes[to]; there && !b.deaf[to] {
 		b.largest = max(b.largest, len(frame))
 		peer.group.Deliver(from, frame)
 	}
@@ -102,7 +103,7 @@ func (n *node) stop(t *testing.T) {
 
 func inBubble(t *testing.T, f func(t *testing.T, b *bus)) {
 	synctest.Test(t, func(t *testing.T) {
-		f(t, &bus{nodes: map[string]*node{}})
+		f(t, &bus{nodes: map[string]*node{}, deaf: map[string]bool{}})
 		time.Sleep(time.Second) // lets the throttle of dead letters and the timers go
 	})
 }

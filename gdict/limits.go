@@ -22,6 +22,8 @@ const (
 	DefaultMaxOps = 128
 	// DefaultMaxTxn is how many bytes of keys and values a transaction may have, all together.
 	DefaultMaxTxn = 4 << 20
+	// DefaultMaxSessions is how many sessions are kept. A Dict has one, seldom more; each keeps up to 64 KiB.
+	DefaultMaxSessions = 512
 )
 
 const (
@@ -31,10 +33,13 @@ const (
 	whatOps   = "number of operations"
 	whatTxn   = "transaction"
 
+	whatSessions = "number of sessions" // never in a LimitError: the one that has rested longest goes
+
 	whatReserve = "reserve" // never in a LimitError: to users a reserve is a smaller dictionary
 )
 
-// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn and Reserve. The limits in force are those of
+// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn,
+// MaxSessions and Reserve. The limits in force are those of
 // the leader that admits an operation, also on members that were made with others.
 type Limit func(*limits)
 
@@ -42,6 +47,7 @@ type Limit func(*limits)
 type limits struct {
 	key, value, total uint64
 	ops, txn          uint64 // of one transaction: how many conditions and operations, and their bytes
+	sessions uint64
 	reserve           uint64 // of total, only for keys that begin with prefix; zero: none
 	prefix            string
 }
@@ -61,6 +67,13 @@ func MaxOps(n int) Limit { return limitTo(whatOps, n, func(l *limits) *uint64 { 
 
 // MaxTxn bounds the bytes of all keys and values in a transaction. It panics if n is not positive.
 func MaxTxn(n int) Limit { return limitTo(whatTxn, n, func(l *limits) *uint64 { return &l.txn }) }
+
+// MaxSessions bounds how many sessions are kept: beyond it the one that has rested longest expires when another begins.
+// There is one for each Dict that has written lately, so n has to be greater than the number of members by a good
+// deal. It panics if n is not positive.
+func MaxSessions(n int) Limit {
+	return limitTo(whatSessions, n, func(l *limits) *uint64 { return &l.sessions })
+}
 
 // Reserve keeps n bytes of MaxTotal for the keys that begin with prefix, so that a dictionary full of other keys still
 // takes those: other keys may make the whole dictionary grow only up to MaxTotal less n, these up to MaxTotal. What the
@@ -85,7 +98,10 @@ func limitTo(what string, n int, field func(*limits) *uint64) Limit {
 }
 
 func limitsOf(given []Limit) limits {
-	l := limits{key: DefaultMaxKey, value: DefaultMaxValue, total: DefaultMaxTotal, ops: DefaultMaxOps, txn: DefaultMaxTxn}
+	l := limits{
+		key: DefaultMaxKey, value: DefaultMaxValue, total: DefaultMaxTotal,
+		ops: DefaultMaxOps, txn: DefaultMaxTxn, sessions: DefaultMaxSessions,
+	}
 	for _, set := range given {
 		set(&l)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
@@ -22,6 +23,7 @@ type testLog struct {
 	records [][]byte // the admitted commands, from index 1 on
 
 	fail   error               // what LeaderCall returns instead of calling
+	fates  func() fate         // of each attempt; nil: all arrive
 	mangle func([]byte) []byte // what becomes of a reply on its way
 }
 
@@ -42,9 +44,19 @@ func (l *testLog) LeaderCall(ctx context.Context, req []byte) ([]byte, error) {
 	if l.fail != nil {
 		return nil, l.fail
 	}
+	is := arrives
+	if l.fates != nil {
+		is = l.fates()
+	}
+	if is == requestLost {
+		return nil, genleader.ErrUncertain
+	}
 	cmd, reply := l.dicts[0].admit(req)
 	if reply == nil {
 		reply = l.append(cmd)
+	}
+	if is == replyLost {
+		return nil, genleader.ErrUncertain
 	}
 	if l.mangle != nil {
 		reply = l.mangle(reply)
@@ -65,3 +77,6 @@ func (l *testLog) append(cmd []byte) []byte {
 	}
 	return reply
 }
+
+// encodeOp is an operation of no session, as a foreign client may send it.
+func encodeOp(o op) []byte { return encodeRequest(o, ticket{}) }

@@ -30,6 +30,8 @@ func TestReplicasFollowAMap(t *testing.T) {
 				"compare":  m.compare,
 				"transact": m.transact,
 				"wipe":     m.wipe,
+				"lose":     m.lose,
+				"repeat":   m.repeat,
 				"garbage":  m.garbage,
 				"lead":     func(t *rapid.T) { m.leader = rapid.IntRange(0, len(m.members)-1).Draw(t, "leader") },
 				"lag":      func(t *rapid.T) { m.pick(t).lags = true },
@@ -58,6 +60,7 @@ type machine struct {
 	log     [][]byte // commands, from index 1 on
 	leader  int
 	members []*member
+	traffic
 }
 
 // A member is one dictionary and the reader of its watch.
@@ -72,10 +75,10 @@ type member struct {
 }
 
 func newMachine() *machine {
-	m := &machine{model: map[string]modelEntry{}}
+	m := &machine{model: map[string]modelEntry{}, traffic: traffic{first: map[string]uint64{}}}
 	for i, prefix := range []string{"", "a", "b"} {
 		// The limits differ on purpose: those of whoever leads count.
-		bounds := []Limit{MaxKey(3), MaxValue(8), MaxTotal((3 + i) * (entryCost + 4))}
+		bounds := []Limit{MaxKey(3), MaxValue(8), MaxTotal((3 + i) * (entryCost + 4)), MaxSessions(2)}
 		if prefix != "" {
 			bounds = append(bounds, Reserve(prefix, i*entryCost))
 		}
@@ -93,13 +96,13 @@ func (m *machine) close() {
 
 func (m *machine) pick(t *rapid.T) *member { return rapid.SampledFrom(m.members).Draw(t, "member") }
 
-// LeaderCall makes the machine the group that all its members write through.
-func (m *machine) LeaderCall(_ context.Context, req []byte) ([]byte, error) {
+// deliver does a request as the group does.
+func (m *machine) deliver(req []byte) (reply []byte) {
 	leader := m.members[m.leader]
 	m.replay(leader) // a leader has applied everything before it handles a call
 	cmd, reply := leader.dict.admit(req)
 	if reply != nil {
-		return reply, nil
+		return reply
 	}
 	m.log = append(m.log, cmd)
 	reply = m.replay(leader)
@@ -108,7 +111,7 @@ func (m *machine) LeaderCall(_ context.Context, req []byte) ([]byte, error) {
 			m.replay(member)
 		}
 	}
-	return reply, nil
+	return reply
 }
 
 func (m *machine) replay(to *member) (reply []byte) {
@@ -218,7 +221,7 @@ func (m *machine) count(t *rapid.T) {
 		}
 		return
 	}
-	m.expect(t, key, strconv.FormatInt(before+delta, 10), uint64(len(m.log)), err)
+	m.expect(t, key, strconv.FormatInt(before+delta, 10), m.at, err)
 	if err == nil && n != before+delta {
 		t.Fatalf("count %q: %d, wanted %d", key, n, before+delta)
 	}

@@ -38,7 +38,7 @@ func (m *machine) transact(t *rapid.T) {
 	if !holds {
 		branch = otherwise
 	}
-	before, rev := maps.Clone(m.model), uint64(len(m.log))
+	before, rev := maps.Clone(m.model), m.at
 	want, n := m.foresee(conditions, then, otherwise, branch)
 	if want != (err != nil) {
 		m.model = before
@@ -87,7 +87,7 @@ func (m *machine) foresee(conditions []modelCond, then, otherwise, branch []mode
 	if fails {
 		return true, nil
 	}
-	rev := uint64(len(m.log))
+	rev := m.at
 	for _, o := range branch {
 		counted, ok := m.doOp(o, rev)
 		if !ok {

@@ -13,15 +13,15 @@ import (
 	"github.com/gendac/gendac/gdict/internal/wire"
 )
 
-// readSnapshot returns the state that a snapshot holds, or an error that says what is wrong with it. A snapshot counts
+// readSnapshot returns all that a snapshot holds, or an error that says what is wrong with it. A snapshot counts
 // only when it is whole, and nothing follows it.
-func readSnapshot(from io.Reader) (state, error) {
+func readSnapshot(from io.Reader) (replica, error) {
 	d := decoding{records: recordReader{from: bufio.NewReaderSize(from, snapshotBuffer)}}
 	if err := d.run(); err != nil {
-		return state{}, fmt.Errorf("gdict: restore: record %d: %w", d.records.seen, err)
+		return replica{}, fmt.Errorf("gdict: restore: record %d: %w", d.records.seen, err)
 	}
 	d.state.tree = d.edit.done()
-	return d.state, nil
+	return replica{state: d.state, sessions: d.sessions}, nil
 }
 
 // decoding is a snapshot that is being read.
@@ -32,6 +32,9 @@ type decoding struct {
 	entry   wire.Entry
 	last    string // key
 	count   uint64
+
+	sessions    sessions
+	lastSession uint64 // id
 }
 
 func (d *decoding) run() error {
@@ -47,6 +50,12 @@ func (d *decoding) run() error {
 			return errors.New("a snapshot has one head, and begins with it")
 		case kind == recordHead:
 			err = d.head(body)
+		case d.count == 0 && kind != recordLedger:
+			err = errors.New("a snapshot has one ledger, behind its head")
+		case kind == recordLedger:
+			err = d.ledger(body)
+		case kind == recordSession:
+			err = d.session(body)
 		case kind == recordEntry:
 			err = d.add(body)
 		case kind == recordTail:

@@ -13,29 +13,34 @@ import (
 	"github.com/gendac/gendac/gdict/internal/wire"
 )
 
-// A snapshot is a stream of records: a head, the entries in ascending order of their keys, a tail. Each record is its
+// A snapshot is a stream of records: a head, a ledger, the sessions in ascending order of their ids, the entries in
+// ascending order of their keys, a tail. Each record is its
 // kind (one byte), the length of its body (a varint) and its body (a protobuf message). Equal states give equal bytes.
 const (
-	recordHead  byte = 'h'
-	recordEntry byte = 'e'
-	recordTail  byte = 't'
+	recordHead    byte = 'h'
+	recordLedger  byte = 'l'
+	recordSession byte = 's'
+	recordEntry   byte = 'e'
+	recordTail    byte = 't'
 )
 
 const (
-	snapshotVersion = 2       // 1 was one protobuf message
+	snapshotVersion = 3       // 1 was one protobuf message, 2 had no ledger and no sessions
 	maxRecord       = 1 << 30 // bytes that the body of a record may claim to have
 	snapshotBuffer  = 64 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// An image is the dictionary as of one revision: a state never changes, so taking it costs nothing.
-type image struct{ state }
+// An image is all that the log decides as of one revision. A state never changes, so taking it costs nothing; sessions
+// are copied.
+type image struct{ replica }
 
 // WriteTo writes the snapshot. It holds one record at a time.
 func (i image) WriteTo(w io.Writer) (int64, error) {
 	r := recordWriter{to: bufio.NewWriterSize(w, snapshotBuffer)}
-	r.write(recordHead, &wire.SnapshotHead{Version: snapshotVersion, Rev: i.rev})
+	r.write(recordHead, &wire.SnapshotHead{Version: snapshotVersion, Rev: i.state.rev})
+	i.writeLedger(&r)
 	entry := &wire.Entry{}
 	for e := range i.state.tree.scan("") {
 		entry.Key, entry.Value, entry.Rev = append(entry.Key[:0], e.Key...), e.Value, e.Rev
@@ -49,7 +54,7 @@ func (i image) WriteTo(w io.Writer) (int64, error) {
 		r.err = r.to.Flush()
 	}
 	if r.err != nil {
-		return r.written, fmt.Errorf("gdict: writing the snapshot at revision %d: %w", i.rev, r.err)
+		return r.written, fmt.Errorf("gdict: writing the snapshot at revision %d: %w", i.state.rev, r.err)
 	}
 	return r.written, nil
 }

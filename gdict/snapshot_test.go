@@ -14,7 +14,7 @@ import (
 // snapshot is the dictionary's image in one piece.
 func (d *Dict) snapshot() ([]byte, error) {
 	var b bytes.Buffer
-	_, err := image{*d.now.Load()}.WriteTo(&b)
+	_, err := d.image().WriteTo(&b)
 	return b.Bytes(), err
 }
 
@@ -74,17 +74,39 @@ func TestABrokenSnapshotIsRefusedWhole(t *testing.T) {
 	}
 	newer := &wire.Entry{Key: []byte("k"), Rev: 1}
 	newer.ProtoReflect().SetUnknown([]byte{0xa0, 0x06, 0x01})
+	ledger := record{recordLedger, &wire.Ledger{}}
+	session := func(id, used, settled uint64, seqs ...uint64) record {
+		m := &wire.Session{Id: id, Used: used, Settled: settled}
+		for _, seq := range seqs {
+			m.Kept = append(m.Kept, &wire.Kept{Seq: seq, Reply: []byte("r")})
+		}
+		return record{recordSession, m}
+	}
+	great := &wire.Session{Id: 1, Used: 1, Settled: 1, Kept: []*wire.Kept{{Seq: 1, Reply: make([]byte, sessionBytes+1)}}}
 	for name, records := range map[string][]record{
-		"no head":                 {entry("a", 1)},
-		"two heads":               {head(2), head(2)},
-		"another version":         {head(3)},
-		"an empty key":            {head(2), entry("", 1)},
-		"a key twice":             {head(2), entry("a", 1), entry("a", 2)},
-		"keys out of order":       {head(2), entry("b", 1), entry("a", 2)},
-		"an entry of no time":     {head(2), entry("a", 0)},
-		"an entry of the future":  {head(2), entry("a", 10)},
-		"an entry of more fields": {head(2), {recordEntry, newer}},
-		"a kind of record more":   {head(2), {'x', &wire.Entry{}}},
+		"no head":                     {entry("a", 1)},
+		"two heads":                   {head(3), ledger, head(3)},
+		"another version":             {head(2), ledger},
+		"no ledger":                   {head(3), entry("a", 1)},
+		"nothing but a head":          {head(3)},
+		"two ledgers":                 {head(3), ledger, ledger},
+		"an empty key":                {head(3), ledger, entry("", 1)},
+		"a key twice":                 {head(3), ledger, entry("a", 1), entry("a", 2)},
+		"keys out of order":           {head(3), ledger, entry("b", 1), entry("a", 2)},
+		"an entry of no time":         {head(3), ledger, entry("a", 0)},
+		"an entry of the future":      {head(3), ledger, entry("a", 10)},
+		"an entry of more fields":     {head(3), ledger, {recordEntry, newer}},
+		"a kind of record more":       {head(3), ledger, {'x', &wire.Entry{}}},
+		"session 0":                   {head(3), ledger, session(0, 1, 1)},
+		"sessions out of order":       {head(3), ledger, session(2, 1, 1), session(1, 1, 1)},
+		"a session behind an entry":   {head(3), ledger, entry("a", 1), session(1, 1, 1)},
+		"a session of the future":     {head(3), ledger, session(1, 10, 1)},
+		"a session of no time":        {head(3), ledger, session(1, 0, 1)},
+		"a session without beginning": {head(3), ledger, session(1, 1, 0)},
+		"a settled write":             {head(3), ledger, session(1, 1, 2, 1)},
+		"a write twice":               {head(3), ledger, session(1, 1, 1, 2, 2)},
+		"a write beyond the window":   {head(3), ledger, session(1, 1, 1, 1+sessionWindow)},
+		"too many replies":            {head(3), ledger, {recordSession, great}},
 	} {
 		refuses(t, name, stream(t, records...))
 	}

@@ -1,6 +1,7 @@
 package gdict
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 )
 
 // TestTranscripts runs testdata: dictionaries a and b on one log, of which a leads, with the limits key 16, value 20,
-// total 1460, ops 6 and txn 100. Keys and values "-" are empty.
+// total 1460, ops 6, txn 100 and sessions 2. Keys and values "-" are empty.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		if filepath.Ext(path) != ".txt" {
@@ -38,7 +39,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100)}
+	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100), MaxSessions(2)}
 	w := &world{a: New(bounds...), b: New(bounds...), watches: map[string]*Watch{}, saved: map[string][]byte{}}
 	w.log = newTestLog(w.a, w.b)
 	w.log.term = 1
@@ -73,6 +74,8 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 	switch verb {
 	case "store", "erase", "count", "cas", "raw", "propose":
 		return w.write(t, verb, args)
+	case "session":
+		return w.session(t, args)
 	case "txn", "many", "wipe":
 		return w.writeMany(t, verb, args)
 	case "find", "fetch", "list", "size":
@@ -87,6 +90,8 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 		return show("saved", err)
 	case "restore":
 		return show("restored", w.dict(args[0]).restore(w.saved[args[1]]))
+	case "same":
+		return strconv.FormatBool(bytes.Equal(w.saved[args[0]], w.saved[args[1]]))
 	case "replay": // a dictionary is given the whole log again
 		for i, cmd := range w.log.records {
 			w.dict(args[0]).apply(uint64(i+1), w.log.term, cmd)

@@ -135,9 +135,16 @@ func (d *Dict) Txn(ctx context.Context, clauses ...Clause) (TxnResult, error) {
 	if err != nil {
 		return TxnResult{}, err
 	}
+	return txnResult(done), nil
+}
+
+func txnResult(done result) TxnResult {
+	if !done.branched {
+		return TxnResult{Succeeded: true, Rev: done.rev, Results: []OpResult{{N: done.number}}}
+	}
 	r := TxnResult{Succeeded: done.held, Rev: done.rev}
 	for _, part := range done.parts {
 		r.Results = append(r.Results, OpResult{N: part.number})
 	}
-	return r, nil
+	return r
 }

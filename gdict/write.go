@@ -2,6 +2,7 @@ package gdict
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,8 +13,9 @@ import (
 // Store sets key to value and returns the revision of the change.
 //
 // The errors of all writes: *LimitError before anything is sent or when the leader refuses; ErrNotAttached; what the call
-// to the leader returned, wrapped, such as genleader.ErrNoLeader (not done) and genleader.ErrUncertain (unknown whether
-// done). A context without a deadline gets one of DefaultTimeout.
+// to the leader returned, wrapped, such as genleader.ErrNoLeader (not done). A write that gets no answer is sent again
+// until ctx ends, and is done once all the same; if ctx ends first, the error is an *UncertainError, which wraps
+// genleader.ErrUncertain and can go on. A context without a deadline gets one of DefaultTimeout.
 func (d *Dict) Store(ctx context.Context, key string, value []byte) (rev uint64, err error) {
 	done, err := d.write(ctx, store{key: []byte(key), value: value})
 	return done.rev, err
@@ -52,44 +54,38 @@ func (d *Dict) ErasePrefix(ctx context.Context, prefix string) (erased int, err 
 }
 
 // UpdateCounter adds delta to the counter under key and returns its new value. A missing key counts from zero. It fails
-// with a *ValueError if the value is no counter (see Entry.Counter) or would not fit in 64 bits. It is not idempotent:
-// after genleader.ErrUncertain the addition may have been done.
+// with a *ValueError if the value is no counter (see Entry.Counter) or would not fit in 64 bits.
 func (d *Dict) UpdateCounter(ctx context.Context, key string, delta int64) (int64, error) {
 	done, err := d.write(ctx, updateCounter{key: []byte(key), delta: delta})
 	return done.number, err
 }
 
 // CompareAndStore sets key to value if its revision is still rev, and returns the new revision; rev zero demands that the
-// key does not exist. Otherwise it fails with a *ConflictError, which wraps ErrConflict. Repeating it after
-// genleader.ErrUncertain is safe: at most one of the attempts changes the key.
+// key does not exist. Otherwise it fails with a *ConflictError, which wraps ErrConflict.
 func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, value []byte) (uint64, error) {
 	done, err := d.write(ctx, compareAndStore{key: []byte(key), rev: rev, value: value})
 	return done.rev, err
 }
 
+// write carries out one operation, once, within the time that ctx has.
 func (d *Dict) write(ctx context.Context, o op) (result, error) {
 	if err := d.limits.check(o); err != nil {
 		return result{}, err
 	}
-	caller := d.caller.Load()
-	if caller == nil {
-		return result{}, fmt.Errorf("gdict: %v: %w", o, ErrNotAttached)
+	end := deadline(ctx)
+	for after := d.now.Load().rev; ; {
+		p, err := d.writer.take(after)
+		if err != nil {
+			return result{}, fmt.Errorf("gdict: %v: %w", o, err)
+		}
+		p.what, p.request = o, encodeRequest(o, p.ticket)
+		done, err := p.send(ctx, end)
+		expired := (*expiredError)(nil)
+		if !errors.As(err, &expired) || errors.Is(err, genleader.ErrUncertain) {
+			return done, err
+		}
+		// The session has gone while it rested, and this write was not done. Another session will do.
+		d.writer.drop(p.session)
+		after = expired.rev
 	}
-	if _, has := ctx.Deadline(); !has {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
-	}
-	answer, err := (*caller).LeaderCall(ctx, encodeOp(o))
-	if err != nil {
-		return result{}, fmt.Errorf("gdict: %v: %w", o, err)
-	}
-	done, err := decodeReply(answer)
-	if err != nil {
-		return result{}, fmt.Errorf("gdict: %v: %w (%w)", o, err, genleader.ErrUncertain)
-	}
-	if done.err != nil {
-		return result{}, done.err
-	}
-	return done, nil
 }

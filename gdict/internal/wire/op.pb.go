@@ -21,8 +21,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Op is one operation as a client asks for it. Keys are bytes: a key need not be valid UTF-8. Within a Txn it has no
-// version and is no Txn.
+// Op is one operation as a client asks for it. Keys are bytes: a key need not be valid UTF-8. Within a Txn it has nothing
+// but its kind, and is no Txn. In the log it is what the client sent, and behind it, where they are others than those in
+// force, the limits of the leader that admitted it.
 type Op struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -34,7 +35,13 @@ type Op struct {
 	//	*Op_CompareAndStore
 	//	*Op_Txn
 	//	*Op_ErasePrefix
-	Kind          isOp_Kind `protobuf_oneof:"kind"`
+	Kind isOp_Kind `protobuf_oneof:"kind"`
+	// Which write of which session this is. Without a session it is carried out as often as it comes.
+	Session       uint64  `protobuf:"fixed64,20,opt,name=session,proto3" json:"session,omitempty"`
+	Seq           uint64  `protobuf:"varint,21,opt,name=seq,proto3" json:"seq,omitempty"`         // counts the writes of the session, from 1
+	Settled       uint64  `protobuf:"varint,22,opt,name=settled,proto3" json:"settled,omitempty"` // the caller repeats no write below this one
+	Born          uint64  `protobuf:"varint,23,opt,name=born,proto3" json:"born,omitempty"`       // a revision from before the session's first write
+	Limits        *Limits `protobuf:"bytes,24,opt,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,6 +140,41 @@ func (x *Op) GetErasePrefix() *ErasePrefix {
 		if x, ok := x.Kind.(*Op_ErasePrefix); ok {
 			return x.ErasePrefix
 		}
+	}
+	return nil
+}
+
+func (x *Op) GetSession() uint64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *Op) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Op) GetSettled() uint64 {
+	if x != nil {
+		return x.Settled
+	}
+	return 0
+}
+
+func (x *Op) GetBorn() uint64 {
+	if x != nil {
+		return x.Born
+	}
+	return 0
+}
+
+func (x *Op) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
 	}
 	return nil
 }
@@ -717,68 +759,8 @@ func (x *Range) GetMax() int64 {
 	return 0
 }
 
-// Command is what the log holds: an Op as it came, and the limits of the leader that admitted it, so that every member
-// decides alike even where members were configured differently.
-type Command struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Op            []byte                 `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`
-	Limits        *Limits                `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Command) Reset() {
-	*x = Command{}
-	mi := &file_op_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Command) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Command) ProtoMessage() {}
-
-func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Command.ProtoReflect.Descriptor instead.
-func (*Command) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *Command) GetVersion() uint32 {
-	if x != nil {
-		return x.Version
-	}
-	return 0
-}
-
-func (x *Command) GetOp() []byte {
-	if x != nil {
-		return x.Op
-	}
-	return nil
-}
-
-func (x *Command) GetLimits() *Limits {
-	if x != nil {
-		return x.Limits
-	}
-	return nil
-}
-
+// Limits are those of the leader that admitted an operation, and are in force from that operation on, so that every
+// member decides alike even where members were configured differently.
 type Limits struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           uint64                 `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -788,13 +770,14 @@ type Limits struct {
 	Prefix        []byte                 `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	Ops           uint64                 `protobuf:"varint,6,opt,name=ops,proto3" json:"ops,omitempty"` // of a transaction
 	Txn           uint64                 `protobuf:"varint,7,opt,name=txn,proto3" json:"txn,omitempty"` // bytes of a transaction
+	Sessions      uint64                 `protobuf:"varint,8,opt,name=sessions,proto3" json:"sessions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +789,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +802,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{11}
+	return file_op_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Limits) GetKey() uint64 {
@@ -871,6 +854,13 @@ func (x *Limits) GetTxn() uint64 {
 	return 0
 }
 
+func (x *Limits) GetSessions() uint64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
 type Reply struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -882,14 +872,17 @@ type Reply struct {
 	//	*Reply_BadValue
 	//	*Reply_Refused
 	//	*Reply_TxnDone
-	Outcome       isReply_Outcome `protobuf_oneof:"outcome"`
+	//	*Reply_Expired
+	Outcome isReply_Outcome `protobuf_oneof:"outcome"`
+	// The leader refused this attempt before it reached the log: an earlier one may still have been done.
+	Unlogged      bool `protobuf:"varint,9,opt,name=unlogged,proto3" json:"unlogged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +894,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +907,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{12}
+	return file_op_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Reply) GetVersion() uint32 {
@@ -985,6 +978,22 @@ func (x *Reply) GetTxnDone() *TxnDone {
 	return nil
 }
 
+func (x *Reply) GetExpired() *Expired {
+	if x != nil {
+		if x, ok := x.Outcome.(*Reply_Expired); ok {
+			return x.Expired
+		}
+	}
+	return nil
+}
+
+func (x *Reply) GetUnlogged() bool {
+	if x != nil {
+		return x.Unlogged
+	}
+	return false
+}
+
 type isReply_Outcome interface {
 	isReply_Outcome()
 }
@@ -1013,6 +1022,10 @@ type Reply_TxnDone struct {
 	TxnDone *TxnDone `protobuf:"bytes,7,opt,name=txn_done,json=txnDone,proto3,oneof"`
 }
 
+type Reply_Expired struct {
+	Expired *Expired `protobuf:"bytes,8,opt,name=expired,proto3,oneof"`
+}
+
 func (*Reply_Done) isReply_Outcome() {}
 
 func (*Reply_Conflict) isReply_Outcome() {}
@@ -1024,6 +1037,8 @@ func (*Reply_BadValue) isReply_Outcome() {}
 func (*Reply_Refused) isReply_Outcome() {}
 
 func (*Reply_TxnDone) isReply_Outcome() {}
+
+func (*Reply_Expired) isReply_Outcome() {}
 
 // Done carries the revision at which the operation took effect and what it counted: a counter's new value, or how many
 // entries were erased.
@@ -1037,7 +1052,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1064,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1077,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{13}
+	return file_op_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Done) GetRev() uint64 {
@@ -1091,7 +1106,7 @@ type TxnDone struct {
 
 func (x *TxnDone) Reset() {
 	*x = TxnDone{}
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1118,7 @@ func (x *TxnDone) String() string {
 func (*TxnDone) ProtoMessage() {}
 
 func (x *TxnDone) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1131,7 @@ func (x *TxnDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TxnDone.ProtoReflect.Descriptor instead.
 func (*TxnDone) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{14}
+	return file_op_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TxnDone) GetRev() uint64 {
@@ -1149,7 +1164,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1176,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1189,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{15}
+	return file_op_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Part) GetNumber() int64 {
@@ -1195,7 +1210,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_op_proto_msgTypes[16]
+	mi := &file_op_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1207,7 +1222,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[16]
+	mi := &file_op_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1220,7 +1235,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{16}
+	return file_op_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Conflict) GetKey() []byte {
@@ -1256,7 +1271,7 @@ type TooBig struct {
 
 func (x *TooBig) Reset() {
 	*x = TooBig{}
-	mi := &file_op_proto_msgTypes[17]
+	mi := &file_op_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1283,7 @@ func (x *TooBig) String() string {
 func (*TooBig) ProtoMessage() {}
 
 func (x *TooBig) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[17]
+	mi := &file_op_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1296,7 @@ func (x *TooBig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooBig.ProtoReflect.Descriptor instead.
 func (*TooBig) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{17}
+	return file_op_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TooBig) GetWhat() string {
@@ -1322,7 +1337,7 @@ type BadValue struct {
 
 func (x *BadValue) Reset() {
 	*x = BadValue{}
-	mi := &file_op_proto_msgTypes[18]
+	mi := &file_op_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1349,7 @@ func (x *BadValue) String() string {
 func (*BadValue) ProtoMessage() {}
 
 func (x *BadValue) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[18]
+	mi := &file_op_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1362,7 @@ func (x *BadValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadValue.ProtoReflect.Descriptor instead.
 func (*BadValue) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{18}
+	return file_op_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BadValue) GetKey() []byte {
@@ -1373,7 +1388,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_op_proto_msgTypes[19]
+	mi := &file_op_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1400,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[19]
+	mi := &file_op_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1413,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{19}
+	return file_op_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Refused) GetProblem() string {
@@ -1406,6 +1421,51 @@ func (x *Refused) GetProblem() string {
 		return x.Problem
 	}
 	return ""
+}
+
+// Expired: the session, or the result of this write of it, is not kept any more. This attempt did nothing.
+type Expired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rev           uint64                 `protobuf:"varint,1,opt,name=rev,proto3" json:"rev,omitempty"` // a new session may be born at it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expired) Reset() {
+	*x = Expired{}
+	mi := &file_op_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expired) ProtoMessage() {}
+
+func (x *Expired) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expired.ProtoReflect.Descriptor instead.
+func (*Expired) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Expired) GetRev() uint64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
 }
 
 // A snapshot is a stream of records; see snapshot.go for how they are framed. SnapshotHead is the first of them.
@@ -1461,6 +1521,179 @@ func (x *SnapshotHead) GetRev() uint64 {
 	return 0
 }
 
+// Ledger is what the log decides beside the entries: the limits in force, and how far sessions go back. Sessions follow.
+type Ledger struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limits        *Limits                `protobuf:"bytes,1,opt,name=limits,proto3" json:"limits,omitempty"`
+	Floor         uint64                 `protobuf:"varint,2,opt,name=floor,proto3" json:"floor,omitempty"` // a session that was born before it may be one that has expired
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ledger) Reset() {
+	*x = Ledger{}
+	mi := &file_op_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ledger) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ledger) ProtoMessage() {}
+
+func (x *Ledger) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
+func (*Ledger) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Ledger) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Ledger) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
+type Session struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
+	Used          uint64                 `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
+	Settled       uint64                 `protobuf:"varint,3,opt,name=settled,proto3" json:"settled,omitempty"`
+	Kept          []*Kept                `protobuf:"bytes,4,rep,name=kept,proto3" json:"kept,omitempty"` // in ascending order of seq
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Session) Reset() {
+	*x = Session{}
+	mi := &file_op_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Session) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Session) ProtoMessage() {}
+
+func (x *Session) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Session.ProtoReflect.Descriptor instead.
+func (*Session) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Session) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Session) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Session) GetSettled() uint64 {
+	if x != nil {
+		return x.Settled
+	}
+	return 0
+}
+
+func (x *Session) GetKept() []*Kept {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+type Kept struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Reply         []byte                 `protobuf:"bytes,2,opt,name=reply,proto3" json:"reply,omitempty"` // empty: it was done, and its reply is not kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kept) Reset() {
+	*x = Kept{}
+	mi := &file_op_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kept) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kept) ProtoMessage() {}
+
+func (x *Kept) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kept.ProtoReflect.Descriptor instead.
+func (*Kept) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Kept) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Kept) GetReply() []byte {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
 // SnapshotTail is the last record: how many records stand between it and the head, and the CRC-32C of all bytes before
 // it.
 type SnapshotTail struct {
@@ -1473,7 +1706,7 @@ type SnapshotTail struct {
 
 func (x *SnapshotTail) Reset() {
 	*x = SnapshotTail{}
-	mi := &file_op_proto_msgTypes[21]
+	mi := &file_op_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1718,7 @@ func (x *SnapshotTail) String() string {
 func (*SnapshotTail) ProtoMessage() {}
 
 func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[21]
+	mi := &file_op_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1731,7 @@ func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTail.ProtoReflect.Descriptor instead.
 func (*SnapshotTail) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{21}
+	return file_op_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SnapshotTail) GetCount() uint64 {
@@ -1526,7 +1759,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_op_proto_msgTypes[22]
+	mi := &file_op_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1771,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[22]
+	mi := &file_op_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1784,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{22}
+	return file_op_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Entry) GetKey() []byte {
@@ -1579,7 +1812,7 @@ var File_op_proto protoreflect.FileDescriptor
 
 const file_op_proto_rawDesc = "" +
 	"\n" +
-	"\bop.proto\x12\x0fgendac.gdict.v1\"\x8c\x03\n" +
+	"\bop.proto\x12\x0fgendac.gdict.v1\"\x97\x04\n" +
 	"\x02Op\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12.\n" +
 	"\x05store\x18\x02 \x01(\v2\x16.gendac.gdict.v1.StoreH\x00R\x05store\x12.\n" +
@@ -1587,7 +1820,12 @@ const file_op_proto_rawDesc = "" +
 	"\x0eupdate_counter\x18\x04 \x01(\v2\x1e.gendac.gdict.v1.UpdateCounterH\x00R\rupdateCounter\x12N\n" +
 	"\x11compare_and_store\x18\x05 \x01(\v2 .gendac.gdict.v1.CompareAndStoreH\x00R\x0fcompareAndStore\x12(\n" +
 	"\x03txn\x18\x06 \x01(\v2\x14.gendac.gdict.v1.TxnH\x00R\x03txn\x12A\n" +
-	"\ferase_prefix\x18\a \x01(\v2\x1c.gendac.gdict.v1.ErasePrefixH\x00R\verasePrefixB\x06\n" +
+	"\ferase_prefix\x18\a \x01(\v2\x1c.gendac.gdict.v1.ErasePrefixH\x00R\verasePrefix\x12\x18\n" +
+	"\asession\x18\x14 \x01(\x06R\asession\x12\x10\n" +
+	"\x03seq\x18\x15 \x01(\x04R\x03seq\x12\x18\n" +
+	"\asettled\x18\x16 \x01(\x04R\asettled\x12\x12\n" +
+	"\x04born\x18\x17 \x01(\x04R\x04born\x12/\n" +
+	"\x06limits\x18\x18 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limitsB\x06\n" +
 	"\x04kind\"/\n" +
 	"\x05Store\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
@@ -1621,11 +1859,7 @@ const file_op_proto_rawDesc = "" +
 	"\x06Exists\"+\n" +
 	"\x05Range\x12\x10\n" +
 	"\x03min\x18\x01 \x01(\x12R\x03min\x12\x10\n" +
-	"\x03max\x18\x02 \x01(\x12R\x03max\"d\n" +
-	"\aCommand\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
-	"\x02op\x18\x02 \x01(\fR\x02op\x12/\n" +
-	"\x06limits\x18\x03 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\"\x9c\x01\n" +
+	"\x03max\x18\x02 \x01(\x12R\x03max\"\xb8\x01\n" +
 	"\x06Limits\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value\x12\x14\n" +
@@ -1633,7 +1867,8 @@ const file_op_proto_rawDesc = "" +
 	"\areserve\x18\x04 \x01(\x04R\areserve\x12\x16\n" +
 	"\x06prefix\x18\x05 \x01(\fR\x06prefix\x12\x10\n" +
 	"\x03ops\x18\x06 \x01(\x04R\x03ops\x12\x10\n" +
-	"\x03txn\x18\a \x01(\x04R\x03txn\"\xed\x02\n" +
+	"\x03txn\x18\a \x01(\x04R\x03txn\x12\x1a\n" +
+	"\bsessions\x18\b \x01(\x04R\bsessions\"\xbf\x03\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x04done\x18\x02 \x01(\v2\x15.gendac.gdict.v1.DoneH\x00R\x04done\x127\n" +
@@ -1641,7 +1876,9 @@ const file_op_proto_rawDesc = "" +
 	"\atoo_big\x18\x04 \x01(\v2\x17.gendac.gdict.v1.TooBigH\x00R\x06tooBig\x128\n" +
 	"\tbad_value\x18\x05 \x01(\v2\x19.gendac.gdict.v1.BadValueH\x00R\bbadValue\x124\n" +
 	"\arefused\x18\x06 \x01(\v2\x18.gendac.gdict.v1.RefusedH\x00R\arefused\x125\n" +
-	"\btxn_done\x18\a \x01(\v2\x18.gendac.gdict.v1.TxnDoneH\x00R\atxnDoneB\t\n" +
+	"\btxn_done\x18\a \x01(\v2\x18.gendac.gdict.v1.TxnDoneH\x00R\atxnDone\x124\n" +
+	"\aexpired\x18\b \x01(\v2\x18.gendac.gdict.v1.ExpiredH\x00R\aexpired\x12\x1a\n" +
+	"\bunlogged\x18\t \x01(\bR\bunloggedB\t\n" +
 	"\aoutcome\"0\n" +
 	"\x04Done\x12\x10\n" +
 	"\x03rev\x18\x01 \x01(\x04R\x03rev\x12\x16\n" +
@@ -1665,10 +1902,23 @@ const file_op_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
 	"\aproblem\x18\x02 \x01(\tR\aproblem\"#\n" +
 	"\aRefused\x12\x18\n" +
-	"\aproblem\x18\x01 \x01(\tR\aproblem\":\n" +
+	"\aproblem\x18\x01 \x01(\tR\aproblem\"\x1b\n" +
+	"\aExpired\x12\x10\n" +
+	"\x03rev\x18\x01 \x01(\x04R\x03rev\":\n" +
 	"\fSnapshotHead\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x10\n" +
-	"\x03rev\x18\x02 \x01(\x04R\x03rev\"6\n" +
+	"\x03rev\x18\x02 \x01(\x04R\x03rev\"O\n" +
+	"\x06Ledger\x12/\n" +
+	"\x06limits\x18\x01 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\x12\x14\n" +
+	"\x05floor\x18\x02 \x01(\x04R\x05floor\"r\n" +
+	"\aSession\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
+	"\x04used\x18\x02 \x01(\x04R\x04used\x12\x18\n" +
+	"\asettled\x18\x03 \x01(\x04R\asettled\x12)\n" +
+	"\x04kept\x18\x04 \x03(\v2\x15.gendac.gdict.v1.KeptR\x04kept\".\n" +
+	"\x04Kept\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05reply\x18\x02 \x01(\fR\x05reply\"6\n" +
 	"\fSnapshotTail\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x10\n" +
 	"\x03crc\x18\x02 \x01(\aR\x03crc\"A\n" +
@@ -1689,7 +1939,7 @@ func file_op_proto_rawDescGZIP() []byte {
 	return file_op_proto_rawDescData
 }
 
-var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_op_proto_goTypes = []any{
 	(*Op)(nil),              // 0: gendac.gdict.v1.Op
 	(*Store)(nil),           // 1: gendac.gdict.v1.Store
@@ -1701,19 +1951,22 @@ var file_op_proto_goTypes = []any{
 	(*Condition)(nil),       // 7: gendac.gdict.v1.Condition
 	(*Exists)(nil),          // 8: gendac.gdict.v1.Exists
 	(*Range)(nil),           // 9: gendac.gdict.v1.Range
-	(*Command)(nil),         // 10: gendac.gdict.v1.Command
-	(*Limits)(nil),          // 11: gendac.gdict.v1.Limits
-	(*Reply)(nil),           // 12: gendac.gdict.v1.Reply
-	(*Done)(nil),            // 13: gendac.gdict.v1.Done
-	(*TxnDone)(nil),         // 14: gendac.gdict.v1.TxnDone
-	(*Part)(nil),            // 15: gendac.gdict.v1.Part
-	(*Conflict)(nil),        // 16: gendac.gdict.v1.Conflict
-	(*TooBig)(nil),          // 17: gendac.gdict.v1.TooBig
-	(*BadValue)(nil),        // 18: gendac.gdict.v1.BadValue
-	(*Refused)(nil),         // 19: gendac.gdict.v1.Refused
+	(*Limits)(nil),          // 10: gendac.gdict.v1.Limits
+	(*Reply)(nil),           // 11: gendac.gdict.v1.Reply
+	(*Done)(nil),            // 12: gendac.gdict.v1.Done
+	(*TxnDone)(nil),         // 13: gendac.gdict.v1.TxnDone
+	(*Part)(nil),            // 14: gendac.gdict.v1.Part
+	(*Conflict)(nil),        // 15: gendac.gdict.v1.Conflict
+	(*TooBig)(nil),          // 16: gendac.gdict.v1.TooBig
+	(*BadValue)(nil),        // 17: gendac.gdict.v1.BadValue
+	(*Refused)(nil),         // 18: gendac.gdict.v1.Refused
+	(*Expired)(nil),         // 19: gendac.gdict.v1.Expired
 	(*SnapshotHead)(nil),    // 20: gendac.gdict.v1.SnapshotHead
-	(*SnapshotTail)(nil),    // 21: gendac.gdict.v1.SnapshotTail
-	(*Entry)(nil),           // 22: gendac.gdict.v1.Entry
+	(*Ledger)(nil),          // 21: gendac.gdict.v1.Ledger
+	(*Session)(nil),         // 22: gendac.gdict.v1.Session
+	(*Kept)(nil),            // 23: gendac.gdict.v1.Kept
+	(*SnapshotTail)(nil),    // 24: gendac.gdict.v1.SnapshotTail
+	(*Entry)(nil),           // 25: gendac.gdict.v1.Entry
 }
 var file_op_proto_depIdxs = []int32{
 	1,  // 0: gendac.gdict.v1.Op.store:type_name -> gendac.gdict.v1.Store
@@ -1722,24 +1975,27 @@ var file_op_proto_depIdxs = []int32{
 	4,  // 3: gendac.gdict.v1.Op.compare_and_store:type_name -> gendac.gdict.v1.CompareAndStore
 	6,  // 4: gendac.gdict.v1.Op.txn:type_name -> gendac.gdict.v1.Txn
 	5,  // 5: gendac.gdict.v1.Op.erase_prefix:type_name -> gendac.gdict.v1.ErasePrefix
-	7,  // 6: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
-	0,  // 7: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
-	0,  // 8: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
-	8,  // 9: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
-	9,  // 10: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
-	11, // 11: gendac.gdict.v1.Command.limits:type_name -> gendac.gdict.v1.Limits
-	13, // 12: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
-	16, // 13: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
-	17, // 14: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
-	18, // 15: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
-	19, // 16: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
-	14, // 17: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
-	15, // 18: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	10, // 6: gendac.gdict.v1.Op.limits:type_name -> gendac.gdict.v1.Limits
+	7,  // 7: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
+	0,  // 8: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
+	0,  // 9: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
+	8,  // 10: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
+	9,  // 11: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
+	12, // 12: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
+	15, // 13: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
+	16, // 14: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
+	17, // 15: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
+	18, // 16: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
+	13, // 17: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
+	19, // 18: gendac.gdict.v1.Reply.expired:type_name -> gendac.gdict.v1.Expired
+	14, // 19: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
+	10, // 20: gendac.gdict.v1.Ledger.limits:type_name -> gendac.gdict.v1.Limits
+	23, // 21: gendac.gdict.v1.Session.kept:type_name -> gendac.gdict.v1.Kept
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_op_proto_init() }
@@ -1762,13 +2018,14 @@ func file_op_proto_init() {
 		(*Condition_OtherValue)(nil),
 		(*Condition_Counter)(nil),
 	}
-	file_op_proto_msgTypes[12].OneofWrappers = []any{
+	file_op_proto_msgTypes[11].OneofWrappers = []any{
 		(*Reply_Done)(nil),
 		(*Reply_Conflict)(nil),
 		(*Reply_TooBig)(nil),
 		(*Reply_BadValue)(nil),
 		(*Reply_Refused)(nil),
 		(*Reply_TxnDone)(nil),
+		(*Reply_Expired)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1776,7 +2033,7 @@ func file_op_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_op_proto_rawDesc), len(file_op_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,218 @@
+package gdict
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+)
+
+const (
+	// An attempt gets half of the time that is left, so that there is another one if it went wrong: but not less than
+	// minAttempt, and not more than maxAttempt.
+	minAttempt = 200 * time.Millisecond
+	maxAttempt = DefaultTimeout
+	// pauseBefore is the time before the second attempt; it doubles up to maxPause.
+	pauseBefore = 5 * time.Millisecond
+	maxPause    = 200 * time.Millisecond
+)
+
+// A writer gives each write of a Dict its place in a session, so that it can be repeated and is done once.
+type writer struct {
+	mu      sync.Mutex
+	caller  Caller // nil before attach
+	current *course
+}
+
+// A course is the caller's side of one session: its id, and which of its writes are settled, that is, will not be
+// repeated.
+type course struct {
+	mu      sync.Mutex
+	caller  Caller
+	id      uint64
+	born    uint64
+	next    uint64 // the first write that was not begun
+	settled uint64 // all before it are settled
+	ahead   [sessionWindow / 64]uint64
+}
+
+func (w *writer) attach(caller Caller) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.caller, w.current = caller, nil
+}
+
+// take begins a write. If the session has no room left, because one of its writes takes very long, or has none at all,
+// another one is begun; rev is a revision that has been.
+func (w *writer) take(rev uint64) (*pending, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.caller == nil {
+		return nil, ErrNotAttached
+	}
+	if w.current != nil {
+		if t, ok := w.current.take(); ok {
+			return &pending{session: w.current, ticket: t}, nil
+		}
+	}
+	w.current = &course{caller: w.caller, id: rand.Uint64() | 1, born: rev, next: 1, settled: 1} // an id is not zero
+	t, _ := w.current.take()
+	return &pending{session: w.current, ticket: t}, nil
+}
+
+// drop begins no more writes in a session that is gone.
+func (w *writer) drop(gone *course) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.current == gone {
+		w.current = nil
+	}
+}
+
+func (c *course) take() (ticket, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next-c.settled >= sessionWindow {
+		return ticket{}, false
+	}
+	t := ticket{session: c.id, seq: c.next, settled: c.settled, born: c.born}
+	c.next++
+	return t, true
+}
+
+// settle says that seq will not be repeated.
+func (c *course) settle(seq uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if seq < c.settled {
+		return
+	}
+	c.ahead[seq%sessionWindow/64] |= 1 << (seq % 64)
+	for c.settled < c.next {
+		word, bit := &c.ahead[c.settled%sessionWindow/64], uint64(1)<<(c.settled%64)
+		if *word&bit == 0 {
+			return
+		}
+		*word &^= bit
+		c.settled++
+	}
+}
+
+// pending is one write on its way.
+type pending struct {
+	session *course
+	ticket  ticket
+	what    op // for errors
+	request []byte
+	open    bool // an attempt was made of which nobody knows whether it did anything
+}
+
+// send brings the write to the leader, again and again until there is an answer, ctx ends or the time has come.
+func (p *pending) send(ctx context.Context, end time.Time) (result, error) {
+	pause := pauseBefore
+	for {
+		done, again, err := p.attempt(ctx, end)
+		switch {
+		case again && waits(ctx, end, pause):
+			pause = min(2*pause, maxPause)
+			continue
+		case err == nil && done.err == nil:
+			p.session.settle(p.ticket.seq)
+			return done, nil
+		case err == nil && !p.open, err == nil && !done.unlogged && !errors.Is(done.err, ErrSessionExpired):
+			p.session.settle(p.ticket.seq)
+			return result{}, done.err // decided, also if an earlier attempt did so
+		case err == nil:
+			err = done.err
+		case !p.open:
+			p.session.settle(p.ticket.seq)
+			return result{}, fmt.Errorf("gdict: %v: %w", p.what, err)
+		}
+		return result{}, &UncertainError{write: *p, err: err}
+	}
+}
+
+// attempt sends the write once. It says whether it should be sent again if there is time: it got no answer.
+func (p *pending) attempt(ctx context.Context, end time.Time) (done result, again bool, err error) {
+	left := time.Until(end)
+	mine := end.Add(min(max(left/2, min(left, minAttempt)), maxAttempt) - left)
+	bounded, cancel := context.WithDeadline(ctx, mine)
+	defer cancel()
+	answer, err := p.session.caller.LeaderCall(bounded, p.request)
+	switch {
+	case err == nil:
+		if done, err = decodeReply(answer); err != nil {
+			p.open = true
+		}
+		return done, false, err
+	case errors.Is(err, genleader.ErrUncertain):
+		p.open = true
+		return result{}, !errors.Is(err, genleader.ErrStopped), err
+	default:
+		// Nothing was done. It is worth another attempt only if it was this one's time that had ended.
+		return result{}, errors.Is(err, genleader.ErrNoLeader) && !time.Now().Before(mine), err
+	}
+}
+
+// waits pauses, and tells whether there is still time.
+func waits(ctx context.Context, end time.Time, pause time.Duration) bool {
+	if ctx.Err() != nil || time.Until(end) <= pause {
+		return false
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// deadline is until when a write may take: as long as ctx says, or DefaultTimeout.
+func deadline(ctx context.Context) time.Time {
+	if end, bounded := ctx.Deadline(); bounded {
+		return end
+	}
+	return time.Now().Add(DefaultTimeout)
+}
+
+// An UncertainError says that a write had no answer before its context ended: it may have been done or not. It wraps
+// genleader.ErrUncertain and what ended the wait. It is also the way to go on: see Retry.
+type UncertainError struct {
+	write pending
+	err   error
+}
+
+func (e *UncertainError) Error() string {
+	return fmt.Sprintf("gdict: %v: it may have been done or not: %v", e.write.what, e.err)
+}
+
+// Unwrap returns genleader.ErrUncertain and what ended the last attempt.
+func (e *UncertainError) Unwrap() []error {
+	if errors.Is(e.err, genleader.ErrUncertain) || errors.Is(e.err, ErrSessionExpired) || errors.Is(e.err, ErrBadReply) {
+		return []error{genleader.ErrUncertain, e.err}
+	}
+	return []error{genleader.ErrUncertain} // the last attempt did nothing, but an earlier one may have: say no such thing
+}
+
+// Retry sends the same write again, until ctx ends. It is done once, however often it is sent: if an earlier attempt was
+// done, Retry returns what that one came to. A write that is no transaction is returned as one of one operation; its
+// error is the write's own. If the answer is uncertain again, Retry may be called again. It may be called from any
+// goroutine.
+//
+// What was decided is kept only for some time: while no more than MaxSessions other dictionaries write, and 64 KiB of
+// replies have not come since. After that the error wraps ErrSessionExpired, and ErrUncertain: it is not known whether
+// the write was done, but this attempt did not do it.
+func (e *UncertainError) Retry(ctx context.Context) (TxnResult, error) {
+	again := e.write
+	done, err := again.send(ctx, deadline(ctx))
+	if err != nil {
+		return TxnResult{}, err
+	}
+	return txnResult(done), nil
+}

@@ -1,0 +1,119 @@
+package gdict
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCountersAreExactThoughTheLeaderIsLost: callers on both other members count while the leader is cut off, and again
+// when its successor is stopped and comes back as a new process. No caller sees an error, and each addition is there once.
+func TestCountersAreExactThoughTheLeaderIsLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bus) {
+		voters := []string{"n1", "n2", "n3"}
+		nodes := map[string]*node{}
+		for i, name := range voters {
+			nodes[name] = b.start(t, name, uint64(i+1), voters, 50)
+		}
+		if _, err := nodes["n1"].dict.Store(t.Context(), "n", []byte("0")); err != nil {
+			t.Fatal(err)
+		}
+		leader := nodes["n1"].group.View().Leader.Name
+		const callers, each = 16, 40
+		var done sync.WaitGroup
+		for _, name := range voters {
+			if name == leader {
+				continue
+			}
+			for range callers {
+				done.Go(func() {
+					for range each {
+						ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+						if _, err := nodes[name].dict.UpdateCounter(ctx, "n", 1); err != nil {
+							t.Error(err)
+						}
+						cancel()
+						time.Sleep(20 * time.Millisecond)
+					}
+				})
+			}
+		}
+		time.Sleep(300 * time.Millisecond)
+		gone := b.cut(leader)
+		time.Sleep(5 * time.Second)
+		done.Wait()
+		delete(nodes, leader)
+		var left []*node
+		for _, n := range nodes {
+			left = append(left, n)
+		}
+		same(t, left...)
+		if entry, _ := left[0].dict.Find("n"); string(entry.Value) != fmt.Sprint(2*callers*each) {
+			t.Errorf("counted %s, wanted %d", entry.Value, 2*callers*each)
+		}
+		for _, n := range append(left, gone) {
+			n.stop(t)
+		}
+	})
+}
+
+// TestAWriteInsideASnapshotIsDoneOnce: n3 sends a write and hears nothing any more. When it hears again, its write lies
+// somewhere in a snapshot: it cannot see it come by, sends it again, and gets the answer of the first time.
+func TestAWriteInsideASnapshotIsDoneOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bus) {
+		voters := []string{"n1", "n2", "n3"}
+		nodes := map[string]*node{}
+		for i, name := range voters {
+			nodes[name] = b.start(t, name, uint64(i+1), voters, 50)
+		}
+		if _, err := nodes["n3"].dict.Store(t.Context(), "n", []byte("10")); err != nil {
+			t.Fatal(err)
+		}
+		if leader := nodes["n3"].group.View().Leader.Name; leader == "n3" {
+			t.Fatal("n3 leads; the test is about a follower")
+		}
+		b.hear("n3", false)
+		var sum int64
+		var err error
+		var done sync.WaitGroup
+		done.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			sum, err = nodes["n3"].dict.UpdateCounter(ctx, "n", 1)
+		})
+		synctest.Wait()
+		if entry, _ := nodes["n1"].dict.Find("n"); string(entry.Value) != "11" {
+			t.Fatalf("the write was not done: %s", entry.Value)
+		}
+		for i := range 3000 { // more than the log keeps for one that is slow
+			if _, err := nodes["n1"].dict.Store(t.Context(), fmt.Sprint("k", i%50), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.hear("n3", true)
+		done.Wait()
+		if err != nil || sum != 11 {
+			t.Errorf("%d, %v; wanted 11", sum, err)
+		}
+		same(t, nodes["n1"], nodes["n2"], nodes["n3"])
+		if entry, _ := nodes["n3"].dict.Find("n"); string(entry.Value) != "11" {
+			t.Errorf("counted %s", entry.Value)
+		}
+		if _, restored := nodes["n3"].look(t); restored == 0 {
+			t.Error("nothing came by a snapshot")
+		}
+		for _, n := range nodes {
+			n.stop(t)
+		}
+	})
+}
+
+// hear makes a member deaf, or lets it hear again.
+func (b *bus) hear(name string, hears bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deaf[name] = !hears
+}
