@@ -49,7 +49,7 @@ func BenchmarkApplyStore(b *testing.B) {
 			d, keys := filled(b, n)
 			cmds := make([][]byte, len(keys))
 			for i, key := range keys {
-				cmds[i] = encodeCommand(encodeOp(store{key: []byte(key), value: make([]byte, 40)}), d.limits)
+				cmds[i] = encodeOp(store{key: []byte(key), value: make([]byte, 40)})
 			}
 			index := uint64(n)
 			b.ReportAllocs()
@@ -61,13 +61,34 @@ func BenchmarkApplyStore(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyStoreOfASession is the same with writes of one session, of which 64 are always on their way.
+func BenchmarkApplyStoreOfASession(b *testing.B) {
+	d, keys := filled(b, 1000)
+	index, seq := uint64(1000), uint64(0)
+	cmds := make([][]byte, 4096)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%len(cmds) == 0 {
+			b.StopTimer()
+			for i := range cmds {
+				seq++
+				t := ticket{session: 7, seq: seq, settled: max(seq, 64) - 63}
+				cmds[i] = encodeRequest(store{key: []byte(keys[i%len(keys)]), value: make([]byte, 40)}, t)
+			}
+			b.StartTimer()
+		}
+		index++
+		d.apply(index, 1, cmds[i%len(cmds)])
+	}
+}
+
 // BenchmarkApplyStoreWatched is the same with ten watches that nobody reads.
 func BenchmarkApplyStoreWatched(b *testing.B) {
 	d, keys := filled(b, 1000)
 	for range 10 {
 		defer d.Watch("").Close()
 	}
-	cmd := encodeCommand(encodeOp(store{key: []byte(keys[0]), value: make([]byte, 40)}), d.limits)
+	cmd := encodeOp(store{key: []byte(keys[0]), value: make([]byte, 40)})
 	index := uint64(1000)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -40,9 +40,10 @@ func (e Entry) Counter() (int64, error) {
 // A Dict is one member's copy of the dictionary and the way to change it. All methods may be called from any goroutine.
 type Dict struct {
 	limits limits
+	caller atomic.Pointer[Caller] // for reads; writes go through writer
 	now    atomic.Pointer[state]
 
-	writer  writer
+	writer writer
 
 	mu      sync.Mutex // orders new states and watches; never held while waiting
 	log     replica    // what the log has come to; now is its state, for readers
@@ -60,7 +61,10 @@ func New(bounds ...Limit) *Dict {
 }
 
 // Attach tells the dictionary where to send its writes. Before it, writes fail with ErrNotAttached.
-func (d *Dict) Attach(caller Caller) { d.writer.attach(caller) }
+func (d *Dict) Attach(caller Caller) {
+	d.caller.Store(&caller)
+	d.writer.attach(caller)
+}
 
 // Find returns the local entry of key. It takes no lock and sends nothing.
 func (d *Dict) Find(key string) (Entry, bool) { return d.now.Load().tree.Find(key) }

@@ -9,12 +9,12 @@
 // order, so at equal revisions all have equal dictionaries.
 //
 // Promised: a write that returns nil is held by a majority and applied on the caller's own member, so a local read sees
-// it; a write that returns an error wrapping genleader.ErrUncertain may have been done or not; after an error of this
-// package's own types other than ErrBadReply nothing was changed. A watch shows a snapshot and then every later state
-// of its keys, without gap or repeat; one that is read too slowly may miss states of a key that a later one has
-// replaced. Bad bytes in the log are refused by all members alike.
+// it; a write is done at most once, however often it is sent; one that returns an error wrapping
+// genleader.ErrUncertain may have been done or not, and can go on; after an error of this package's own types without
+// that nothing was changed. A watch shows a snapshot and then every later state of its keys, without gap or repeat; one
+// that is read too slowly may miss states of a key that a later one has replaced. Bad bytes in the log are refused by
+// all members alike.
 //
-// Not promised: that a local read on another member sees a write at once; that a write is done at most once if the
-// caller repeats it after ErrUncertain (compare-and-store makes that safe); that members of different versions agree on
+// Not promised: that a local read on another member sees a write at once; that members of different versions agree on
 // an operation that only the newer ones know: raise all members first.
 package gdict

@@ -29,6 +29,8 @@ type bus struct {
 	mu      sync.Mutex
 	nodes   map[string]*node
 	deaf    map[string]bool // these are heard, and hear nothing
+	loses   int             // one of so many frames is lost, as the link breaks and is up again; zero: none
+	frames  int
 	largest int // bytes of the largest frame since largestSince
 	bounds  []Limit
 }
@@ -37,6 +39,9 @@ func (b *bus) send(from genleader.Member, to string, frame []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, there := b.nodes[from.Name]; !there {
+		return
+	}
+	if b.frames++; b.loses > 0 && b.frames%b.loses == 0 {
 		return
 	}
 	if peer, there := b.nodes[to]; there && !b.deaf[to] {

@@ -47,7 +47,7 @@ type Limit func(*limits)
 type limits struct {
 	key, value, total uint64
 	ops, txn          uint64 // of one transaction: how many conditions and operations, and their bytes
-	sessions uint64
+	sessions          uint64
 	reserve           uint64 // of total, only for keys that begin with prefix; zero: none
 	prefix            string
 }

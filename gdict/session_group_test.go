@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestCountersAreExactThoughTheLeaderIsLost: callers on both other members count while the leader is cut off, and again
-// when its successor is stopped and comes back as a new process. No caller sees an error, and each addition is there once.
+// TestCountersAreExactThoughTheLeaderIsLost: callers on both other members count while one of these hears nothing
+// of what it has done, while frames get lost, and while the leader is cut off. No caller sees an error, and each addition is there once.
 func TestCountersAreExactThoughTheLeaderIsLost(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
 		voters := []string{"n1", "n2", "n3"}
@@ -42,8 +42,18 @@ func TestCountersAreExactThoughTheLeaderIsLost(t *testing.T) {
 			}
 		}
 		time.Sleep(300 * time.Millisecond)
+		deaf := "n1"
+		if leader == deaf {
+			deaf = "n2"
+		}
+		b.hear(deaf, false)
+		time.Sleep(2 * maxAttempt)
+		b.hear(deaf, true)
+		b.lose(13)
+		time.Sleep(300 * time.Millisecond)
 		gone := b.cut(leader)
 		time.Sleep(5 * time.Second)
+		b.lose(0)
 		done.Wait()
 		delete(nodes, leader)
 		var left []*node
@@ -109,6 +119,13 @@ func TestAWriteInsideASnapshotIsDoneOnce(t *testing.T) {
 			n.stop(t)
 		}
 	})
+}
+
+// lose drops one of so many frames from now on.
+func (b *bus) lose(oneOf int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.loses = oneOf
 }
 
 // hear makes a member deaf, or lets it hear again.
