@@ -66,6 +66,7 @@ func (w *world) run(t *testing.T, td *datadriven.TestData) string {
 			}
 		}
 		fmt.Fprintf(&out, "%s\n", w.line(t, args[0], args[1:]))
+		synctest.Wait() // a watch takes what it has room for, before the next line
 	}
 	return out.String()
 }
