@@ -83,6 +83,9 @@ func (s *shell) again(e event) { s.group.system.Root.Send(s.self, e) }
 func (s *shell) lift(ctx actor.Context) (input, bool) {
 	in := input{at: time.Now()}
 	switch msg := ctx.Message().(type) {
+	case castMade:
+		s.group.inbox.give(len(msg.request))
+		in.event = msg
 	case event:
 		in.event = msg
 	case imageDone:
@@ -99,6 +102,7 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		s.asking[msg.ask] = msg.answer
 		in.event = inspecting{ask: msg.ask}
 	case frameMessage:
+		s.group.inbox.give(len(msg.frame))
 		frame := &wire.Frame{}
 		if err := proto.Unmarshal(msg.frame, frame); err != nil {
 			s.group.Logger.Warn("dropped a frame that is not readable", slog.String("from", msg.from.Name), slog.Any("error", err))
@@ -183,6 +187,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 			s.group.Event(e.what)
 		}
 	case inspected:
+		e.is.Dropped = s.group.inbox.dropped.Load()
 		s.asking[e.ask] <- e.is
 		delete(s.asking, e.ask)
 	case announce:
@@ -208,7 +213,9 @@ func (s *shell) send(e send) {
 			n++
 		}
 		if frame, err := proto.Marshal(&wire.Frame{Packets: rest[:n]}); err == nil {
-			_ = s.group.Send(e.to, frame) // lost, as on any network
+			if s.group.Send(e.to, frame) != nil {
+				s.again(unsent{to: e.to, packets: rest[:n]})
+			}
 		}
 		rest = rest[n:]
 	}

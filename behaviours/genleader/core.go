@@ -82,6 +82,9 @@ type core struct {
 	lastSent uint64    // the term that calls were sent in last
 	backlog  []*ask    // calls that reached a leader which is still electing
 
+	callBytes, backlogBytes uint64    // that these count
+	pumpAt                  time.Time // nothing of the queue is sent before
+
 	readers readers
 	readAt  time.Time // when an ask of the readers is made again
 
@@ -142,7 +145,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 func step(c *core, in input) (*core, []effect) {
 	c.now, c.out = in.at, nil
 	switch in.event.(type) {
-	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting, saved, chunkRead, chunkUsed:
+	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting, saved, chunkRead, chunkUsed, unsent:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
@@ -164,6 +167,8 @@ func step(c *core, in input) (*core, []effect) {
 		}
 	case called:
 		c.call(ev)
+	case unsent:
+		c.unsent(ev)
 	case abandoned:
 		c.settle(ev.seq)
 		c.abandonRead(ev.seq)
@@ -226,6 +231,7 @@ func (c *core) alarms() {
 	if c.due(&c.callsAt) {
 		c.expireCalls()
 	}
+	c.due(&c.pumpAt)
 	if c.due(&c.streamsAt) {
 		c.tendStreams()
 	}
@@ -270,7 +276,7 @@ func (c *core) finish(turnEnds bool) {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.streamsAt} {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.streamsAt, c.pumpAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

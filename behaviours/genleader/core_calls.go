@@ -31,7 +31,9 @@ func (c *core) call(ev called) {
 		c.emit(resolve{seq: ev.seq, err: ErrNoLeader})
 		return
 	}
-	c.calls[ev.seq] = &pendingCall{request: ev.request, deadline: ev.deadline, only: ev.only}
+	if !c.admitCall(ev.seq, &pendingCall{request: ev.request, deadline: ev.deadline, only: ev.only}) {
+		return
+	}
 	c.queue = append(c.queue, ev.seq)
 	c.watchDeadline(ev.deadline)
 }
@@ -44,7 +46,7 @@ func (c *core) watchDeadline(deadline time.Time) {
 
 // pump sends what waits for a leader, oldest first.
 func (c *core) pump() {
-	if len(c.queue) == 0 || c.leader == 0 || (c.phase != Leading && c.phase != Following) {
+	if len(c.queue) == 0 || c.leader == 0 || c.now.Before(c.pumpAt) || (c.phase != Leading && c.phase != Following) {
 		return
 	}
 	leader := c.electorate[c.leader]
@@ -112,7 +114,7 @@ func (c *core) settle(seq uint64) {
 	if !waits {
 		return
 	}
-	delete(c.calls, seq)
+	c.forgetCall(seq)
 	if len(c.queue) > 2*len(c.calls)+keepQueued {
 		c.queue = slices.DeleteFunc(c.queue, func(seq uint64) bool { _, waits := c.calls[seq]; return !waits })
 	}
@@ -142,13 +144,6 @@ func (c *core) loseCalls() {
 	}
 }
 
-// forgetCall says whether a local caller still waits for seq, and takes it from the list.
-func (c *core) forgetCall(seq uint64) bool {
-	_, waits := c.calls[seq]
-	delete(c.calls, seq)
-	return waits
-}
-
 // callFrom is another member's call. A call for another term means nothing here: its sender will see that and repeat it.
 func (c *core) callFrom(from Member, call *wire.Call) {
 	if call.GetTerm() != c.term || c.rounds == nil {
@@ -156,7 +151,7 @@ func (c *core) callFrom(from Member, call *wire.Call) {
 	}
 	a := &ask{term: c.term, from: From{Member: from, Seq: call.GetSeq()}, request: call.GetRequest()}
 	if c.phase == Electing {
-		c.backlog = append(c.backlog, a)
+		c.shelve(a)
 		return
 	}
 	c.emit(a)
@@ -187,7 +182,7 @@ func (c *core) synced(ev synced) {
 	for _, a := range c.backlog {
 		c.emit(a)
 	}
-	c.backlog = nil
+	c.clearBacklog()
 	for _, id := range c.memberIDs() {
 		switch who := c.memberOf(id); {
 		case c.left[who]:

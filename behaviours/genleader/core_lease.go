@@ -58,7 +58,7 @@ type former struct {
 func (c *core) lead() {
 	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now, tickAt: c.now}
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
-	c.backlog = nil
+	c.clearBacklog()
 	c.beatAt = c.now
 }
 

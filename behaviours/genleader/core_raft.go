@@ -199,7 +199,8 @@ func (c *core) observeRole() {
 	case leads:
 	default:
 		if c.rounds != nil {
-			c.rounds, c.backlog, c.beatAt = nil, nil, time.Time{}
+			c.rounds, c.beatAt = nil, time.Time{}
+			c.clearBacklog()
 			c.contact()
 		}
 		c.phase = Following

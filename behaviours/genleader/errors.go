@@ -9,8 +9,9 @@ var (
 	ErrUncertain = errors.New("genleader: no answer before the deadline; the call may have been done or not")
 	// ErrBehind is a wait for an entry of the log that this member has not applied in time.
 	ErrBehind = errors.New("genleader: this member has not applied the log so far yet")
-	// ErrOverloaded is a call refused because too much is waiting to be committed. Nothing was done.
-	ErrOverloaded = errors.New("genleader: too many uncommitted broadcasts; nothing was done, try again later")
+	// ErrOverloaded is a call refused because too much is waiting: on the caller's own member for answers, on the leader to be
+	// committed. Nothing was done.
+	ErrOverloaded = errors.New("genleader: too much is waiting; nothing was done, try again later")
 	// ErrLeaderStopped is a call over which the leader's behaviour stopped or panicked. Nothing was broadcast for it, and no
 	// other leader is asked.
 	ErrLeaderStopped = errors.New("genleader: the leader has stopped over this call; nothing was broadcast for it")

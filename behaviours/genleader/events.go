@@ -58,6 +58,11 @@ type (
 	}
 	// inspecting asks for an inspection under that number.
 	inspecting struct{ ask uint64 }
+	// unsent says that the transport has refused these packets.
+	unsent struct {
+		to      string
+		packets []*wire.Packet
+	}
 	// leaving asks for an orderly departure.
 	leaving struct{}
 	// flushed says that everything which was in the mailbox at the time of a flush has been stepped.
@@ -77,6 +82,7 @@ func (readAsked) event()  {}
 func (handled) event()    {}
 func (synced) event()     {}
 func (inspecting) event() {}
+func (unsent) event()     {}
 func (leaving) event()    {}
 func (flushed) event()    {}
 func (woke) event()       {}
@@ -93,6 +99,7 @@ func (e readAsked) String() string { return fmt.Sprintf("read %d", e.seq) }
 func (e handled) String() string   { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
 func (e synced) String() string    { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
 func (inspecting) String() string  { return "inspect" }
+func (e unsent) String() string    { return "unsent to " + e.to + ":" + describeAll(e.packets) }
 func (leaving) String() string     { return "leave" }
 func (flushed) String() string     { return "flushed" }
 func (woke) String() string        { return "woke" }

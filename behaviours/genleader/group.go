@@ -60,6 +60,7 @@ type Group struct {
 	system  *actor.ActorSystem
 	pid     atomic.Pointer[actor.PID]
 	seq     atomic.Uint64
+	inbox   inbox
 	ended   chan struct{}
 	reason  atomic.Pointer[error]
 
@@ -206,8 +207,12 @@ func withCause(ctx context.Context, deadline time.Time, err error) error {
 	return fmt.Errorf("%w (%w)", err, cause)
 }
 
-// LeaderCast sends the leader a request that nobody answers. It is lost without a leader.
-func (g *Group) LeaderCast(request []byte) { g.tell(castMade{request: request}) }
+// LeaderCast sends the leader a request that nobody answers. It is lost without a leader, and while too many wait.
+func (g *Group) LeaderCast(request []byte) {
+	if g.inbox.take(len(request)) {
+		g.tell(castMade{request: request})
+	}
+}
 
 // Call asks the local instance. It waits until ctx ends.
 func (g *Group) Call(ctx context.Context, request any) (any, error) {
@@ -228,8 +233,13 @@ func (g *Group) Call(ctx context.Context, request any) (any, error) {
 // Cast sends the local instance a message.
 func (g *Group) Cast(msg any) { g.tell(localCast{msg}) }
 
-// Deliver takes a frame that a peer's Send sent. Frames of one peer must come in order.
-func (g *Group) Deliver(from Member, frame []byte) { g.tell(frameMessage{from: from, frame: frame}) }
+// Deliver takes a frame that a peer's Send sent. Frames of one peer must come in order. It drops the frame while 64 MiB
+// wait for the group's turn.
+func (g *Group) Deliver(from Member, frame []byte) {
+	if g.inbox.take(len(frame)) {
+		g.tell(frameMessage{from: from, frame: frame})
+	}
+}
 
 // LinkUp and LinkDown are the transport's word on a peer; refused says that its process is known to be gone.
 func (g *Group) LinkUp(who Member) { g.tell(linkUp{who}) }

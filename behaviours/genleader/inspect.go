@@ -22,6 +22,7 @@ type Inspection struct {
 	LogBytes     int    // of these, counting 128 for each beside its own
 	Snapshot     uint64 // index before the first of these: a member that is behind it needs a snapshot
 	PendingCalls int    // of this member's own callers
+	Dropped      uint64 // frames and casts for which there was no room here, since the start
 	Leases       bool   // this member holds a lease
 	LeaseUntil   time.Time
 	LeaderHeard  time.Time // when a leader was heard last; zero on a leader

@@ -160,7 +160,7 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 			fmt.Fprintf(&b, "%s: %d\n", name, len(w.hosts[name].applied))
 		}
 	default:
-		t.Fatalf("%s: no command %q", d.Pos, d.Cmd)
+		return w.imageCommand(t, d, args)
 	}
 	if b.Len() == 0 {
 		return "nothing\n"

@@ -30,6 +30,8 @@ type world struct {
 	chunk       int           // bytes of an image in one message
 	decoding    time.Duration // that a chunk takes its receiver
 	snapshotErr error         // what Snapshot returns
+	logEntries  uint64
+	refusing    map[[2]string]bool // the transport takes nothing of that direction
 	logBytes    uint64
 	delay       time.Duration // of every message, besides the random latency
 	apart       uint64        // what raft ids exceed incarnations by
@@ -84,6 +86,7 @@ type host struct {
 
 	written map[uint64][]byte // images that are being sent: what is left of them
 	read    map[uint64][]byte // images that are being received
+	decodes time.Time         // when what is being received will have been decoded
 }
 
 // placeless is what is cut from events: where in the log a snapshot was taken.
@@ -115,7 +118,7 @@ func newWorld(seed uint64, names ...string) *world {
 		last:    map[[2]string]time.Time{},
 		leaders: map[uint64]Member{}, disks: map[string]*modelDisk{}, held: map[Member]time.Time{}, log: map[uint64]string{},
 	}
-	w.chunk, w.logBytes = 64, 1<<20
+	w.chunk, w.logBytes, w.logEntries, w.refusing = 64, 1<<20, 50, map[[2]string]bool{}
 	w.timing.setDefaults()
 	return w
 }
@@ -150,7 +153,7 @@ func (w *world) run(d time.Duration) {
 func (w *world) start(name string) *host {
 	w.starts++
 	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
-	s := settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, logBytes: w.logBytes, logEntries: 50}
+	s := settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, logBytes: w.logBytes, logEntries: w.logEntries}
 	h.withDisk(&s)
 	h.core = newCore(s, w.now, h.self.Incarnation)
 	w.hosts[name] = h
@@ -400,6 +403,10 @@ func (h *host) await(seq, index uint64) {
 
 func (h *host) send(e send) {
 	w := h.w
+	if w.refusing[[2]string{h.self.Name, e.to}] {
+		w.after(0, func() { h.take(unsent(e)) })
+		return
+	}
 	to := w.hosts[e.to]
 	if to == nil || w.cuts[[2]string{h.self.Name, e.to}] {
 		return
