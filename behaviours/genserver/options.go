@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gendac/gendac/behaviours/internal/gen"
 )
 
 // An Option sets how a server is run.
@@ -63,6 +64,6 @@ func WithSlow(bound time.Duration, report func(Slow)) Option {
 // spawn function given with WithProps has no place beside it.
 func WithQueue(limit int) Option {
 	return func(o *options) {
-		o.props = append(o.props, actor.WithSpawnFunc(spawnBounded(int64(max(limit, 1)))))
+		o.props = append(o.props, gen.Bounded("genserver", limit))
 	}
 }

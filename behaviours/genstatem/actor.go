@@ -25,6 +25,15 @@ func WithProps(opts ...actor.PropsOption) Option {
 	return func(o *options) { o.props = append(o.props, opts...) }
 }
 
+// WithQueue lets at most limit calls and casts wait for the machine, beside the one that it handles. A call that comes
+// then gets process.ErrOverload at once and was not handled. A cast is dropped: its sender does not wait and cannot be
+// told, so it becomes a dead letter of protoactor, which can be subscribed to. Everything else (infos, timeouts,
+// *process.Down, StopWait) is taken always. What the machine has taken and postponed, or inserted, waits no more: it does
+// not count. A limit less than 1 is 1. A mailbox or a spawn function given with WithProps has no place beside it.
+func WithQueue(limit int) Option {
+	return func(o *options) { o.props = append(o.props, gen.Bounded("genstatem", limit)) }
+}
+
 // Props describes how to spawn the machine of spec. Each incarnation begins with Init. A machine that cannot be, because
 // spec has no function for events, ends at once with *SpecError.
 func Props[S comparable, D any](spec Spec[S, D], opts ...Option) *actor.Props {

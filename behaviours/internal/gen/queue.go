@@ -1,25 +1,27 @@
-package genserver
+package gen
 
 import (
 	"fmt"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/gendac/gendac/behaviours/internal/gen"
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// spawnBounded gives each server a bounded mailbox that knows whose it is, for its dead letters.
-func spawnBounded(limit int64) actor.SpawnFunc {
-	full := fmt.Errorf("genserver: %d calls and casts wait already: %w", limit, process.ErrOverload)
-	return func(system *actor.ActorSystem, id string, props *actor.Props, parent actor.SpawnerContext) (*actor.PID, error) {
-		b := &bounded{Mailbox: actor.Unbounded()(), system: system, limit: limit, full: full}
+// Bounded lets at most limit calls and casts wait for each actor, beside the one that it handles; less than 1 is 1. What
+// comes then is refused: a call with process.ErrOverload, in which behaviour names itself, and a cast as a dead letter.
+// The mailbox knows whose it is, for that.
+func Bounded(behaviour string, limit int) actor.PropsOption {
+	limit = max(limit, 1)
+	full := fmt.Errorf("%s: %d calls and casts wait already: %w", behaviour, limit, process.ErrOverload)
+	return actor.WithSpawnFunc(func(system *actor.ActorSystem, id string, props *actor.Props, parent actor.SpawnerContext) (*actor.PID, error) {
+		b := &bounded{Mailbox: actor.Unbounded()(), system: system, limit: int64(limit), full: full}
 		own := props.Clone(
 			process.WithMailbox(func() actor.Mailbox { return b }),
 			actor.WithOnInit(func(ctx actor.Context) { b.self = ctx.Self() }),
 		)
 		return actor.DefaultSpawner(system, id, own, parent)
-	}
+	})
 }
 
 // bounded refuses calls and casts beyond its limit, in the sender's goroutine. protoactor's own bounded mailboxes make
@@ -61,7 +63,7 @@ func (b *bounded) InvokeUserMessage(msg any) {
 
 func counts(body any) bool {
 	switch body.(type) {
-	case *process.Request, gen.Casted:
+	case *process.Request, Casted:
 		return true
 	}
 	return false
@@ -71,7 +73,7 @@ func (b *bounded) refuse(body any) {
 	switch body := body.(type) {
 	case *process.Request:
 		process.Respond(body.From, nil, b.full)
-	case gen.Casted:
-		b.system.DeadLetter.SendUserMessage(b.self, gen.Body(body))
+	case Casted:
+		b.system.DeadLetter.SendUserMessage(b.self, Body(body))
 	}
 }
