@@ -41,7 +41,7 @@ func DeleteChild(ctx context.Context, system *actor.ActorSystem, sup *actor.PID,
 }
 
 // StartOne starts one instance of the template of a simple_one_for_one, which is Made with arg, and waits until it has
-// started. Errors are *StartError, and *CommandError: ErrSimple.
+// started. Errors are *StartError, and *CommandError: ErrSimple. The PID is nil if it ended with ErrIgnore.
 func StartOne(ctx context.Context, system *actor.ActorSystem, sup *actor.PID, arg any) (*actor.PID, error) {
 	pids, err := StartMany(ctx, system, sup, arg)
 	if err != nil {
@@ -52,7 +52,8 @@ func StartOne(ctx context.Context, system *actor.ActorSystem, sup *actor.PID, ar
 
 // StartMany starts an instance for each argument and waits until all have started, or failed to. It is how to start
 // thousands: one call, one answer. The PIDs are in the order of args; those who did not start are nil there, and the
-// error joins a *StartError for each. They are no reason to stop the others.
+// error joins a *StartError for each. They are no reason to stop the others. One that ended with ErrIgnore is nil as well,
+// and no error.
 func StartMany(ctx context.Context, system *actor.ActorSystem, sup *actor.PID, args ...any) ([]*actor.PID, error) {
 	l, err := process.Call[launched](ctx, system, sup, launch{args: args})
 	if err != nil {

@@ -243,8 +243,12 @@ func (p *pool) leaveLot(in *instance, begun bool, reason error) {
 	if l.ended == nil {
 		l.ended = make(map[uint64]error)
 	}
-	l.ended[in.gen] = nil
-	if !begun && !isIgnore(reason) {
+	switch {
+	case begun:
+		l.ended[in.gen] = nil
+	case isIgnore(reason):
+		l.ended[in.gen] = ErrIgnore
+	default:
 		l.ended[in.gen] = &StartError{ID: p.template().ID, Reason: reason}
 	}
 }

@@ -50,7 +50,8 @@ type (
 		value any
 		err   error
 	}
-	// land answers a launch. Ended has those who did not stay: with an error if they did not even begin.
+	// land answers a launch. Ended has those who did not stay: with an error if they did not even begin, ErrIgnore if
+	// they did not want to.
 	land struct {
 		lot   uint64
 		ask   process.From

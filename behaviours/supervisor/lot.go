@@ -98,6 +98,8 @@ func (h *hands) land(ctx actor.Context, f land) {
 		switch {
 		case !ended:
 			h.publish(ctx, Notice{h.spec.Children[0].ID, Started, nil}, pid)
+		case isIgnore(err):
+			c.pids[i] = nil
 		case err != nil:
 			errs = append(errs, err)
 			c.pids[i] = nil

@@ -3,6 +3,7 @@ package supervisor_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,13 @@ import (
 // TestRandomTreesDoWhatTheModelSays lets a thousand random trees live through random crashes, failed and slow starts,
 // hangs and commands, and compares after each what happened, when, and who is there, with the model.
 func TestRandomTreesDoWhatTheModelSays(t *testing.T) {
+	trees := 0
+	defer func() {
+		checks := flag.Lookup("rapid.checks").Value.String()
+		if !t.Failed() && !testing.Short() && checks == "100" && trees != 1000 {
+			t.Errorf("%d trees, want 1000", trees)
+		}
+	}()
 	for i := range 10 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -34,6 +42,7 @@ func TestRandomTreesDoWhatTheModelSays(t *testing.T) {
 				if problem != "" {
 					rt.Fatal(problem)
 				}
+				trees++
 			})
 		})
 	}
