@@ -64,7 +64,7 @@ func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []stri
 	n.watch = n.dict.Watch("")
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(n.system, genleader.Config{
-		Self: self, Voters: voters, Behaviour: n.dict.Behaviour(), LogEntries: logEntries,
+		Self: self, Candidates: voters, Behaviour: n.dict.Behaviour(), LogEntries: logEntries,
 		Send: func(to string, frame []byte) error { b.send(self, to, frame); return nil },
 	})
 	if err != nil {

@@ -67,9 +67,11 @@ func newShell(g *Group, ctx actor.Context) *shell {
 
 func (s *shell) machine() process.Machine[*core, input, effect] {
 	settings := settings{
-		self: s.group.self, voters: s.group.Voters, timing: s.group.Timing, logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
+		self: s.group.self, timing: s.group.Timing, logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
 		id: s.group.raftID, durable: s.group.Storage != nil, kept: s.group.kept,
 		keepEvery: uint64(s.group.SnapshotBytes),
+		cluster:   s.group.Cluster, candidates: s.group.Candidates, expect: s.group.Expect, maxVoters: s.group.MaxVoters,
+		forgetAfter: s.group.ForgetAfter, isWitness: s.group.Witness,
 	}
 	return process.Machine[*core, input, effect]{
 		State: newCore(settings, time.Now(), s.group.Seed), Step: step,

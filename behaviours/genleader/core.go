@@ -42,7 +42,8 @@ type core struct {
 	presented map[string]presence // what the latest process of each name said of itself
 	refused   map[Member]bool     // incarnations whose process is known to be gone
 	left      map[Member]bool     // incarnations that said goodbye
-	seeking   map[string]uint64   // incarnations that have no state and look for their group
+	seeking   map[string]*seeker  // who has no state and looks for the group
+	strangers map[string]stranger // who is of another group
 	genesis   *wire.Genesis
 
 	node       *raft.RawNode
@@ -50,6 +51,9 @@ type core struct {
 	conf       *raftpb.ConfState
 	electorate map[uint64]string     // names by raft id
 	carriers   map[uint64]uint64     // the latest incarnation that had an id of the electorate
+	witnesses  map[uint64]bool       // ids of the electorate that lead only while nobody else can
+	founding   uint64                // the beginning of the group that the state goes back to; zero without state
+	whole      int                   // voters there were when one was added last
 	sync       *wire.Sync            // latest opening of a term that was applied
 	welcomes   map[string]*wire.Sync // of that term, for those who have joined since, by name
 	term       uint64
@@ -113,10 +117,15 @@ type core struct {
 
 // settings is what a core is told once.
 type settings struct {
-	self   Member
-	id     uint64   // for raft; in memory the incarnation
-	voters []string // rank order
-	timing Timing
+	self        Member
+	id          uint64 // for raft; in memory the incarnation
+	cluster     string
+	candidates  []string // rank order; never empty
+	expect      int
+	maxVoters   int
+	forgetAfter time.Duration // zero: never
+	isWitness   bool
+	timing      Timing
 	// So many bytes and entries of the log are kept for members that are behind; see trimLog.
 	logBytes, logEntries uint64
 	durable              bool    // writes have to be confirmed
@@ -133,10 +142,16 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 	if s.id == 0 {
 		s.id = s.self.Incarnation
 	}
+	if s.expect == 0 {
+		s.expect = len(s.candidates)
+	}
+	if s.maxVoters == 0 {
+		s.maxVoters = defaultMaxVoters
+	}
 	return &core{
 		settings: s, now: now, began: now, dice: seed,
-		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]uint64{},
-		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, presented: map[string]presence{},
+		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]*seeker{}, strangers: map[string]stranger{},
+		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
 		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
 	}
 }
@@ -308,11 +323,8 @@ func (c *core) jitter(span time.Duration) time.Duration {
 // rank is this member's place among the voters that can be reached.
 func (c *core) rank() int {
 	place := 0
-	for _, name := range c.voters {
-		if name == c.self.Name {
-			break
-		}
-		if _, up := c.links[name]; up {
+	for _, id := range c.voterIDs() {
+		if id != c.id && c.compareRank(id, c.id) < 0 && c.reaches(c.electorate[id], id) {
 			place++
 		}
 	}

@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"time"
@@ -15,35 +16,51 @@ import (
 // seekEvery is how often a member without state asks around.
 const seekEvery = 100 * time.Millisecond
 
-// seek asks every peer for the group. Once all voters are found without state, the first of them begins it.
+// seek asks every peer for the group: a member without state often, until it has some; one that has been without a leader
+// for long now and then, since it may have been removed while it was away. The first candidate also begins the group if
+// it can.
 func (c *core) seek() {
-	if c.node != nil || c.phase != Gathering {
+	if c.phase != Gathering && c.phase != Leaderless {
 		return
 	}
 	c.seekAt = c.now.Add(seekEvery)
-	for _, name := range c.voters {
-		c.post(name, &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{Id: c.id}}})
+	if c.node != nil {
+		c.seekAt = c.now.Add(c.timing.Election)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.links)) {
+		c.post(name, &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{Hello: c.introduction()}}})
 	}
 	c.maybeBegin()
 }
 
-// maybeBegin starts the group, once, when every voter is here and none has state. Only the first voter does.
+// maybeBegin starts the group, once, when enough candidates are here that have no state. Only the first candidate does:
+// two that begin would begin two groups. The first voters are those present, witnesses first, then by rank.
 func (c *core) maybeBegin() {
-	if c.node != nil || c.voters[0] != c.self.Name {
+	if c.node != nil || c.candidates[0] != c.self.Name {
 		return
 	}
-	genesis := &wire.Genesis{Voters: []*wire.Identity{{Name: c.self.Name, Incarnation: c.self.Incarnation, Id: c.id}}}
-	for _, name := range c.voters[1:] {
-		fresh, ok := c.seeking[name]
-		id := c.idOf(Member{name, fresh})
-		if !ok || id == 0 || c.links[name] != fresh {
-			return
+	self := &wire.Identity{Name: c.self.Name, Incarnation: c.self.Incarnation, Id: c.id, Witness: c.isWitness}
+	var witnesses, others []*wire.Identity
+	for _, name := range c.candidates[1:] {
+		hello := c.seeking[name]
+		if hello == nil || c.links[name] != hello.incarnation {
+			continue
 		}
-		genesis.Voters = append(genesis.Voters, &wire.Identity{Name: name, Incarnation: fresh, Id: id})
+		id := &wire.Identity{Name: name, Incarnation: hello.incarnation, Id: hello.GetId(), Witness: hello.GetWitness()}
+		if id.GetWitness() {
+			witnesses = append(witnesses, id)
+		} else {
+			others = append(others, id)
+		}
 	}
+	all := append(append([]*wire.Identity{self}, witnesses...), others...)
+	if len(all) < c.expect {
+		return
+	}
+	genesis := &wire.Genesis{Voters: all[:min(len(all), c.maxVoters)], Cluster: c.cluster}
 	c.openGroup(genesis)
-	for _, name := range c.voters[1:] {
-		c.post(name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: genesis}})
+	for _, id := range genesis.GetVoters()[1:] {
+		c.post(id.GetName(), &wire.Packet{What: &wire.Packet_Genesis{Genesis: genesis}})
 	}
 	c.campaignAt = c.now
 }
@@ -61,7 +78,7 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 		named = named || (id.GetName() == c.self.Name && raftID(id) == c.id)
 	}
 	if !named {
-		c.electorate, c.carriers = map[uint64]string{}, map[uint64]uint64{}
+		c.electorate, c.carriers, c.witnesses = map[uint64]string{}, map[uint64]uint64{}, map[uint64]bool{}
 		return // another process was meant; the leader will take this one in
 	}
 	storage := newMemoryLog(c.imageNow)
@@ -70,65 +87,66 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 		c.emit(fail{reason: fmt.Errorf("genleader: the group's first state was refused: %w", err)})
 		return
 	}
-	c.genesis, c.conf = genesis, conf
+	c.genesis, c.conf, c.founding, c.whole = genesis, conf, foundingOf(genesis), len(conf.GetVoters())
 	c.begin(storage, 1)
 	c.saveFirst(first)
 }
 
-// sought answers a member without state: with the beginning of the group if it was part of it, or with a place
-// in the electorate if this member leads.
-func (c *core) sought(from Member, id uint64) {
-	if id == 0 {
-		id = from.Incarnation
+// foundingOf tells one beginning of a group from another.
+func foundingOf(genesis *wire.Genesis) uint64 {
+	h := fnv.New64a()
+	for _, id := range genesis.GetVoters() {
+		_, _ = fmt.Fprintf(h, "%q %d\n", id.GetName(), raftID(id))
 	}
-	if c.present(from, id); c.idOf(from) != id {
+	return max(1, h.Sum64())
+}
+
+// A seeker is a process that has no state and looks for its group.
+type seeker struct {
+	incarnation uint64
+	*wire.Hello
+}
+
+// sought answers a member that looks for its group: with the beginning of the group if it was part of it and has no state,
+// or with a place in the electorate if this member leads.
+func (c *core) sought(from Member, hello *wire.Hello) {
+	if !c.meet(from, hello) {
 		return
 	}
-	c.seeking[from.Name] = from.Incarnation
+	fresh := hello.GetFounding() == 0
+	if fresh {
+		c.seeking[from.Name] = &seeker{from.Incarnation, hello}
+	}
 	if c.node == nil {
 		c.maybeBegin()
 		return
 	}
+	_, member := c.electorate[hello.GetId()]
+	if c.rounds != nil && !member {
+		c.admit(from, hello)
+		return
+	}
+	if !fresh {
+		return
+	}
 	for _, id := range c.genesis.GetVoters() {
-		if id.GetName() == from.Name && raftID(id) == c.idOf(from) {
+		if id.GetName() == from.Name && raftID(id) == hello.GetId() {
 			c.post(from.Name, &wire.Packet{What: &wire.Packet_Genesis{Genesis: c.genesis}})
 			return
 		}
 	}
-	if c.phase == Leading || c.phase == Electing {
-		c.admit(from, id)
-		return
+	if c.rounds == nil {
+		c.checkMemory()
 	}
-	c.checkMemory()
-}
-
-// admit puts a new process in the place of the one that had its name. One change at a time: raft drops what comes too
-// early, and the joiner asks again.
-func (c *core) admit(joiner Member, id uint64) {
-	if _, already := c.electorate[id]; already || !slices.Contains(c.voters, joiner.Name) {
-		return
-	}
-	change := &raftpb.ConfChangeV2{Changes: []*raftpb.ConfChangeSingle{
-		{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(id)},
-	}}
-	for _, former := range c.memberIDs() {
-		if c.electorate[former] == joiner.Name {
-			change.Changes = append(change.Changes, &raftpb.ConfChangeSingle{Type: raftpb.ConfChangeRemoveNode.Enum(), NodeId: new(former)})
-		}
-	}
-	context, err := proto.Marshal(&wire.Change{Joins: &wire.Identity{Name: joiner.Name, Incarnation: joiner.Incarnation, Id: id}})
-	if err != nil {
-		return
-	}
-	change.Context = context
-	_ = c.node.ProposeConfChange(change)
-	c.touch()
 }
 
 // changeElectorate applies a committed change. Names of the outgoing electorate are kept until it is left.
 func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 	c.stale = true
 	c.conf = c.node.ApplyConfChange(cc)
+	if addsVoter(cc) {
+		c.whole = len(c.conf.GetVoters())
+	}
 	change := &wire.Change{}
 	if len(cc.GetContext()) > 0 && proto.Unmarshal(cc.GetContext(), change) == nil {
 		c.enroll(change.GetJoins())
@@ -138,17 +156,22 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 		}
 	}
 	for id := range c.electorate {
-		if !slices.Contains(c.conf.GetVoters(), id) && !slices.Contains(c.conf.GetVotersOutgoing(), id) {
+		if !c.enrolled(id) {
 			if c.rounds != nil {
 				c.retire(c.memberOf(id))
+				delete(c.rounds.governs.seats, id)
 			}
 			delete(c.electorate, id)
 			delete(c.carriers, id)
+			delete(c.witnesses, id)
 		}
 	}
-	if _, still := c.electorate[c.id]; !still {
-		c.emit(fail{reason: fmt.Errorf("%w: %v was replaced", ErrSuperseded, c.self)})
+	if c.rounds != nil {
+		c.rounds.governs.pending = time.Time{}
 	}
+	if _, still := c.electorate[c.id]; !still && c.latestOf(c.self.Name) > c.self.Incarnation {
+		c.emit(fail{reason: fmt.Errorf("%w: %v was replaced", ErrSuperseded, c.self)})
+	} // one that was only removed seeks its group again once it misses the leader
 }
 
 // checkMemory notices that no majority of the voters has kept its memory: nobody is left who could confirm what was
@@ -156,7 +179,7 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 func (c *core) checkMemory() {
 	lost := 0
 	for _, id := range c.voterIDs() {
-		if fresh, ok := c.seeking[c.electorate[id]]; ok && c.idOf(Member{c.electorate[id], fresh}) != id {
+		if fresh := c.seeking[c.electorate[id]]; fresh != nil && fresh.GetId() != id {
 			lost++
 		}
 	}
@@ -164,19 +187,6 @@ func (c *core) checkMemory() {
 		c.stale = true
 		c.memory = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
 	}
-}
-
-func (c *core) voterIDs() []uint64 {
-	return slices.Sorted(slices.Values(c.conf.GetVoters()))
-}
-
-func (c *core) memberIDs() []uint64 {
-	ids := make([]uint64, 0, len(c.electorate))
-	for id := range c.electorate {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 func (c *core) linkUp(who Member) {
@@ -207,7 +217,7 @@ func (c *core) linkDown(who Member, refused bool) {
 		delete(c.links, who.Name)
 	}
 	c.loseStreams(who)
-	if c.seeking[who.Name] == who.Incarnation {
+	if fresh := c.seeking[who.Name]; fresh != nil && fresh.incarnation == who.Incarnation {
 		delete(c.seeking, who.Name)
 	}
 	if refused && !c.refused[who] {
@@ -237,13 +247,18 @@ func (c *core) reportDown(who Member, reason error) {
 	}
 }
 
-// receive dispatches one packet.
+// receive dispatches one packet. A stranger is heard only when it introduces itself anew.
 func (c *core) receive(from Member, p *wire.Packet) {
+	if c.isStranger(from) && p.GetSeek() == nil && p.GetHello() == nil && p.GetRefused() == nil {
+		return
+	}
 	switch what := p.GetWhat().(type) {
 	case *wire.Packet_Seek:
-		c.sought(from, what.Seek.GetId())
+		c.sought(from, what.Seek.GetHello())
 	case *wire.Packet_Hello:
-		c.present(from, what.Hello.GetId())
+		c.meet(from, what.Hello)
+	case *wire.Packet_Refused:
+		c.refusedBy(from, what.Refused)
 	case *wire.Packet_Genesis:
 		c.openGroup(what.Genesis)
 	case *wire.Packet_Raft:
@@ -296,7 +311,7 @@ func (c *core) leave() {
 
 func (c *core) depart() {
 	c.leaveBy, c.phase, c.stale = time.Time{}, Departed, true
-	for _, name := range c.voters {
+	for _, name := range slices.Sorted(maps.Keys(c.links)) {
 		c.post(name, &wire.Packet{What: &wire.Packet_Bye{Bye: &wire.Bye{}}})
 	}
 	c.loseCalls()

@@ -18,7 +18,7 @@ type presence struct {
 
 // hello says to a new peer who this is for raft.
 func (c *core) hello(to string) {
-	c.post(to, &wire.Packet{What: &wire.Packet_Hello{Hello: &wire.Hello{Id: c.id}}})
+	c.post(to, &wire.Packet{What: &wire.Packet_Hello{Hello: c.introduction()}})
 }
 
 // present takes a process's word on its id. A later process of the same name counts, an earlier one does not.
@@ -60,6 +60,9 @@ func (c *core) carried(who Member, id uint64) {
 func (c *core) enroll(identity *wire.Identity) {
 	id, who := raftID(identity), identityOf(identity)
 	c.electorate[id] = who.Name
+	if identity.GetWitness() {
+		c.witnesses[id] = true
+	}
 	c.carriers[id] = max(c.carriers[id], who.Incarnation)
 	if id == c.id {
 		c.carriers[id] = c.self.Incarnation
@@ -122,7 +125,7 @@ func (c *core) linkedTo(id uint64) (name string, linked bool) {
 
 func (c *core) identity(id uint64) *wire.Identity {
 	who := c.memberOf(id)
-	return &wire.Identity{Name: who.Name, Incarnation: who.Incarnation, Id: id}
+	return &wire.Identity{Name: who.Name, Incarnation: who.Incarnation, Id: id, Witness: c.witnesses[id]}
 }
 
 func identityOf(id *wire.Identity) Member {

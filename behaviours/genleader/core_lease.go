@@ -30,6 +30,7 @@ type rounds struct {
 	opened  bool      // the behaviour has been told
 	fenced  bool      // fence is what a majority said, not just the moment of the election
 	reads   readRounds
+	governs candidacy
 }
 
 type heard struct {
@@ -76,6 +77,7 @@ func (c *core) beat() {
 		if c.observeRole(); c.rounds == nil {
 			return
 		}
+		c.govern()
 	}
 	r := c.rounds
 	if r.tickAt.IsZero() {
@@ -190,7 +192,7 @@ func (c *core) retire(who Member) {
 }
 
 func (c *core) somebodyWaits() bool {
-	for _, id := range c.voterIDs() {
+	for _, id := range c.memberIDs() {
 		name := c.electorate[id]
 		if h := c.rounds.members[name]; (id == c.id || c.reaches(name, id)) && (h == nil || !h.leased) {
 			return true
@@ -210,6 +212,7 @@ func (c *core) ackHeard(from Member, a *wire.Ack) {
 		h.older = c.now.Add(-time.Duration(a.GetSinceOlder()))
 	}
 	c.stale = c.stale || h.leased != a.GetLeased()
+	c.answeredBeat(id, a.GetApplied())
 	// The answer may be to an old round, but its stamp is new: only a round that begins after now confirms it.
 	h.ack(min(a.GetRound(), c.rounds.round), mark{round: c.rounds.round, stamp: a.GetStamp(), at: c.now}, a.GetLeased())
 	c.settleFence()
@@ -317,7 +320,7 @@ func (c *core) heard(from Member, b *wire.Beat) {
 	if b.GetGranted() {
 		c.extend(b.GetStamp(), b.GetReached())
 	}
-	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.now.Before(c.granted)}
+	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.now.Before(c.granted), Applied: c.applied}
 	if !c.older.at.IsZero() {
 		ack.AckedOlder, ack.SinceOlder = true, int64(c.now.Sub(c.older.at))
 	}

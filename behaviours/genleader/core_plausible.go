@@ -81,18 +81,29 @@ func plausibleSnapshot(m *raftpb.Message) bool {
 		return false
 	}
 	return len(conf.GetVoters()) > 0 && distinct(conf.GetVoters()) && distinct(conf.GetVotersOutgoing()) &&
-		len(conf.GetLearners()) == 0 && len(conf.GetLearnersNext()) == 0
+		distinct(append(slices.Clone(conf.GetVoters()), conf.GetLearners()...)) && plausibleNext(conf)
 }
 
-// plausibleGenesis says whether it names each voter of this group once.
-func (c *core) plausibleGenesis(genesis *wire.Genesis) bool {
-	var names []string
-	var ids []uint64
-	for _, id := range genesis.GetVoters() {
-		names, ids = append(names, id.GetName()), append(ids, raftID(id))
+// plausibleNext says whether those that become learners once the outgoing electorate is left are of it, and are not
+// members of another kind as well.
+func plausibleNext(conf *raftpb.ConfState) bool {
+	for _, id := range conf.GetLearnersNext() {
+		if !slices.Contains(conf.GetVotersOutgoing(), id) || slices.Contains(conf.GetVoters(), id) || slices.Contains(conf.GetLearners(), id) {
+			return false
+		}
 	}
-	slices.Sort(names)
-	return slices.Equal(names, slices.Sorted(slices.Values(c.voters))) && distinct(ids)
+	return !slices.ContainsFunc(conf.GetLearners(), func(id uint64) bool { return slices.Contains(conf.GetVotersOutgoing(), id) })
+}
+
+// plausibleGenesis says whether it is of this cluster and names each voter once.
+func (c *core) plausibleGenesis(genesis *wire.Genesis) bool {
+	var ids []uint64
+	names := map[string]bool{}
+	for _, id := range genesis.GetVoters() {
+		ids = append(ids, raftID(id))
+		names[id.GetName()] = true
+	}
+	return len(ids) > 0 && genesis.GetCluster() == c.cluster && len(names) == len(ids) && distinct(ids)
 }
 
 func distinct(ids []uint64) bool {

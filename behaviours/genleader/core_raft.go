@@ -206,6 +206,9 @@ func (c *core) observeRole() {
 		c.phase = Following
 		if c.leader == 0 {
 			c.phase = Leaderless
+			if c.seekAt.IsZero() {
+				c.seekAt = c.now.Add(2 * c.timing.Election)
+			}
 		}
 	}
 	c.stale = c.stale || c.phase != was
@@ -289,7 +292,8 @@ func (c *core) takeUp(snapshot *raftpb.Snapshot) {
 	c.stale = true
 	c.conf, c.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
 	c.sync = image.GetSync()
-	c.electorate = map[uint64]string{}
+	c.founding, c.whole = image.GetFounding(), int(image.GetWhole())
+	c.electorate, c.witnesses = map[uint64]string{}, map[uint64]bool{}
 	for _, id := range image.GetElectorate() {
 		c.enroll(id)
 	}

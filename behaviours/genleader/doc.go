@@ -15,7 +15,12 @@
 //
 // It also grants leases: see package lease, and View for what the leader knows of the others.
 //
-// The electorate is a fixed list of names. State is in memory: a process that restarts is a new incarnation, gets a new
-// Raft id and takes the place of the old one by a change of the electorate, so it can never contradict votes or entries
-// that it has forgotten. If a majority of the voters restart at once the log is gone, and View.Problem says so.
+// Candidates vote, up to a number of them, and the rest of them and all workers learn: learners have the log and leases,
+// read and call, and count for no majority. Who votes changes by itself, one change at a time: a member that comes learns
+// first and is promoted once it has caught up; one that is lost for long enough loses its seat, to a learner or, as long
+// as a majority of the whole electorate remains, to nobody. The rules are in core_members.go.
+//
+// State is in memory: a process that restarts is a new incarnation, gets a new Raft id and takes the place of the old one
+// by a change of the electorate, so it can never contradict votes or entries that it has forgotten. If a majority of the
+// voters restart at once the log is gone, and View.Problem says so.
 package genleader

@@ -1,6 +1,9 @@
 package genleader
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
@@ -23,8 +26,26 @@ func (e *Election) Leader() (Member, bool) {
 	return leader, leader != Member{}
 }
 
-// Candidates are the members of the electorate, by name.
-func (e *Election) Candidates() []Member { return e.shell.group.View().Voters }
+// Candidates are the members that vote now or may be promoted, by name; Workers are all others.
+func (e *Election) Candidates() []Member { return e.members(true) }
+
+// Workers is described at Candidates.
+func (e *Election) Workers() []Member { return e.members(false) }
+
+func (e *Election) members(candidates bool) []Member {
+	view := e.shell.group.View()
+	var found []Member
+	if candidates {
+		found = slices.Clone(view.Voters)
+	}
+	for _, m := range view.Learners {
+		if slices.Contains(e.shell.group.Config.Candidates, m.Name) == candidates {
+			found = append(found, m)
+		}
+	}
+	slices.SortFunc(found, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
 
 // Alive and Down are the members that the leader hears and those it does not. Both are empty on other members.
 func (e *Election) Alive() []Member { return e.standing(func(s State) bool { return s == Up }) }

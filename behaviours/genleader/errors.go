@@ -27,6 +27,8 @@ var (
 	// ErrReplaced and ErrRemoved are the reasons of MemberLeft: another process has its place, or nobody has.
 	ErrReplaced = errors.New("genleader: another process took the member's place")
 	ErrRemoved  = errors.New("genleader: the member was removed from the group")
+	// ErrOtherCluster ends a member that met a group of another cluster than its own before it had joined any.
+	ErrOtherCluster = errors.New("genleader: this member is configured for another cluster than those it has met")
 	// ErrGone and ErrLeft are the reasons of HandleDown: the process is gone, or has left in order.
 	ErrGone = errors.New("genleader: the member's process is gone")
 	ErrLeft = errors.New("genleader: the member left")

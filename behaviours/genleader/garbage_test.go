@@ -60,9 +60,9 @@ func (s *source) id(w *world) uint64 {
 
 func (s *source) packet(w *world, to, from *host) *wire.Packet {
 	term, applied := to.core.term, to.core.applied
-	switch s.pick(17) {
+	switch s.pick(19) {
 	case 0:
-		return &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{}}}
+		return &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{Hello: s.hello(w)}}}
 	case 1:
 		genesis := &wire.Genesis{}
 		for range s.pick(5) {
@@ -86,6 +86,10 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 		return &wire.Packet{What: &wire.Packet_Cast{Cast: &wire.Cast{Term: s.number(term), Request: s.data}}}
 	case 7:
 		return &wire.Packet{}
+	case 11:
+		return &wire.Packet{What: &wire.Packet_Hello{Hello: s.hello(w)}}
+	case 12:
+		return &wire.Packet{What: &wire.Packet_Refused{Refused: &wire.Refused{Superseded: s.number(0)}}}
 	case 8:
 		return &wire.Packet{What: &wire.Packet_ReadAsk{ReadAsk: &wire.ReadAsk{Ask: s.number(1)}}}
 	case 9:
@@ -99,6 +103,10 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 		}
 		return &wire.Packet{What: &wire.Packet_Raft{Raft: data}}
 	}
+}
+
+func (s *source) hello(w *world) *wire.Hello {
+	return &wire.Hello{Id: s.id(w), Founding: s.number(0), Witness: s.pick(2) == 1}
 }
 
 // context is of any length, or the number of a read round.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,9 +17,24 @@ import (
 
 // Config describes this member's instance of a group.
 type Config struct {
-	Self   Member   // this process
-	Voters []string // the names of all voters in rank order, equal on every member; Self is one of them
-	Timing Timing   // zero fields take their defaults
+	Self   Member // this process
+	Timing Timing // zero fields take their defaults
+
+	// Candidates are the names of those that may vote and lead, in the order of their rank. Any other member is a worker:
+	// it has the log, leases, reads and calls, and never votes. The lists need not be equal everywhere. The first candidate
+	// begins the group, so the lists must begin alike until it has; whom the leader lists may be promoted.
+	Candidates []string
+	// Expect is how many candidates must be present and without state for the first of them to begin the group; default
+	// all. With fewer, a part of them that has lost its memory can begin a second group while others still hold the first.
+	Expect int
+	// MaxVoters is up to how many members vote; default 5. The other candidates are learners, and take over lost seats.
+	MaxVoters int
+	// ForgetAfter is how long a member may be away before it loses its seat; zero: for ever. See the package about when.
+	ForgetAfter time.Duration
+	// Witness members vote, and lead only while nobody else can.
+	Witness bool
+	// Cluster keeps groups apart: only members that give the same name here speak with each other.
+	Cluster string
 
 	Behaviour Behaviour
 	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer. An
@@ -73,8 +87,8 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	if err := cfg.Timing.validate(); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(cfg.Voters, cfg.Self.Name) {
-		return nil, fmt.Errorf("genleader: Voters: %q: does not contain this member, %q", cfg.Voters, cfg.Self.Name)
+	if err := cfg.electorateDefaults(); err != nil {
+		return nil, err
 	}
 	if cfg.Self.Incarnation == 0 || cfg.Behaviour == nil || cfg.Send == nil {
 		return nil, errors.New("genleader: Self.Incarnation, Behaviour and Send must be given")

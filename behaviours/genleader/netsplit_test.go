@@ -34,6 +34,7 @@ func splitsOfTen(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := newWorld(seed, "a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "i1", "j1")
 	w.apart = 1000 * (seed % 2)
+	w.rules.maxVoters = 10
 	for _, name := range w.names {
 		w.start(name)
 	}

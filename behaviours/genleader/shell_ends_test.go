@@ -257,7 +257,7 @@ func TestTheLeaseEndsWhenTheMajorityIsOutOfReach(t *testing.T) {
 
 // TestAGroupThatNeverStarted: nothing waits for it.
 func TestAGroupThatNeverStarted(t *testing.T) {
-	group, err := New(nil, Config{Self: Member{"a1", 1}, Voters: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil }})
+	group, err := New(nil, Config{Self: Member{"a1", 1}, Candidates: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,9 +273,14 @@ func TestAGroupThatNeverStarted(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := Config{Self: Member{"a1", 1}, Voters: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil }}
+	good := Config{Self: Member{"a1", 1}, Candidates: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil }}
 	for name, spoil := range map[string]func(*Config){
-		"no voter":       func(c *Config) { c.Voters = []string{"b1"} },
+		"nobody votes":   func(c *Config) { c.Candidates = nil },
+		"twice":          func(c *Config) { c.Candidates = []string{"a1", "a1"} },
+		"too many":       func(c *Config) { c.Expect = 2 },
+		"negative":       func(c *Config) { c.MaxVoters = -1 },
+		"forgetful":      func(c *Config) { c.ForgetAfter = time.Millisecond },
+		"witness":        func(c *Config) { c.Candidates, c.Witness = []string{"b1"}, true },
 		"no incarnation": func(c *Config) { c.Self.Incarnation = 0 },
 		"no behaviour":   func(c *Config) { c.Behaviour = nil },
 		"no transport":   func(c *Config) { c.Send = nil },

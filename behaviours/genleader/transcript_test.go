@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestTranscripts(t *testing.T) {
 		var w *world
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "group" {
-				w = newWorld(7, words(d)...)
+				w = newGroup(t, d)
 				return "ok\n"
 			}
 			out := w.command(t, d)
@@ -35,10 +36,42 @@ func TestTranscripts(t *testing.T) {
 	})
 }
 
+// newGroup makes the world of "group a1 b1 x1 workers=x1 witness=b1 max-voters=3 expect=2 forget-after=5s".
+func newGroup(t *testing.T, d *datadriven.TestData) *world {
+	t.Helper()
+	w := newWorld(7, words(d)...)
+	w.lists, w.foreign, w.watches = map[string][]string{}, map[string]string{}, map[string]bool{}
+	w.rules.candidates = slices.Clone(w.names)
+	for _, arg := range d.CmdArgs {
+		var err error
+		switch arg.Key {
+		case "workers":
+			w.rules.candidates = slices.DeleteFunc(w.rules.candidates, func(name string) bool { return slices.Contains(arg.Vals, name) })
+		case "witness":
+			for _, name := range arg.Vals {
+				w.watches[name] = true
+			}
+		case "max-voters":
+			w.rules.maxVoters, err = strconv.Atoi(arg.Vals[0])
+		case "expect":
+			w.rules.expect, err = strconv.Atoi(arg.Vals[0])
+		case "forget-after":
+			w.rules.forgetAfter, err = time.ParseDuration(arg.Vals[0])
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", d.Pos, err)
+		}
+	}
+	return w
+}
+
+// words are the arguments that have no value.
 func words(d *datadriven.TestData) []string {
 	var all []string
 	for _, arg := range d.CmdArgs {
-		all = append(all, arg.Key)
+		if arg.Vals == nil {
+			all = append(all, arg.Key)
+		}
 	}
 	return all
 }
@@ -78,6 +111,18 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		w.heal()
 	case "call":
 		w.call(args[0], args[1], time.Second)
+	case "candidates": // candidates NAME LIST...: what that member has for candidates from its next start on
+		w.lists[args[0]] = args[1:]
+	case "until-joint": // runs until that member has applied the first step of a change of two
+		for h := w.hosts[args[0]]; len(h.core.conf.GetVotersOutgoing()) == 0; {
+			w.run(100 * time.Microsecond)
+		}
+	case "second": // a second process of a name, which meets all but the first
+		w.second(args[0])
+	case "heal-first": // the first process of a name meets the others again
+		w.healFirst(args[0])
+	case "cluster": // cluster NAME CLUSTER
+		w.foreign[args[0]] = args[1]
 	case "read":
 		w.read(args[0], time.Second)
 	case "call-in-term": // the term of this member's own view
@@ -112,6 +157,10 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 			if h := w.hosts[name]; h != nil {
 				w.show(&b, h)
 			}
+			if first := w.firsts[name]; first != nil {
+				b.WriteString("the first ")
+				w.show(&b, first)
+			}
 		}
 	case "told":
 		for _, line := range w.hosts[args[0]].told {
@@ -137,6 +186,8 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 		for seq := uint64(1); seq <= h.nextSeq; seq++ {
 			fmt.Fprintf(&b, "%d: %s\n", seq, h.replies[seq])
 		}
+	case "electorate":
+		w.electorate(&b, w.hosts[args[0]])
 	case "reads":
 		h := w.hosts[args[0]]
 		for _, seq := range slices.Sorted(maps.Keys(h.reads)) {
@@ -166,6 +217,25 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 		return "nothing\n"
 	}
 	return b.String()
+}
+
+// electorate is what a member has applied of it: voters, then learners, by name.
+func (w *world) electorate(b *strings.Builder, h *host) {
+	names := func(all []Member) string {
+		var list []string
+		for _, m := range all {
+			name := m.Name
+			if h.core.witnesses[m.Incarnation+w.apart] {
+				name += "(witness)"
+			}
+			list = append(list, name)
+		}
+		return strings.Join(list, " ")
+	}
+	fmt.Fprintf(b, "voters: %s\nlearners: %s\n", names(h.view.Voters), names(h.view.Learners))
+	if outgoing := h.core.conf.GetVotersOutgoing(); len(outgoing) > 0 {
+		fmt.Fprintf(b, "leaving: %s\n", names(h.core.membersOf(outgoing)))
+	}
 }
 
 func (w *world) show(b *strings.Builder, h *host) {

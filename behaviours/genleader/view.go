@@ -31,12 +31,14 @@ type Standing struct {
 }
 
 // A View is what this member knows of its group. Standings and ForeignSafeAt are the leader's: ForeignSafeAt is the
-// SafeAt of every incarnation that has no standing. Voters is the electorate as last applied here.
+// SafeAt of every incarnation that has no standing. Voters is the electorate as last applied here, and
+// Learners are the other members: they have the log and leases too. Both are in order of their names.
 type View struct {
 	Phase         Phase
 	Term          uint64
 	Leader        Member
 	Voters        []Member
+	Learners      []Member
 	Standings     []Standing
 	ForeignSafeAt time.Time
 	Problem       string
@@ -44,7 +46,7 @@ type View struct {
 
 func (v View) equal(o View) bool {
 	return v.Phase == o.Phase && v.Term == o.Term && v.Leader == o.Leader && v.Problem == o.Problem &&
-		v.ForeignSafeAt.Equal(o.ForeignSafeAt) && slices.Equal(v.Voters, o.Voters) &&
+		v.ForeignSafeAt.Equal(o.ForeignSafeAt) && slices.Equal(v.Voters, o.Voters) && slices.Equal(v.Learners, o.Learners) &&
 		slices.EqualFunc(v.Standings, o.Standings, func(a, b Standing) bool {
 			return a.Member == b.Member && a.State == b.State && a.SafeAt.Equal(b.SafeAt)
 		})
@@ -62,6 +64,15 @@ func (v View) String() string {
 	return b.String()
 }
 
+func (c *core) membersOf(ids []uint64) []Member {
+	var all []Member
+	for _, id := range ids {
+		all = append(all, c.memberOf(id))
+	}
+	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
 // look is the view as of now.
 func (c *core) look() View {
 	v := View{Phase: c.phase, Term: c.term, Problem: c.storageErr}
@@ -71,13 +82,13 @@ func (c *core) look() View {
 	if v.Problem == "" {
 		v.Problem = c.imageErr
 	}
+	if v.Problem == "" {
+		v.Problem = c.strangeness()
+	}
 	if c.leader != 0 {
 		v.Leader = c.memberOf(c.leader)
 	}
-	for _, id := range c.voterIDs() {
-		v.Voters = append(v.Voters, c.memberOf(id))
-	}
-	slices.SortFunc(v.Voters, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	v.Voters, v.Learners = c.membersOf(c.voterIDs()), c.membersOf(c.learnerIDs())
 	if c.phase == Leading {
 		v.Standings, v.ForeignSafeAt = c.standings()
 	}

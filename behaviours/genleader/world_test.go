@@ -40,6 +40,12 @@ type world struct {
 	disks   map[string]*modelDisk
 	held    map[Member]time.Time // every lease that was granted and has not ended
 
+	rules   settings            // of the electorate; candidates are the names, if there are none here
+	lists   map[string][]string // what a member has for candidates, if it is something else
+	foreign map[string]string   // the cluster of a member, if it is another one
+	watches map[string]bool     // who is a witness
+	firsts  map[string]*host    // first processes of names that have a second one
+
 	leaders map[uint64]Member // who led each term
 	latest  uint64            // term of the latest leader
 	log     map[uint64]string // what was applied at each index, by whoever was first
@@ -116,6 +122,7 @@ func newWorld(seed uint64, names ...string) *world {
 	w := &world{
 		now: time.Unix(1000, 0), dice: seed, names: names, hosts: map[string]*host{}, cuts: map[[2]string]bool{},
 		last:    map[[2]string]time.Time{},
+		firsts:  map[string]*host{},
 		leaders: map[uint64]Member{}, disks: map[string]*modelDisk{}, held: map[Member]time.Time{}, log: map[uint64]string{},
 	}
 	w.chunk, w.logBytes, w.logEntries, w.refusing = 64, 1<<20, 50, map[[2]string]bool{}
@@ -153,7 +160,7 @@ func (w *world) run(d time.Duration) {
 func (w *world) start(name string) *host {
 	w.starts++
 	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
-	s := settings{self: h.self, id: h.self.Incarnation + w.apart, voters: w.names, timing: w.timing, logBytes: w.logBytes, logEntries: w.logEntries}
+	s := w.settingsOf(h.self)
 	h.withDisk(&s)
 	h.core = newCore(s, w.now, h.self.Incarnation)
 	w.hosts[name] = h
@@ -165,6 +172,19 @@ func (w *world) start(name string) *host {
 		}
 	}
 	return h
+}
+
+func (w *world) settingsOf(self Member) settings {
+	s := w.rules
+	s.self, s.id, s.timing, s.logBytes, s.logEntries = self, self.Incarnation+w.apart, w.timing, w.logBytes, w.logEntries
+	if s.candidates == nil {
+		s.candidates = w.names
+	}
+	if list := w.lists[self.Name]; list != nil {
+		s.candidates = list
+	}
+	s.isWitness, s.cluster = w.watches[self.Name], w.foreign[self.Name]
+	return s
 }
 
 // kill ends a process; its peers see their connections refused.
@@ -408,6 +428,9 @@ func (h *host) send(e send) {
 		return
 	}
 	to := w.hosts[e.to]
+	if first := w.firsts[e.to]; first != nil && h.core.links[e.to] == first.self.Incarnation {
+		to = first
+	}
 	if to == nil || w.cuts[[2]string{h.self.Name, e.to}] {
 		return
 	}
@@ -449,4 +472,22 @@ func (w *world) leader() *host {
 		}
 	}
 	return nil
+}
+
+// second starts another process of a name while the first lives, cut off, and meets nobody.
+func (w *world) second(name string) {
+	w.firsts[name] = w.hosts[name]
+	w.heal()
+	w.start(name)
+}
+
+// healFirst lets the first process of a name meet the others again, which know of the second.
+func (w *world) healFirst(name string) {
+	first := w.firsts[name]
+	for _, peer := range w.names {
+		if p := w.hosts[peer]; peer != name {
+			w.after(w.latency(), func() { p.take(linkUp{first.self}) })
+			w.after(w.latency(), func() { first.take(linkUp{p.self}) })
+		}
+	}
 }

@@ -129,8 +129,8 @@ func (n *Node) newGroup() error {
 	n.dict = gdict.New(gdict.Reserve(controller.Reserved, 4<<20), gdict.MaxTotal(24<<20))
 	t := n.cfg.Spec.Timing
 	group, err := genleader.New(n.system, genleader.Config{
-		Self:   genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
-		Voters: slices.Sorted(maps.Keys(n.cfg.Spec.Members)),
+		Self:       genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
+		Candidates: slices.Sorted(maps.Keys(n.cfg.Spec.Members)),
 		Timing: genleader.Timing{
 			Heartbeat: time.Duration(t.Heartbeat), Election: time.Duration(t.Election),
 			Lease: time.Duration(t.Lease), StartAfter: time.Duration(t.StartAfter),

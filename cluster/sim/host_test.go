@@ -71,8 +71,8 @@ func (h *host) assemble() error {
 	s, log := h.w.spec, h.w.log.With("at", h.self.String())
 	h.dict = gdict.New()
 	group, err := genleader.New(h.system, genleader.Config{
-		Self:   h.self,
-		Voters: slices.Sorted(maps.Keys(s.Members)),
+		Self:       h.self,
+		Candidates: slices.Sorted(maps.Keys(s.Members)),
 		Timing: genleader.Timing{
 			Heartbeat: s.Timing.Heartbeat.Std(), Election: s.Timing.Election.Std(),
 			Lease: s.Timing.Lease.Std(), StartAfter: s.Timing.StartAfter.Std(),

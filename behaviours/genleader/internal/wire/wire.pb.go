@@ -67,7 +67,7 @@ func (x Progress_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Progress_State.Descriptor instead.
 func (Progress_State) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21, 0}
+	return file_wire_proto_rawDescGZIP(), []int{22, 0}
 }
 
 // Frame is everything one member says to another in one turn, in order.
@@ -132,6 +132,7 @@ type Packet struct {
 	//	*Packet_ReadAsk
 	//	*Packet_ReadAnswer
 	//	*Packet_Stream
+	//	*Packet_Refused
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -291,6 +292,15 @@ func (x *Packet) GetStream() *Stream {
 	return nil
 }
 
+func (x *Packet) GetRefused() *Refused {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -347,6 +357,10 @@ type Packet_Stream struct {
 	Stream *Stream `protobuf:"bytes,13,opt,name=stream,proto3,oneof"`
 }
 
+type Packet_Refused struct {
+	Refused *Refused `protobuf:"bytes,14,opt,name=refused,proto3,oneof"`
+}
+
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -373,12 +387,15 @@ func (*Packet_ReadAnswer) isPacket_What() {}
 
 func (*Packet_Stream) isPacket_What() {}
 
-// Identity is a process, and with an id the voter that it is for raft.
+func (*Packet_Refused) isPacket_What() {}
+
+// Identity is a process, and with an id the member of the electorate that it is for raft.
 type Identity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	Id            uint64                 `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`
+	Witness       bool                   `protobuf:"varint,4,opt,name=witness,proto3" json:"witness,omitempty"` // votes, and leads only while nobody else can
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -434,10 +451,21 @@ func (x *Identity) GetId() uint64 {
 	return 0
 }
 
-// Hello says under which raft id the sender speaks.
+func (x *Identity) GetWitness() bool {
+	if x != nil {
+		return x.Witness
+	}
+	return false
+}
+
+// Hello says who the sender is: under which raft id it speaks, of which cluster it is, and which founding its state goes
+// back to; zero if it has no state.
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Founding      uint64                 `protobuf:"varint,3,opt,name=founding,proto3" json:"founding,omitempty"`
+	Witness       bool                   `protobuf:"varint,4,opt,name=witness,proto3" json:"witness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -479,10 +507,31 @@ func (x *Hello) GetId() uint64 {
 	return 0
 }
 
-// Seek says that the sender has no state and looks for its group, under this raft id.
+func (x *Hello) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *Hello) GetFounding() uint64 {
+	if x != nil {
+		return x.Founding
+	}
+	return 0
+}
+
+func (x *Hello) GetWitness() bool {
+	if x != nil {
+		return x.Witness
+	}
+	return false
+}
+
+// Seek says who the sender is, and that it looks for its group: it has no state, or it has and finds no leader.
 type Seek struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Hello         *Hello                 `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,9 +566,62 @@ func (*Seek) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *Seek) GetId() uint64 {
+func (x *Seek) GetHello() *Hello {
 	if x != nil {
-		return x.Id
+		return x.Hello
+	}
+	return nil
+}
+
+// Refused says that the receiver is not taken in, and why.
+type Refused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`        // of the sender, which is another one
+	Superseded    uint64                 `protobuf:"varint,2,opt,name=superseded,proto3" json:"superseded,omitempty"` // the incarnation that has the receiver's name now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_wire_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Refused) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *Refused) GetSuperseded() uint64 {
+	if x != nil {
+		return x.Superseded
 	}
 	return 0
 }
@@ -528,13 +630,14 @@ func (x *Seek) GetId() uint64 {
 type Genesis struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Voters        []*Identity            `protobuf:"bytes,1,rep,name=voters,proto3" json:"voters,omitempty"`
+	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +649,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +662,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Genesis) GetVoters() []*Identity {
@@ -567,6 +670,13 @@ func (x *Genesis) GetVoters() []*Identity {
 		return x.Voters
 	}
 	return nil
+}
+
+func (x *Genesis) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
 }
 
 // Beat is the leader's heartbeat. With granted, it grants a lease that counts from the receiver's own stamp and begins
@@ -584,7 +694,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +706,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +719,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Beat) GetTerm() uint64 {
@@ -657,13 +767,14 @@ type Ack struct {
 	Leased        bool                   `protobuf:"varint,4,opt,name=leased,proto3" json:"leased,omitempty"`
 	AckedOlder    bool                   `protobuf:"varint,5,opt,name=acked_older,json=ackedOlder,proto3" json:"acked_older,omitempty"`
 	SinceOlder    int64                  `protobuf:"varint,6,opt,name=since_older,json=sinceOlder,proto3" json:"since_older,omitempty"`
+	Applied       uint64                 `protobuf:"varint,7,opt,name=applied,proto3" json:"applied,omitempty"` // how far the sender has applied the log
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +786,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +799,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Ack) GetTerm() uint64 {
@@ -733,6 +844,13 @@ func (x *Ack) GetSinceOlder() int64 {
 	return 0
 }
 
+func (x *Ack) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
 // Call is a leader call on its way to the leader of that very term.
 type Call struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -745,7 +863,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +875,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +888,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Call) GetTerm() uint64 {
@@ -808,7 +926,7 @@ type Answered struct {
 
 func (x *Answered) Reset() {
 	*x = Answered{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -820,7 +938,7 @@ func (x *Answered) String() string {
 func (*Answered) ProtoMessage() {}
 
 func (x *Answered) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -833,7 +951,7 @@ func (x *Answered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answered.ProtoReflect.Descriptor instead.
 func (*Answered) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Answered) GetSeq() uint64 {
@@ -881,7 +999,7 @@ type Cast struct {
 
 func (x *Cast) Reset() {
 	*x = Cast{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +1011,7 @@ func (x *Cast) String() string {
 func (*Cast) ProtoMessage() {}
 
 func (x *Cast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1024,7 @@ func (x *Cast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cast.ProtoReflect.Descriptor instead.
 func (*Cast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Cast) GetTerm() uint64 {
@@ -932,7 +1050,7 @@ type Bye struct {
 
 func (x *Bye) Reset() {
 	*x = Bye{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1062,7 @@ func (x *Bye) String() string {
 func (*Bye) ProtoMessage() {}
 
 func (x *Bye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1075,7 @@ func (x *Bye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bye.ProtoReflect.Descriptor instead.
 func (*Bye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 // ReadAsk asks the leader for an index to read from. Asks of one process are numbered.
@@ -970,7 +1088,7 @@ type ReadAsk struct {
 
 func (x *ReadAsk) Reset() {
 	*x = ReadAsk{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1100,7 @@ func (x *ReadAsk) String() string {
 func (*ReadAsk) ProtoMessage() {}
 
 func (x *ReadAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1113,7 @@ func (x *ReadAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAsk.ProtoReflect.Descriptor instead.
 func (*ReadAsk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadAsk) GetAsk() uint64 {
@@ -1016,7 +1134,7 @@ type ReadAnswer struct {
 
 func (x *ReadAnswer) Reset() {
 	*x = ReadAnswer{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1146,7 @@ func (x *ReadAnswer) String() string {
 func (*ReadAnswer) ProtoMessage() {}
 
 func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1159,7 @@ func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAnswer.ProtoReflect.Descriptor instead.
 func (*ReadAnswer) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadAnswer) GetAsk() uint64 {
@@ -1072,7 +1190,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1202,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1215,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -1154,7 +1272,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1284,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1297,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -1230,7 +1348,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1360,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1373,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1296,7 +1414,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +1426,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +1439,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1337,13 +1455,15 @@ type Image struct {
 	Electorate    []*Identity            `protobuf:"bytes,1,rep,name=electorate,proto3" json:"electorate,omitempty"`
 	Sync          *Sync                  `protobuf:"bytes,2,opt,name=sync,proto3" json:"sync,omitempty"`
 	Welcomes      []*Sync                `protobuf:"bytes,3,rep,name=welcomes,proto3" json:"welcomes,omitempty"` // those of that term which are for one joiner each
+	Founding      uint64                 `protobuf:"varint,4,opt,name=founding,proto3" json:"founding,omitempty"`
+	Whole         uint64                 `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"` // voters there were when one was added last
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1475,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1488,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1392,6 +1512,20 @@ func (x *Image) GetWelcomes() []*Sync {
 	return nil
 }
 
+func (x *Image) GetFounding() uint64 {
+	if x != nil {
+		return x.Founding
+	}
+	return 0
+}
+
+func (x *Image) GetWhole() uint64 {
+	if x != nil {
+		return x.Whole
+	}
+	return 0
+}
+
 // Stream is one word on a snapshot's way from a leader to a member. The id is the leader's own and rises with each stream.
 type Stream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1410,7 +1544,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1556,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1569,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Stream) GetId() uint64 {
@@ -1544,7 +1678,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1690,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1703,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -1614,7 +1748,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1760,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1773,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Progress) GetState() Progress_State {
@@ -1677,7 +1811,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xa7\x05\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xe1\x05\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1693,24 +1827,35 @@ const file_wire_proto_rawDesc = "" +
 	"\bread_ask\x18\v \x01(\v2\x1c.gendac.genleader.v1.ReadAskH\x00R\areadAsk\x12B\n" +
 	"\vread_answer\x18\f \x01(\v2\x1f.gendac.genleader.v1.ReadAnswerH\x00R\n" +
 	"readAnswer\x125\n" +
-	"\x06stream\x18\r \x01(\v2\x1b.gendac.genleader.v1.StreamH\x00R\x06streamB\x06\n" +
-	"\x04what\"P\n" +
+	"\x06stream\x18\r \x01(\v2\x1b.gendac.genleader.v1.StreamH\x00R\x06stream\x128\n" +
+	"\arefused\x18\x0e \x01(\v2\x1c.gendac.genleader.v1.RefusedH\x00R\arefusedB\x06\n" +
+	"\x04what\"j\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\x04R\x02id\"\x17\n" +
+	"\x02id\x18\x03 \x01(\x04R\x02id\x12\x18\n" +
+	"\awitness\x18\x04 \x01(\bR\awitness\"g\n" +
 	"\x05Hello\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\"\x16\n" +
-	"\x04Seek\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\"@\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x1a\n" +
+	"\bfounding\x18\x03 \x01(\x04R\bfounding\x12\x18\n" +
+	"\awitness\x18\x04 \x01(\bR\awitness\"8\n" +
+	"\x04Seek\x120\n" +
+	"\x05hello\x18\x01 \x01(\v2\x1a.gendac.genleader.v1.HelloR\x05hello\"C\n" +
+	"\aRefused\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1e\n" +
+	"\n" +
+	"superseded\x18\x02 \x01(\x04R\n" +
+	"superseded\"Z\n" +
 	"\aGenesis\x125\n" +
-	"\x06voters\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06voters\"z\n" +
+	"\x06voters\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06voters\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\"z\n" +
 	"\x04Beat\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x18\n" +
 	"\agranted\x18\x03 \x01(\bR\agranted\x12\x14\n" +
 	"\x05stamp\x18\x04 \x01(\x03R\x05stamp\x12\x18\n" +
-	"\areached\x18\x05 \x01(\x04R\areached\"\x9f\x01\n" +
+	"\areached\x18\x05 \x01(\x04R\areached\"\xb9\x01\n" +
 	"\x03Ack\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x14\n" +
@@ -1719,7 +1864,8 @@ const file_wire_proto_rawDesc = "" +
 	"\vacked_older\x18\x05 \x01(\bR\n" +
 	"ackedOlder\x12\x1f\n" +
 	"\vsince_older\x18\x06 \x01(\x03R\n" +
-	"sinceOlder\"F\n" +
+	"sinceOlder\x12\x18\n" +
+	"\aapplied\x18\a \x01(\x04R\aapplied\"F\n" +
 	"\x04Call\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
@@ -1758,13 +1904,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x02to\x18\x03 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x02to\x12\x12\n" +
 	"\x04sync\x18\x04 \x01(\fR\x04sync\"=\n" +
 	"\x06Change\x123\n" +
-	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xac\x01\n" +
+	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xde\x01\n" +
 	"\x05Image\x12=\n" +
 	"\n" +
 	"electorate\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\n" +
 	"electorate\x12-\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\x125\n" +
-	"\bwelcomes\x18\x03 \x03(\v2\x19.gendac.genleader.v1.SyncR\bwelcomes\"\xda\x01\n" +
+	"\bwelcomes\x18\x03 \x03(\v2\x19.gendac.genleader.v1.SyncR\bwelcomes\x12\x1a\n" +
+	"\bfounding\x18\x04 \x01(\x04R\bfounding\x12\x14\n" +
+	"\x05whole\x18\x05 \x01(\x04R\x05whole\"\xda\x01\n" +
 	"\x06Stream\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x05offer\x18\x02 \x01(\fH\x00R\x05offer\x122\n" +
@@ -1801,7 +1949,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_wire_proto_goTypes = []any{
 	(Progress_State)(0), // 0: gendac.genleader.v1.Progress.State
 	(*Frame)(nil),       // 1: gendac.genleader.v1.Frame
@@ -1809,56 +1957,59 @@ var file_wire_proto_goTypes = []any{
 	(*Identity)(nil),    // 3: gendac.genleader.v1.Identity
 	(*Hello)(nil),       // 4: gendac.genleader.v1.Hello
 	(*Seek)(nil),        // 5: gendac.genleader.v1.Seek
-	(*Genesis)(nil),     // 6: gendac.genleader.v1.Genesis
-	(*Beat)(nil),        // 7: gendac.genleader.v1.Beat
-	(*Ack)(nil),         // 8: gendac.genleader.v1.Ack
-	(*Call)(nil),        // 9: gendac.genleader.v1.Call
-	(*Answered)(nil),    // 10: gendac.genleader.v1.Answered
-	(*Cast)(nil),        // 11: gendac.genleader.v1.Cast
-	(*Bye)(nil),         // 12: gendac.genleader.v1.Bye
-	(*ReadAsk)(nil),     // 13: gendac.genleader.v1.ReadAsk
-	(*ReadAnswer)(nil),  // 14: gendac.genleader.v1.ReadAnswer
-	(*Record)(nil),      // 15: gendac.genleader.v1.Record
-	(*Broadcast)(nil),   // 16: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),        // 17: gendac.genleader.v1.Sync
-	(*Change)(nil),      // 18: gendac.genleader.v1.Change
-	(*Image)(nil),       // 19: gendac.genleader.v1.Image
-	(*Stream)(nil),      // 20: gendac.genleader.v1.Stream
-	(*Chunk)(nil),       // 21: gendac.genleader.v1.Chunk
-	(*Progress)(nil),    // 22: gendac.genleader.v1.Progress
+	(*Refused)(nil),     // 6: gendac.genleader.v1.Refused
+	(*Genesis)(nil),     // 7: gendac.genleader.v1.Genesis
+	(*Beat)(nil),        // 8: gendac.genleader.v1.Beat
+	(*Ack)(nil),         // 9: gendac.genleader.v1.Ack
+	(*Call)(nil),        // 10: gendac.genleader.v1.Call
+	(*Answered)(nil),    // 11: gendac.genleader.v1.Answered
+	(*Cast)(nil),        // 12: gendac.genleader.v1.Cast
+	(*Bye)(nil),         // 13: gendac.genleader.v1.Bye
+	(*ReadAsk)(nil),     // 14: gendac.genleader.v1.ReadAsk
+	(*ReadAnswer)(nil),  // 15: gendac.genleader.v1.ReadAnswer
+	(*Record)(nil),      // 16: gendac.genleader.v1.Record
+	(*Broadcast)(nil),   // 17: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),        // 18: gendac.genleader.v1.Sync
+	(*Change)(nil),      // 19: gendac.genleader.v1.Change
+	(*Image)(nil),       // 20: gendac.genleader.v1.Image
+	(*Stream)(nil),      // 21: gendac.genleader.v1.Stream
+	(*Chunk)(nil),       // 22: gendac.genleader.v1.Chunk
+	(*Progress)(nil),    // 23: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
 	2,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
 	5,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
-	6,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
-	7,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
-	8,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
-	9,  // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
-	10, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
-	11, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
-	12, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
+	7,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
+	8,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
+	9,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
+	10, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
+	11, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
+	12, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
+	13, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
 	4,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
-	13, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
-	14, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
-	20, // 12: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
-	3,  // 13: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	16, // 14: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	17, // 15: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	3,  // 16: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	3,  // 17: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	3,  // 18: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	3,  // 19: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	3,  // 20: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	17, // 21: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	17, // 22: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	21, // 23: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	22, // 24: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	0,  // 25: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	14, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
+	15, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
+	21, // 12: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	6,  // 13: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
+	4,  // 14: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
+	3,  // 15: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	17, // 16: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	18, // 17: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	3,  // 18: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	3,  // 19: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	3,  // 20: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	3,  // 21: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	3,  // 22: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	18, // 23: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	18, // 24: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	22, // 25: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	23, // 26: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	0,  // 27: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1880,12 +2031,13 @@ func file_wire_proto_init() {
 		(*Packet_ReadAsk)(nil),
 		(*Packet_ReadAnswer)(nil),
 		(*Packet_Stream)(nil),
+		(*Packet_Refused)(nil),
 	}
-	file_wire_proto_msgTypes[14].OneofWrappers = []any{
+	file_wire_proto_msgTypes[15].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
-	file_wire_proto_msgTypes[19].OneofWrappers = []any{
+	file_wire_proto_msgTypes[20].OneofWrappers = []any{
 		(*Stream_Offer)(nil),
 		(*Stream_Chunk)(nil),
 		(*Stream_Ask)(nil),
@@ -1898,7 +2050,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
