@@ -23,7 +23,7 @@ type Client struct {
 // Status asks for the member's status. It fails with ErrUnreachable when nobody answers there, with ErrBadReply when
 // somebody else does, and with the context's error when that ends first.
 func (c Client) Status(ctx context.Context) (Status, error) {
-	body, err := c.do(ctx, http.MethodGet, "/v1/status", http.StatusOK)
+	body, err := c.do(ctx, question{method: http.MethodGet, path: "/v1/status", want: http.StatusOK})
 	if err != nil {
 		return Status{}, err
 	}
@@ -40,35 +40,58 @@ func (c Client) Switchover(ctx context.Context, group string) error {
 	if err := checkGroup(group); err != nil {
 		return err
 	}
-	_, err := c.do(ctx, http.MethodPost, "/v1/groups/"+url.PathEscape(group)+"/switchover", http.StatusAccepted)
+	_, err := c.do(ctx, question{
+		method: http.MethodPost, path: "/v1/groups/" + url.PathEscape(group) + "/switchover", want: http.StatusAccepted,
+	})
 	return err
 }
 
+// A question is a request and the status of its answer if it is granted.
+type question struct {
+	method, path string
+	body         []byte
+	want         int
+}
+
 // do sends one request and returns the body of the wanted answer, or what it was refused with.
-func (c Client) do(ctx context.Context, method, path string, want int) ([]byte, error) {
+func (c Client) do(ctx context.Context, r question) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, http.NoBody)
+	body, err := c.open(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }() // read to the end or given up
+	all, err := io.ReadAll(io.LimitReader(body, maxReply+1))
+	if err != nil {
+		return nil, c.lost(r.method, err)
+	}
+	if len(all) > maxReply {
+		return nil, fmt.Errorf("%w: %s: more than %d bytes", ErrBadReply, c.Addr, maxReply)
+	}
+	return all, nil
+}
+
+// open sends one request and returns the body of the wanted answer, to be read until ctx ends and to be closed, or what it
+// was refused with.
+func (c Client) open(ctx context.Context, r question) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, "http://"+c.Addr+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: address %q: %w", ErrBadRequest, c.Addr, rootCause(err))
 	}
 	// A transport of its own: no proxy from the environment can come between, and nothing outlives the request.
 	transport := &http.Transport{DisableKeepAlives: true}
-	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport, CheckRedirect: noRedirect}).Do(req)
 	if err != nil {
-		return nil, c.lost(method, err)
+		return nil, c.lost(r.method, err)
+	}
+	if resp.StatusCode == r.want {
+		return resp.Body, nil
 	}
 	defer func() { _ = resp.Body.Close() }() // read to the end or given up
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil {
-		return nil, c.lost(method, err)
-	}
-	if len(body) > maxReply {
-		return nil, fmt.Errorf("%w: %s: more than %d bytes", ErrBadReply, c.Addr, maxReply)
-	}
-	if resp.StatusCode == want {
-		return body, nil
+		return nil, c.lost(r.method, err)
 	}
 	return nil, c.refusal(resp, body)
 }

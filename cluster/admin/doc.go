@@ -2,8 +2,14 @@
 //
 //	gendac status      --GET  /v1/status-------------------->  Server --Backend--> node
 //	gendac switchover  --POST /v1/groups/{group}/switchover->
+//	gendac dict        --/v1/dict/...----------------------->          its Dict (gdict)
 //
-// Every answer is JSON. A refusal is {"error": one line for people, "code": one word for programs} with an HTTP status
+// The paths of the dictionary: entry (GET, PUT, DELETE) for one key; entries (GET lists, POST stores many, DELETE erases a
+// prefix); watch and export (GET). Keys travel in the query, a value as the body of PUT, and all bytes within JSON in
+// base64. Lists and watches are streams of JSON lines, of which the last says how it ended; an export is a backup file. The
+// keys of the cluster itself (ReservedKeys) can be read and not be written.
+//
+// Every other answer is JSON. A refusal is {"error": one line for people, "code": one word for programs} with an HTTP status
 // from the table in errors.go; the Client turns the code back into the sentinel error, so errors.Is works across the
 // wire. JSON names are stable: fields are added, never renamed.
 //
@@ -11,5 +17,6 @@
 // a browser sends on behalf of another site. Whoever can open a connection on the machine may give orders.
 //
 // It promises that a nil error from Client.Switchover means the order is committed, not that it has been carried out;
-// Status shows how far it got. A request never waits longer than RequestTimeout.
+// Status shows how far it got. A request never waits longer than RequestTimeout, streams excepted: these are bounded in
+// number, and are cut when their reader takes nothing for half a minute.
 package admin

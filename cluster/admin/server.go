@@ -16,8 +16,9 @@ import (
 const RequestTimeout = 10 * time.Second
 
 const (
-	maxRequest   = 4 << 10 // bytes of headers, and of the body nobody needs
-	maxGroupName = 256     // bytes
+	maxRequest   = 4 << 10  // bytes of the body nobody needs
+	maxHeaders   = 16 << 10 // bytes; a key may be in the path, encoded
+	maxGroupName = 256      // bytes
 )
 
 // A Backend is the member behind the API. Both methods are called from many goroutines at once.
@@ -48,6 +49,7 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	served   chan struct{}
+	ending   context.CancelFunc // of the streams
 }
 
 // NewServer listens on addr ("127.0.0.1:7400"; port 0 picks a free one, see Addr) and answers from then on. The host must
@@ -60,19 +62,12 @@ func NewServer(addr string, backend Backend) (*Server, error) {
 	if err != nil {
 		return nil, &AddressError{Addr: addr, Err: rootCause(err)}
 	}
+	streams, ending := context.WithCancel(context.Background())
 	s := &Server{
 		listener: listener,
-		http: &http.Server{
-			Handler:           Handler(backend),
-			ReadHeaderTimeout: RequestTimeout / 2,
-			ReadTimeout:       RequestTimeout,
-			WriteTimeout:      2 * RequestTimeout,
-			IdleTimeout:       RequestTimeout,
-			MaxHeaderBytes:    maxRequest,
-			// A stranger's bytes on the port are no news for the member's log.
-			ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
-		},
-		served: make(chan struct{}),
+		ending:   ending,
+		http:     newHTTPServer(newHandler(streams, backend)),
+		served:   make(chan struct{}),
 	}
 	go func() {
 		defer close(s.served)
@@ -81,12 +76,26 @@ func NewServer(addr string, backend Backend) (*Server, error) {
 	return s, nil
 }
 
+func newHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: RequestTimeout / 2,
+		ReadTimeout:       RequestTimeout,
+		WriteTimeout:      2 * RequestTimeout,
+		IdleTimeout:       RequestTimeout,
+		MaxHeaderBytes:    maxHeaders,
+		// A stranger's bytes on the port are no news for the member's log.
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+	}
+}
+
 // Addr is the address that is listened on, with the port that was picked.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Close stops listening, lets running requests finish until ctx ends, then cuts them. It returns ctx's error if it had to.
 // Closing twice is harmless.
 func (s *Server) Close(ctx context.Context) error {
+	s.ending()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // the deadline is over; what is still open is cut, and err tells
@@ -95,14 +104,23 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// Handler answers the API's requests, for callers that have a listener of their own.
-func Handler(backend Backend) http.Handler {
+// Handler answers the API's requests, for callers that have a listener of their own. If backend is a DictBackend too, its
+// dictionary is part of the API.
+func Handler(backend Backend) http.Handler { return newHandler(context.Background(), backend) }
+
+// newHandler is Handler; ending ends the streams that run.
+func newHandler(ending context.Context, backend Backend) http.Handler {
 	api := &api{backend: backend}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/status", api.only(http.MethodGet, api.status))
 	mux.HandleFunc("/v1/groups/{group}/switchover", api.only(http.MethodPost, api.switchover))
+	dict := &dictAPI{streams: make(chan struct{}, maxStreams), ending: ending}
+	if b, has := backend.(DictBackend); has {
+		dict.dict = b.Dict()
+	}
+	dict.register(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, fmt.Errorf("%w %q; there are GET /v1/status and POST /v1/groups/GROUP/switchover", ErrNotFound, r.URL.Path))
+		refuse(w, fmt.Errorf("%w %q; there are GET /v1/status, POST /v1/groups/GROUP/switchover and those of the dictionary under /v1/dict/", ErrNotFound, r.URL.Path))
 	})
 	sites := http.NewCrossOriginProtection()
 	sites.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, ErrForbidden) }))

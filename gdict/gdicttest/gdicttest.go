@@ -1,0 +1,105 @@
+// Package gdicttest gives tests a dictionary that works: the only member of a real group in memory, whose way to the leader
+// can be made to fail.
+//
+// Only for tests. It runs in real time and needs some milliseconds to elect its leader.
+package gdicttest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
+	"github.com/gendac/gendac/gdict"
+)
+
+// A Member is a dictionary and its group of one.
+type Member struct {
+	dict  *gdict.Dict
+	group *road
+}
+
+// A road leads to a group, unless it is blocked.
+type road struct {
+	*genleader.Group
+	blocked atomic.Pointer[error]
+}
+
+// LeaderCall fails with what Fail was given.
+func (r *road) LeaderCall(ctx context.Context, req []byte) ([]byte, error) {
+	if err := r.blocked.Load(); err != nil {
+		return nil, *err
+	}
+	return r.Group.LeaderCall(ctx, req)
+}
+
+// ReadIndex fails with what Fail was given.
+func (r *road) ReadIndex(ctx context.Context) (uint64, error) {
+	if err := r.blocked.Load(); err != nil {
+		return 0, *err
+	}
+	return r.Group.ReadIndex(ctx)
+}
+
+// FreshAsOf is never while the road is blocked.
+func (r *road) FreshAsOf() time.Time {
+	if r.blocked.Load() != nil {
+		return time.Time{}
+	}
+	return r.Group.FreshAsOf()
+}
+
+// Start starts a member that can be written to, and stops it when the test ends.
+func Start(t testing.TB, bounds ...gdict.Limit) *Member {
+	t.Helper()
+	m := &Member{dict: gdict.New(bounds...)}
+	system := actorstest.System()
+	group, err := genleader.New(system, genleader.Config{
+		Self: genleader.Member{Name: "solo", Incarnation: 1}, Candidates: []string{"solo"}, Behaviour: m.dict.Behaviour(),
+		Send: func(string, []byte) error { return errors.New("there is nobody else") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.group = &road{Group: group}
+	m.dict.Attach(m.group)
+	stop(t, system, system.Root.Spawn(group.Props()))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		_, err := m.dict.Read(ctx, gdict.Linearizable)
+		if err == nil {
+			return m
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("gdicttest: no leader: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func stop(t testing.TB, system *actor.ActorSystem, pid *actor.PID) {
+	t.Cleanup(func() {
+		if err := system.Root.StopFuture(pid).Wait(); err != nil {
+			t.Error(err)
+		}
+		system.Shutdown()
+	})
+}
+
+// Dict is the dictionary.
+func (m *Member) Dict() *gdict.Dict { return m.dict }
+
+// Fail makes every question to the leader fail with err from now on; nil: they work again.
+func (m *Member) Fail(err error) {
+	if err == nil {
+		m.group.blocked.Store(nil)
+		return
+	}
+	m.group.blocked.Store(&err)
+}
