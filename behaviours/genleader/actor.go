@@ -62,16 +62,23 @@ func newShell(g *Group, ctx actor.Context) *shell {
 		s.writer = newWriter(g.Storage, s.again)
 	}
 	s.again(started{})
+	if g.hub != nil {
+		g.hub.begun(g)
+	}
 	return s
 }
 
 func (s *shell) machine() process.Machine[*core, input, effect] {
 	settings := settings{
-		self: s.group.self, timing: s.group.Timing, logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
+		self: s.group.self, timing: s.group.Timing, leases: s.group.Leases, rests: s.group.rests(),
+		logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
 		id: s.group.raftID, durable: s.group.Storage != nil, kept: s.group.kept,
 		keepEvery: uint64(s.group.SnapshotBytes),
 		cluster:   s.group.Cluster, candidates: s.group.Candidates, expect: s.group.Expect, maxVoters: s.group.MaxVoters,
 		forgetAfter: s.group.ForgetAfter, isWitness: s.group.Witness,
+	}
+	if s.group.hub != nil {
+		settings.grid = s.group.hub.core.began
 	}
 	return process.Machine[*core, input, effect]{
 		State: newCore(settings, time.Now(), s.group.Seed), Step: step,
@@ -327,6 +334,9 @@ func (s *shell) terminate(reason error) {
 	defer s.end()
 	for seq := range s.waiting { // some of them may be in the log
 		s.resolve(seq, outcome{err: fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)})
+	}
+	if s.group.hub != nil {
+		defer s.group.hub.ended(s.group)
 	}
 	s.group.Behaviour.Terminate(reason)
 }

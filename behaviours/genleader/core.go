@@ -102,6 +102,7 @@ type core struct {
 	seekAt, forgetAt, campaignAt, beatAt, leaseEnds, leaveBy, wakeAt time.Time
 	eager                                                            int // quick campaigns left
 
+	rest        rest
 	notices     notices
 	leaderHeard time.Time // a leader other than this member
 
@@ -126,6 +127,9 @@ type settings struct {
 	forgetAfter time.Duration // zero: never
 	isWitness   bool
 	timing      Timing
+	leases      bool      // members hold leases
+	rests       bool      // may rest when there is nothing to do
+	grid        time.Time // where the instants of beats are counted from; zero: the first beat
 	// So many bytes and entries of the log are kept for members that are behind; see trimLog.
 	logBytes, logEntries uint64
 	durable              bool    // writes have to be confirmed
@@ -165,6 +169,7 @@ func step(c *core, in input) (*core, []effect) {
 	default:
 		c.stale = true
 	}
+	c.rouse(in.event)
 	switch ev := in.event.(type) {
 	case started:
 		if c.kept != nil {
@@ -214,7 +219,7 @@ func step(c *core, in input) (*core, []effect) {
 	case flushed:
 		c.flushing = false
 		c.drive()
-	case woke:
+	case linkSilent, woke:
 	}
 	c.alarms()
 	_, turnEnds := in.event.(flushed)

@@ -7,7 +7,7 @@ import (
 // inspect describes this member's part of the group as of now.
 func (c *core) inspect() Inspection {
 	in := Inspection{
-		Self: c.self, View: c.look(), Applied: c.applied, PendingCalls: len(c.calls),
+		Self: c.self, View: c.look(), Applied: c.applied, PendingCalls: len(c.calls), Resting: c.rest.asleep,
 		Leases: c.now.Before(c.granted), LeaseUntil: c.granted, LeaderHeard: c.leaderHeard,
 	}
 	if c.node == nil {

@@ -81,22 +81,23 @@ func (c *core) beat() {
 	}
 	r := c.rounds
 	if r.tickAt.IsZero() {
-		r.tickAt = c.now.Add(c.timing.Heartbeat)
+		r.tickAt = onGrid(c.grid, c.now, c.timing.Heartbeat)
 	}
 	r.round++
 	c.ackOwn()
+	rest := c.offerRest()
 	for _, id := range c.memberIDs() {
 		name := c.electorate[id]
 		if id == c.id || !c.reaches(name, id) {
 			continue
 		}
-		beat := &wire.Beat{Term: c.term, Round: r.round, Reached: c.logEnd}
+		beat := &wire.Beat{Term: c.term, Round: r.round, Reached: c.logEnd, Rest: rest}
 		if r.opened { // until then the leader does not know what earlier leaders had committed
 			beat.Stamp, beat.Granted = c.grant(Member{name, c.links[name]})
 		}
 		c.post(name, &wire.Packet{What: &wire.Packet_Beat{Beat: beat}})
 	}
-	c.beatAt = c.now.Add(c.timing.Heartbeat)
+	c.beatAt = onGrid(c.grid, c.now, c.timing.Heartbeat)
 	if c.somebodyWaits() {
 		c.beatAt = c.now.Add(c.timing.Heartbeat / hurry)
 	}
@@ -113,7 +114,7 @@ func (c *core) ackOwn() {
 			c.extend(stamp, c.logEnd)
 		}
 	}
-	own.leased = c.now.Before(c.granted)
+	own.leased = c.content()
 }
 
 // ack notes that a member answered a round, and its stamp. When too many stamps wait, the oldest stay: they are next.
@@ -216,6 +217,7 @@ func (c *core) ackHeard(from Member, a *wire.Ack) {
 	// The answer may be to an old round, but its stamp is new: only a round that begins after now confirms it.
 	h.ack(min(a.GetRound(), c.rounds.round), mark{round: c.rounds.round, stamp: a.GetStamp(), at: c.now}, a.GetLeased())
 	c.settleFence()
+	c.agreed(id, a.GetRests())
 }
 
 // settleFence replaces the moment of the election by what a majority says about the earlier leaders: none of them can
@@ -296,7 +298,7 @@ func (c *core) stateOf(who Member, h *heard) State {
 		return Dead
 	case who != c.self && c.links[who.Name] != who.Incarnation,
 		!h.leased,
-		c.now.Sub(h.at) >= c.timing.Lease/2:
+		!c.rest.asleep && c.now.Sub(h.at) >= c.timing.Lease/2:
 		return Suspect
 	default:
 		return Up
@@ -320,7 +322,8 @@ func (c *core) heard(from Member, b *wire.Beat) {
 	if b.GetGranted() {
 		c.extend(b.GetStamp(), b.GetReached())
 	}
-	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.now.Before(c.granted), Applied: c.applied}
+	ack := &wire.Ack{Term: b.GetTerm(), Round: b.GetRound(), Stamp: int64(c.now.Sub(c.began)), Leased: c.content(), Applied: c.applied}
+	ack.Rests = c.follow(b.GetRest())
 	if !c.older.at.IsZero() {
 		ack.AckedOlder, ack.SinceOlder = true, int64(c.now.Sub(c.older.at))
 	}
@@ -333,6 +336,10 @@ func (c *core) noteAck(term uint64) {
 	}
 	c.acked = ackMark{term: term, at: c.now}
 }
+
+// content says whether this member wants no beats sooner: it holds its lease, or wants none. The granted stamps say how
+// fresh its state is in either case.
+func (c *core) content() bool { return !c.leases || c.now.Before(c.granted) }
 
 // A grant is a lease that this member has been given and may not use yet.
 type grant struct {
@@ -363,7 +370,7 @@ func (c *core) useGrants() {
 func (c *core) hold(stamp int64) {
 	asked := c.began.Add(time.Duration(stamp))
 	until := asked.Add(c.timing.Lease)
-	if asked.After(c.now) || !until.After(c.now) || !until.After(c.granted) {
+	if !c.leases || asked.After(c.now) || !until.After(c.now) || !until.After(c.granted) {
 		return
 	}
 	if c.due(&c.leaseEnds) { // a grant that comes late does not mend what has ended before

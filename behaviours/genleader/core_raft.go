@@ -82,6 +82,9 @@ func (c *core) stepRaft(from Member, data []byte) {
 // contact starts the election timer anew: a leader was heard, or a new term began.
 func (c *core) contact() {
 	c.eager = 0
+	if c.rest.asleep {
+		return
+	}
 	c.forgetAt = c.now.Add(c.timing.Election)
 	c.campaignAt = c.forgetAt.Add(c.jitter(c.timing.Election / 2))
 }

@@ -42,6 +42,8 @@ func describe(p *wire.Packet) string {
 		return fmt.Sprintf("hello(%d)", what.Hello.GetId())
 	case *wire.Packet_Refused:
 		return fmt.Sprintf("refused(%q superseded by %d)", what.Refused.GetCluster(), what.Refused.GetSuperseded())
+	case *wire.Packet_Woke:
+		return "woke"
 	case *wire.Packet_Seek:
 		return "seek"
 	case *wire.Packet_Genesis:

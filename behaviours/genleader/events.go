@@ -27,6 +27,11 @@ type (
 		member  Member
 		refused bool
 	}
+	// linkSilent says that nothing was heard of a linked peer since then. It is told only to groups that may rest.
+	linkSilent struct {
+		member Member
+		since  time.Time
+	}
 	// received is one frame of a linked peer.
 	received struct {
 		from    Member
@@ -74,6 +79,7 @@ type (
 func (started) event()    {}
 func (linkUp) event()     {}
 func (linkDown) event()   {}
+func (linkSilent) event() {}
 func (received) event()   {}
 func (called) event()     {}
 func (abandoned) event()  {}
@@ -91,18 +97,19 @@ func (started) String() string    { return "started" }
 func (e linkUp) String() string   { return "link up " + e.member.String() }
 func (e linkDown) String() string { return fmt.Sprintf("link down %v refused=%v", e.member, e.refused) }
 
-func (e received) String() string  { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
-func (e called) String() string    { return fmt.Sprintf("call %d %q", e.seq, e.request) }
-func (e abandoned) String() string { return fmt.Sprintf("abandon %d", e.seq) }
-func (e castMade) String() string  { return fmt.Sprintf("cast %q", e.request) }
-func (e readAsked) String() string { return fmt.Sprintf("read %d", e.seq) }
-func (e handled) String() string   { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
-func (e synced) String() string    { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
-func (inspecting) String() string  { return "inspect" }
-func (e unsent) String() string    { return "unsent to " + e.to + ":" + describeAll(e.packets) }
-func (leaving) String() string     { return "leave" }
-func (flushed) String() string     { return "flushed" }
-func (woke) String() string        { return "woke" }
+func (e linkSilent) String() string { return "link silent " + e.member.String() }
+func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
+func (e called) String() string     { return fmt.Sprintf("call %d %q", e.seq, e.request) }
+func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
+func (e castMade) String() string   { return fmt.Sprintf("cast %q", e.request) }
+func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
+func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
+func (e synced) String() string     { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
+func (inspecting) String() string   { return "inspect" }
+func (e unsent) String() string     { return "unsent to " + e.to + ":" + describeAll(e.packets) }
+func (leaving) String() string      { return "leave" }
+func (flushed) String() string      { return "flushed" }
+func (woke) String() string         { return "woke" }
 
 type effect interface {
 	effect()

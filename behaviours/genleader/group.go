@@ -36,6 +36,10 @@ type Config struct {
 	// Cluster keeps groups apart: only members that give the same name here speak with each other.
 	Cluster string
 
+	// Leases lets the leader grant every member a lease for as long as it is heard: see Group.Lease. A group without leases
+	// that is one of a Hub rests when it has nothing to do: then nobody of it sends anything or keeps a timer.
+	Leases bool
+
 	Behaviour Behaviour
 	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer. An
 	// error says that this one is lost for certain: there is no link, or the peer takes its frames too slowly.
@@ -66,6 +70,8 @@ type Config struct {
 type Group struct {
 	Config
 	self    Member
+	hub     *Hub   // nil: the group has its links to itself
+	name    string // on the hub
 	raftID  uint64
 	kept    *Stored
 	install func() // puts the state of what was kept in place
@@ -92,6 +98,9 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	}
 	if cfg.Self.Incarnation == 0 || cfg.Behaviour == nil || cfg.Send == nil {
 		return nil, errors.New("genleader: Self.Incarnation, Behaviour and Send must be given")
+	}
+	if cfg.LeaseEnded != nil && !cfg.Leases {
+		return nil, errors.New("genleader: LeaseEnded: is given, and without Leases there are none; set Leases")
 	}
 	if cfg.LogBytes <= 0 {
 		cfg.LogBytes = 32 << 20
@@ -158,7 +167,7 @@ func (g *Group) Props() *actor.Props {
 // View is what this member knows of the group now.
 func (g *Group) View() View { return *g.view.Load() }
 
-// Lease is this member's permission to act.
+// Lease is this member's permission to act. It never holds in a group without Config.Leases.
 func (g *Group) Lease() *lease.Lease { return g.lease }
 
 // Done is closed when the group has ended on this member; Err then says why.
@@ -273,6 +282,9 @@ func (g *Group) Leave(ctx context.Context) error {
 		return fmt.Errorf("genleader: leaving: %w", context.Cause(ctx))
 	}
 }
+
+// rests says whether this member may rest: somebody else watches its links, and nobody needs leases.
+func (g *Group) rests() bool { return g.hub != nil && !g.Leases }
 
 func (g *Group) tell(msg any) bool {
 	pid := g.pid.Load()

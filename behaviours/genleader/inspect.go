@@ -21,6 +21,7 @@ type Inspection struct {
 	LogEntries   int    // held in memory
 	LogBytes     int    // of these, counting 128 for each beside its own
 	Snapshot     uint64 // index before the first of these: a member that is behind it needs a snapshot
+	Resting      bool   // nothing is sent or waited for; then LeaderHeard and LastContact are from before
 	PendingCalls int    // of this member's own callers
 	Dropped      uint64 // frames and casts for which there was no room here, since the start
 	Leases       bool   // this member holds a lease

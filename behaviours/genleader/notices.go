@@ -52,6 +52,10 @@ type (
 	}
 	// SnapshotReceived says that this member's state was replaced by the snapshot at that index.
 	SnapshotReceived struct{ Index uint64 }
+	// Resting says that this member has nothing to do, and neither sends nor waits for anything.
+	Resting struct{}
+	// Awake says that this member rests no more.
+	Awake struct{}
 	// ProblemSeen says what keeps the group from working as it should, as in View.Problem; empty means that it is over.
 	ProblemSeen struct{ Problem string }
 )
@@ -65,6 +69,8 @@ func (MemberLeft) happened()       {}
 func (VotersChanged) happened()    {}
 func (SnapshotSent) happened()     {}
 func (SnapshotReceived) happened() {}
+func (Resting) happened()          {}
+func (Awake) happened()            {}
 func (ProblemSeen) happened()      {}
 
 func (e Elected) String() string     { return fmt.Sprintf("elected for term %d", e.Term) }
@@ -94,6 +100,9 @@ func (e SnapshotSent) String() string {
 func (e SnapshotReceived) String() string {
 	return fmt.Sprintf("state replaced by the snapshot at %d", e.Index)
 }
+
+func (Resting) String() string { return "rests" }
+func (Awake) String() string   { return "awake" }
 
 func (e ProblemSeen) String() string {
 	if e.Problem == "" {

@@ -75,7 +75,7 @@ func (n *net) startWith(name string, incarnation uint64, prepare func(*member), 
 	}
 	self := Member{name, incarnation}
 	cfg := Config{
-		Self: self, Candidates: n.names, Behaviour: m, LogEntries: 20,
+		Self: self, Candidates: n.names, Leases: true, Behaviour: m, LogEntries: 20,
 		Send: func(to string, frame []byte) error { n.deliver(self, to, frame); return nil },
 		LeaseEnded: func(term lease.Term) {
 			m.mu.Lock()

@@ -52,6 +52,8 @@ type world struct {
 	calls   []*account        // every call, in the order made
 	mourns  bool              // HandleDown broadcasts
 	unsafe  []string          // what must never be
+	rests   bool              // the group is on hubs and needs no leases
+	packets int               // of the group on its hubs
 }
 
 // An account is what became of one call, in virtual time.
@@ -82,6 +84,8 @@ type host struct {
 	late    From                // of the call that is to be answered later
 	nextSeq uint64
 	ended   error
+	hub     *hubCore                // in a world that rests
+	parts   map[string][]*wire.Part // what the hub is about to say
 
 	upTo      uint64               // the log is applied up to here
 	reads     map[uint64]string    // what became of each read
@@ -165,6 +169,9 @@ func (w *world) start(name string) *host {
 	h.core = newCore(s, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
+	if w.rests {
+		h.openHub()
+	}
 	for _, peer := range w.names {
 		if p := w.hosts[peer]; p != nil && peer != name && !p.gone && !w.cuts[[2]string{name, peer}] && !w.cuts[[2]string{peer, name}] {
 			w.after(w.latency(), func() { h.take(linkUp{p.self}) })
@@ -183,6 +190,7 @@ func (w *world) settingsOf(self Member) settings {
 	if list := w.lists[self.Name]; list != nil {
 		s.candidates = list
 	}
+	s.leases, s.rests = !w.rests, w.rests
 	s.isWitness, s.cluster = w.watches[self.Name], w.foreign[self.Name]
 	return s
 }
@@ -237,7 +245,7 @@ func (w *world) heal() {
 // link lets a member meet another that it has no link to, if nothing keeps them apart.
 func (w *world) link(a, b string) {
 	ha, hb := w.hosts[a], w.hosts[b]
-	if ha == nil || hb == nil || hb.gone || w.cuts[[2]string{a, b}] || w.cuts[[2]string{b, a}] || ha.core.links[b] == hb.self.Incarnation {
+	if ha == nil || hb == nil || hb.gone || w.cuts[[2]string{a, b}] || w.cuts[[2]string{b, a}] || ha.linkedWith(b) == hb.self.Incarnation {
 		return
 	}
 	ha.take(linkUp{hb.self})
@@ -283,6 +291,16 @@ func (h *host) take(ev event) {
 		h.waiting = append(h.waiting, ev)
 		return
 	}
+	if h.hub != nil {
+		if ev := hubEventOf(ev); ev != nil {
+			h.viaHub(ev)
+			return
+		}
+	}
+	h.step(ev)
+}
+
+func (h *host) step(ev event) {
 	var effects []effect
 	h.core, effects = step(h.core, input{at: h.w.now, event: ev})
 	for _, e := range effects {
@@ -422,28 +440,36 @@ func (h *host) await(seq, index uint64) {
 }
 
 func (h *host) send(e send) {
-	w := h.w
-	if w.refusing[[2]string{h.self.Name, e.to}] {
-		w.after(0, func() { h.take(unsent(e)) })
+	if h.hub != nil {
+		h.sendByHub(e)
 		return
 	}
-	to := w.hosts[e.to]
-	if first := w.firsts[e.to]; first != nil && h.core.links[e.to] == first.self.Incarnation {
+	if h.w.refusing[[2]string{h.self.Name, e.to}] {
+		h.w.after(0, func() { h.take(unsent(e)) })
+		return
+	}
+	h.transmit(e.to, h.core.links[e.to], received{from: h.self, packets: e.packets})
+}
+
+// transmit brings something to that incarnation of a peer.
+func (h *host) transmit(peer string, incarnation uint64, what event) {
+	w := h.w
+	to := w.hosts[peer]
+	if first := w.firsts[peer]; first != nil && incarnation == first.self.Incarnation {
 		to = first
 	}
-	if to == nil || w.cuts[[2]string{h.self.Name, e.to}] {
+	way := [2]string{h.self.Name, peer}
+	if to == nil || w.cuts[way] {
 		return
 	}
-	incarnation := h.core.links[e.to]
-	way := [2]string{h.self.Name, e.to}
 	arrival := w.now.Add(w.latency())
 	if arrival.Before(w.last[way]) {
 		arrival = w.last[way]
 	}
 	w.last[way] = arrival
 	w.after(arrival.Sub(w.now), func() {
-		if to.self.Incarnation == incarnation && !w.cuts[[2]string{h.self.Name, e.to}] {
-			to.take(received{from: h.self, packets: e.packets})
+		if to.self.Incarnation == incarnation && !w.cuts[way] {
+			to.take(what)
 		}
 	})
 }

@@ -94,7 +94,7 @@ func (c *cluster) start(name string, incarnation uint64) {
 	}
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(m.system, genleader.Config{
-		Self: self, Candidates: slices.Sorted(maps.Keys(c.spec.Members)), Behaviour: m.dict.Behaviour(),
+		Self: self, Candidates: slices.Sorted(maps.Keys(c.spec.Members)), Leases: true, Behaviour: m.dict.Behaviour(),
 		Send:        func(to string, frame []byte) error { c.deliver(self, to, frame); return nil },
 		ViewChanged: func(genleader.View) { m.system.Root.Send(m.leader.Load(), Look{}) },
 		LeaseEnded:  func(term lease.Term) { m.system.Root.Send(m.local.Load(), LeaseEnded{Term: term}) },

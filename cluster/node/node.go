@@ -135,6 +135,7 @@ func (n *Node) newGroup() error {
 			Heartbeat: time.Duration(t.Heartbeat), Election: time.Duration(t.Election),
 			Lease: time.Duration(t.Lease), StartAfter: time.Duration(t.StartAfter),
 		},
+		Leases:      true,
 		Behaviour:   n.dict.Behaviour(),
 		Send:        func(to string, frame []byte) error { return n.remoting.Send(to, groupKind, frame) },
 		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },

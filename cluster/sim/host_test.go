@@ -77,6 +77,7 @@ func (h *host) assemble() error {
 			Heartbeat: s.Timing.Heartbeat.Std(), Election: s.Timing.Election.Std(),
 			Lease: s.Timing.Lease.Std(), StartAfter: s.Timing.StartAfter.Std(),
 		},
+		Leases:      true,
 		Behaviour:   h.dict.Behaviour(),
 		Send:        func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
 		ViewChanged: func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },

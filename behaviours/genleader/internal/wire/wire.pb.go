@@ -67,7 +67,7 @@ func (x Progress_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Progress_State.Descriptor instead.
 func (Progress_State) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22, 0}
+	return file_wire_proto_rawDescGZIP(), []int{23, 0}
 }
 
 // Frame is everything one member says to another in one turn, in order.
@@ -131,6 +131,7 @@ type Packet struct {
 	//	*Packet_Hello
 	//	*Packet_ReadAsk
 	//	*Packet_ReadAnswer
+	//	*Packet_Woke
 	//	*Packet_Stream
 	//	*Packet_Refused
 	What          isPacket_What `protobuf_oneof:"what"`
@@ -283,6 +284,15 @@ func (x *Packet) GetReadAnswer() *ReadAnswer {
 	return nil
 }
 
+func (x *Packet) GetWoke() *Woke {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Woke); ok {
+			return x.Woke
+		}
+	}
+	return nil
+}
+
 func (x *Packet) GetStream() *Stream {
 	if x != nil {
 		if x, ok := x.What.(*Packet_Stream); ok {
@@ -353,6 +363,10 @@ type Packet_ReadAnswer struct {
 	ReadAnswer *ReadAnswer `protobuf:"bytes,12,opt,name=read_answer,json=readAnswer,proto3,oneof"`
 }
 
+type Packet_Woke struct {
+	Woke *Woke `protobuf:"bytes,20,opt,name=woke,proto3,oneof"`
+}
+
 type Packet_Stream struct {
 	Stream *Stream `protobuf:"bytes,13,opt,name=stream,proto3,oneof"`
 }
@@ -384,6 +398,8 @@ func (*Packet_Hello) isPacket_What() {}
 func (*Packet_ReadAsk) isPacket_What() {}
 
 func (*Packet_ReadAnswer) isPacket_What() {}
+
+func (*Packet_Woke) isPacket_What() {}
 
 func (*Packet_Stream) isPacket_What() {}
 
@@ -681,6 +697,7 @@ func (x *Genesis) GetCluster() string {
 
 // Beat is the leader's heartbeat. With granted, it grants a lease that counts from the receiver's own stamp and begins
 // once the receiver has applied all that the leader's log held, committed or not.
+// With rest, it proposes to rest at that index of the log.
 type Beat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
@@ -688,6 +705,7 @@ type Beat struct {
 	Granted       bool                   `protobuf:"varint,3,opt,name=granted,proto3" json:"granted,omitempty"`
 	Stamp         int64                  `protobuf:"varint,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
 	Reached       uint64                 `protobuf:"varint,5,opt,name=reached,proto3" json:"reached,omitempty"`
+	Rest          uint64                 `protobuf:"varint,20,opt,name=rest,proto3" json:"rest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -757,7 +775,59 @@ func (x *Beat) GetReached() uint64 {
 	return 0
 }
 
-// Ack answers a beat. The stamp is the sender's own clock; since_older is how long ago it acknowledged a leader of an
+func (x *Beat) GetRest() uint64 {
+	if x != nil {
+		return x.Rest
+	}
+	return 0
+}
+
+// Woke says that the sender rests no more, and needs beats of the leader of that term.
+type Woke struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Woke) Reset() {
+	*x = Woke{}
+	mi := &file_wire_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Woke) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Woke) ProtoMessage() {}
+
+func (x *Woke) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Woke.ProtoReflect.Descriptor instead.
+func (*Woke) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Woke) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+// Ack answers a beat. With rests, the sender rests at that index from now on. The stamp is the sender's own clock; since_older is how long ago it acknowledged a leader of an
 // older term, in nanoseconds, if it ever did.
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -768,13 +838,14 @@ type Ack struct {
 	AckedOlder    bool                   `protobuf:"varint,5,opt,name=acked_older,json=ackedOlder,proto3" json:"acked_older,omitempty"`
 	SinceOlder    int64                  `protobuf:"varint,6,opt,name=since_older,json=sinceOlder,proto3" json:"since_older,omitempty"`
 	Applied       uint64                 `protobuf:"varint,7,opt,name=applied,proto3" json:"applied,omitempty"` // how far the sender has applied the log
+	Rests         uint64                 `protobuf:"varint,20,opt,name=rests,proto3" json:"rests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +857,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +870,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Ack) GetTerm() uint64 {
@@ -851,6 +922,13 @@ func (x *Ack) GetApplied() uint64 {
 	return 0
 }
 
+func (x *Ack) GetRests() uint64 {
+	if x != nil {
+		return x.Rests
+	}
+	return 0
+}
+
 // Call is a leader call on its way to the leader of that very term.
 type Call struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -863,7 +941,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +953,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +966,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Call) GetTerm() uint64 {
@@ -926,7 +1004,7 @@ type Answered struct {
 
 func (x *Answered) Reset() {
 	*x = Answered{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1016,7 @@ func (x *Answered) String() string {
 func (*Answered) ProtoMessage() {}
 
 func (x *Answered) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1029,7 @@ func (x *Answered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answered.ProtoReflect.Descriptor instead.
 func (*Answered) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Answered) GetSeq() uint64 {
@@ -999,7 +1077,7 @@ type Cast struct {
 
 func (x *Cast) Reset() {
 	*x = Cast{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1089,7 @@ func (x *Cast) String() string {
 func (*Cast) ProtoMessage() {}
 
 func (x *Cast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1102,7 @@ func (x *Cast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cast.ProtoReflect.Descriptor instead.
 func (*Cast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Cast) GetTerm() uint64 {
@@ -1050,7 +1128,7 @@ type Bye struct {
 
 func (x *Bye) Reset() {
 	*x = Bye{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1140,7 @@ func (x *Bye) String() string {
 func (*Bye) ProtoMessage() {}
 
 func (x *Bye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1153,7 @@ func (x *Bye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bye.ProtoReflect.Descriptor instead.
 func (*Bye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 // ReadAsk asks the leader for an index to read from. Asks of one process are numbered.
@@ -1088,7 +1166,7 @@ type ReadAsk struct {
 
 func (x *ReadAsk) Reset() {
 	*x = ReadAsk{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1178,7 @@ func (x *ReadAsk) String() string {
 func (*ReadAsk) ProtoMessage() {}
 
 func (x *ReadAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1191,7 @@ func (x *ReadAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAsk.ProtoReflect.Descriptor instead.
 func (*ReadAsk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadAsk) GetAsk() uint64 {
@@ -1134,7 +1212,7 @@ type ReadAnswer struct {
 
 func (x *ReadAnswer) Reset() {
 	*x = ReadAnswer{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1224,7 @@ func (x *ReadAnswer) String() string {
 func (*ReadAnswer) ProtoMessage() {}
 
 func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1237,7 @@ func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAnswer.ProtoReflect.Descriptor instead.
 func (*ReadAnswer) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReadAnswer) GetAsk() uint64 {
@@ -1190,7 +1268,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1202,7 +1280,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1215,7 +1293,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -1272,7 +1350,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1362,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1375,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -1348,7 +1426,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1438,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1451,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1414,7 +1492,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1426,7 +1504,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1517,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1463,7 +1541,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1553,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1566,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1544,7 +1622,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1634,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1647,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Stream) GetId() uint64 {
@@ -1678,7 +1756,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1768,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1781,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -1748,7 +1826,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1760,7 +1838,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1773,7 +1851,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Progress) GetState() Progress_State {
@@ -1811,7 +1889,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xe1\x05\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\x92\x06\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1826,7 +1904,8 @@ const file_wire_proto_rawDesc = "" +
 	" \x01(\v2\x1a.gendac.genleader.v1.HelloH\x00R\x05hello\x129\n" +
 	"\bread_ask\x18\v \x01(\v2\x1c.gendac.genleader.v1.ReadAskH\x00R\areadAsk\x12B\n" +
 	"\vread_answer\x18\f \x01(\v2\x1f.gendac.genleader.v1.ReadAnswerH\x00R\n" +
-	"readAnswer\x125\n" +
+	"readAnswer\x12/\n" +
+	"\x04woke\x18\x14 \x01(\v2\x19.gendac.genleader.v1.WokeH\x00R\x04woke\x125\n" +
 	"\x06stream\x18\r \x01(\v2\x1b.gendac.genleader.v1.StreamH\x00R\x06stream\x128\n" +
 	"\arefused\x18\x0e \x01(\v2\x1c.gendac.genleader.v1.RefusedH\x00R\arefusedB\x06\n" +
 	"\x04what\"j\n" +
@@ -1849,13 +1928,16 @@ const file_wire_proto_rawDesc = "" +
 	"superseded\"Z\n" +
 	"\aGenesis\x125\n" +
 	"\x06voters\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06voters\x12\x18\n" +
-	"\acluster\x18\x02 \x01(\tR\acluster\"z\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\"\x8e\x01\n" +
 	"\x04Beat\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x18\n" +
 	"\agranted\x18\x03 \x01(\bR\agranted\x12\x14\n" +
 	"\x05stamp\x18\x04 \x01(\x03R\x05stamp\x12\x18\n" +
-	"\areached\x18\x05 \x01(\x04R\areached\"\xb9\x01\n" +
+	"\areached\x18\x05 \x01(\x04R\areached\x12\x12\n" +
+	"\x04rest\x18\x14 \x01(\x04R\x04rest\"\x1a\n" +
+	"\x04Woke\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\"\xcf\x01\n" +
 	"\x03Ack\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x14\n" +
@@ -1865,7 +1947,8 @@ const file_wire_proto_rawDesc = "" +
 	"ackedOlder\x12\x1f\n" +
 	"\vsince_older\x18\x06 \x01(\x03R\n" +
 	"sinceOlder\x12\x18\n" +
-	"\aapplied\x18\a \x01(\x04R\aapplied\"F\n" +
+	"\aapplied\x18\a \x01(\x04R\aapplied\x12\x14\n" +
+	"\x05rests\x18\x14 \x01(\x04R\x05rests\"F\n" +
 	"\x04Call\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
@@ -1949,7 +2032,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_wire_proto_goTypes = []any{
 	(Progress_State)(0), // 0: gendac.genleader.v1.Progress.State
 	(*Frame)(nil),       // 1: gendac.genleader.v1.Frame
@@ -1960,56 +2043,58 @@ var file_wire_proto_goTypes = []any{
 	(*Refused)(nil),     // 6: gendac.genleader.v1.Refused
 	(*Genesis)(nil),     // 7: gendac.genleader.v1.Genesis
 	(*Beat)(nil),        // 8: gendac.genleader.v1.Beat
-	(*Ack)(nil),         // 9: gendac.genleader.v1.Ack
-	(*Call)(nil),        // 10: gendac.genleader.v1.Call
-	(*Answered)(nil),    // 11: gendac.genleader.v1.Answered
-	(*Cast)(nil),        // 12: gendac.genleader.v1.Cast
-	(*Bye)(nil),         // 13: gendac.genleader.v1.Bye
-	(*ReadAsk)(nil),     // 14: gendac.genleader.v1.ReadAsk
-	(*ReadAnswer)(nil),  // 15: gendac.genleader.v1.ReadAnswer
-	(*Record)(nil),      // 16: gendac.genleader.v1.Record
-	(*Broadcast)(nil),   // 17: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),        // 18: gendac.genleader.v1.Sync
-	(*Change)(nil),      // 19: gendac.genleader.v1.Change
-	(*Image)(nil),       // 20: gendac.genleader.v1.Image
-	(*Stream)(nil),      // 21: gendac.genleader.v1.Stream
-	(*Chunk)(nil),       // 22: gendac.genleader.v1.Chunk
-	(*Progress)(nil),    // 23: gendac.genleader.v1.Progress
+	(*Woke)(nil),        // 9: gendac.genleader.v1.Woke
+	(*Ack)(nil),         // 10: gendac.genleader.v1.Ack
+	(*Call)(nil),        // 11: gendac.genleader.v1.Call
+	(*Answered)(nil),    // 12: gendac.genleader.v1.Answered
+	(*Cast)(nil),        // 13: gendac.genleader.v1.Cast
+	(*Bye)(nil),         // 14: gendac.genleader.v1.Bye
+	(*ReadAsk)(nil),     // 15: gendac.genleader.v1.ReadAsk
+	(*ReadAnswer)(nil),  // 16: gendac.genleader.v1.ReadAnswer
+	(*Record)(nil),      // 17: gendac.genleader.v1.Record
+	(*Broadcast)(nil),   // 18: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),        // 19: gendac.genleader.v1.Sync
+	(*Change)(nil),      // 20: gendac.genleader.v1.Change
+	(*Image)(nil),       // 21: gendac.genleader.v1.Image
+	(*Stream)(nil),      // 22: gendac.genleader.v1.Stream
+	(*Chunk)(nil),       // 23: gendac.genleader.v1.Chunk
+	(*Progress)(nil),    // 24: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
 	2,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
 	5,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
 	7,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
 	8,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
-	9,  // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
-	10, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
-	11, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
-	12, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
-	13, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
+	10, // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
+	11, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
+	12, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
+	13, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
+	14, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
 	4,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
-	14, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
-	15, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
-	21, // 12: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
-	6,  // 13: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
-	4,  // 14: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
-	3,  // 15: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	17, // 16: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	18, // 17: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	3,  // 18: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	3,  // 19: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	3,  // 20: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	3,  // 21: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	3,  // 22: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	18, // 23: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	18, // 24: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	22, // 25: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	23, // 26: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	0,  // 27: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	15, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
+	16, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
+	9,  // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
+	22, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	6,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
+	4,  // 15: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
+	3,  // 16: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	18, // 17: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	19, // 18: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	3,  // 19: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	3,  // 20: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	3,  // 21: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	3,  // 22: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	3,  // 23: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	19, // 24: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	19, // 25: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	23, // 26: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	24, // 27: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	0,  // 28: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2030,14 +2115,15 @@ func file_wire_proto_init() {
 		(*Packet_Hello)(nil),
 		(*Packet_ReadAsk)(nil),
 		(*Packet_ReadAnswer)(nil),
+		(*Packet_Woke)(nil),
 		(*Packet_Stream)(nil),
 		(*Packet_Refused)(nil),
 	}
-	file_wire_proto_msgTypes[15].OneofWrappers = []any{
+	file_wire_proto_msgTypes[16].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
-	file_wire_proto_msgTypes[20].OneofWrappers = []any{
+	file_wire_proto_msgTypes[21].OneofWrappers = []any{
 		(*Stream_Offer)(nil),
 		(*Stream_Chunk)(nil),
 		(*Stream_Ask)(nil),
@@ -2050,7 +2136,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,262 @@
+package genleader
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// flushBytes is how much waits for a peer before it is sent at once.
+const flushBytes = 256 << 10
+
+var (
+	// ErrOpen is a group of a name that is open on this hub already.
+	ErrOpen = errors.New("genleader: a group of this name is open here; wait for its Done")
+	// ErrHubClosed is a group opened on a hub that was closed.
+	ErrHubClosed = errors.New("genleader: the hub is closed")
+	// errNoLink is a frame for a peer that is not linked.
+	errNoLink = errors.New("genleader: no link to the member")
+)
+
+// HubConfig says which process a hub speaks for, and how.
+type HubConfig struct {
+	Self Member // this process
+	// Send hands a frame to the transport: see Config.Send.
+	Send   func(to string, frame []byte) error
+	Logger *slog.Logger // default: discards
+}
+
+// A Hub carries many groups over one link to each peer. It tells a group of a peer's coming and going once the peer has
+// opened the group too, so groups may be opened and closed on each member at any time and in any order. What groups say to
+// one peer while the processor is busy with them travels in one frame. Links are watched by beats of the hub, so that
+// groups which have nothing to do rest: see Config.Leases.
+//
+// The transport tells the hub what it would tell a group: Deliver, LinkUp and LinkDown. Methods are safe for any goroutine.
+type Hub struct {
+	HubConfig
+	system *actor.ActorSystem
+
+	mu     sync.Mutex
+	core   *hubCore
+	groups map[string]*Group // from Group until the end of its actor
+	given  map[string]uint64 // the incarnation given to the latest group of each name
+	out    map[string]*outgoing
+	timer  *time.Timer
+	closed bool
+	work   sync.WaitGroup // flushes under way
+}
+
+// outgoing is what waits for one peer.
+type outgoing struct {
+	parts    []*wire.Part
+	bytes    int
+	beat     bool // to be sent even if it says nothing
+	flushing bool // a flush is on its way
+}
+
+// NewHub returns a hub without groups. Close it after its groups have ended.
+func NewHub(system *actor.ActorSystem, cfg HubConfig) (*Hub, error) {
+	if cfg.Self.Name == "" || cfg.Self.Incarnation == 0 || cfg.Send == nil {
+		return nil, errors.New("genleader: HubConfig: Self and Send must be given")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Hub{
+		HubConfig: cfg, system: system, core: newHubCore(time.Now()),
+		groups: map[string]*Group{}, given: map[string]uint64{}, out: map[string]*outgoing{},
+	}, nil
+}
+
+// Group is New for a group of this hub: it fills Self and Send, and Logger if there is none. The name says which groups of
+// different processes belong together. The group begins when an actor is spawned from its Props, and its name is free
+// again when that actor has ended; the next group of that name is another incarnation. Errors: ErrOpen, ErrHubClosed, and
+// those of New.
+func (h *Hub) Group(name string, cfg Config) (*Group, error) {
+	if err := checkGroupName(name); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrHubClosed
+	}
+	if h.groups[name] != nil {
+		return nil, fmt.Errorf("%w: %q", ErrOpen, name)
+	}
+	cfg.Self = Member{Name: h.Self.Name, Incarnation: h.Self.Incarnation}
+	if was := h.given[name]; was != 0 {
+		cfg.Self.Incarnation = max(was+1, NewIncarnation(time.Now()))
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = h.Logger.With(slog.String("group", name))
+	}
+	self := cfg.Self
+	cfg.Send = func(to string, frame []byte) error { return h.send(name, self.Incarnation, to, frame) }
+	g, err := New(h.system, cfg)
+	if err != nil {
+		return nil, err
+	}
+	g.hub, g.name = h, name
+	h.given[name], h.groups[name] = self.Incarnation, g
+	return g, nil
+}
+
+// NewIncarnation rises with time and differs between processes that start in the same millisecond.
+func NewIncarnation(now time.Time) uint64 {
+	const chance = 12 // bits; the whole stays below 2^53, which every reader of JSON can hold
+	return uint64(now.UnixMilli())<<chance | rand.Uint64N(1<<chance)
+}
+
+// begun is called by a group's actor when it can be told of its links, ended when it has ended.
+func (h *Hub) begun(g *Group) {
+	h.take(groupOpened{g.name, opening{incarnation: g.self.Incarnation, timing: g.Timing, rests: g.rests()}})
+}
+
+func (h *Hub) ended(g *Group) {
+	h.take(groupClosed{g.name, g.self.Incarnation})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.groups[g.name] == g {
+		delete(h.groups, g.name)
+	}
+}
+
+// Deliver takes a frame that a peer's Send sent; from is the peer's process. Frames of one peer must come in order.
+func (h *Hub) Deliver(from Member, frame []byte) {
+	decoded := &wire.HubFrame{}
+	if err := proto.Unmarshal(frame, decoded); err != nil {
+		h.Logger.Warn("dropped a frame that is not readable", slog.String("from", from.Name), slog.Any("error", err))
+		return
+	}
+	h.take(framed{from, decoded})
+}
+
+// LinkUp and LinkDown are the transport's word on a peer: see Group.LinkUp.
+func (h *Hub) LinkUp(who Member) { h.take(peerUp{who}) }
+
+// LinkDown is described at LinkUp.
+func (h *Hub) LinkDown(who Member, refused bool) { h.take(peerDown{who, refused}) }
+
+// Close ends the hub. Groups that have not ended hear nothing any more.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	h.mu.Unlock()
+	h.work.Wait()
+}
+
+// take steps the core in the caller's turn: it neither waits nor calls out, but for Send.
+func (h *Hub) take(ev hubEvent) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	for _, e := range h.core.step(time.Now(), ev) {
+		h.perform(e)
+	}
+}
+
+func (h *Hub) perform(e hubEffect) {
+	switch e := e.(type) {
+	case tellGroup:
+		if g := h.groups[e.group]; g != nil {
+			g.tell(e.what)
+		}
+	case deliver:
+		if g := h.groups[e.group]; g != nil {
+			g.tell(frameMessage{from: e.from, frame: e.frame})
+		}
+	case say:
+		h.push(e.to, e.part, 0)
+		h.flushSoon(e.to)
+	case beatPeer:
+		h.outgoing(e.to).beat = true
+		h.flushSoon(e.to)
+	case hubTimer:
+		if h.timer != nil {
+			h.timer.Stop()
+		}
+		if !e.at.IsZero() {
+			h.timer = time.AfterFunc(time.Until(e.at), func() { h.take(hubWoke{}) })
+		}
+	}
+}
+
+// send is a group's Send. What cannot be said yet is sent behind what is being sent; a large frame, or the only group's,
+// goes at once.
+func (h *Hub) send(group string, incarnation uint64, to string, frame []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.core.peers[to]; h.closed || p == nil || !p.up {
+		return errNoLink
+	}
+	h.push(to, &wire.Part{What: &wire.Part_Data{Data: &wire.Data{Group: group, Incarnation: incarnation, Frame: frame}}}, len(frame))
+	if o := h.out[to]; len(h.core.open) == 1 || o.bytes >= flushBytes {
+		return h.flush(to)
+	}
+	h.flushSoon(to)
+	return nil
+}
+
+func (h *Hub) outgoing(to string) *outgoing {
+	o := h.out[to]
+	if o == nil {
+		o = &outgoing{}
+		h.out[to] = o
+	}
+	return o
+}
+
+func (h *Hub) push(to string, part *wire.Part, size int) {
+	o := h.outgoing(to)
+	o.parts = append(o.parts, part)
+	o.bytes += size
+}
+
+// flushSoon sends when those that can run now have run: no group waits for a clock, and what several say in one go
+// travels together.
+func (h *Hub) flushSoon(to string) {
+	o := h.out[to]
+	if o.flushing {
+		return
+	}
+	o.flushing = true
+	h.work.Go(func() {
+		runtime.Gosched()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		o.flushing = false
+		if len(o.parts) > 0 || o.beat {
+			_ = h.flush(to) // lost, as on any network
+		}
+	})
+}
+
+// flush sends what waits. Nothing at all is a beat.
+func (h *Hub) flush(to string) error {
+	o := h.out[to]
+	frame := &wire.HubFrame{Changes: h.core.changes, Parts: o.parts}
+	o.parts, o.bytes, o.beat = nil, 0, false
+	if h.closed {
+		return ErrHubClosed
+	}
+	data, err := proto.Marshal(frame)
+	if err != nil {
+		return err
+	}
+	return h.Send(to, data)
+}
