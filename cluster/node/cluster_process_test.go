@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,6 +108,7 @@ type cluster struct {
 	spec    string
 	logs    map[string]*logBuffer
 	running map[string]*process
+	data    string // directory of the members' directories; empty: in memory
 
 	deceived bool // the test gives false proof of a death, so overlaps are its own affair
 }
@@ -114,7 +116,12 @@ type cluster struct {
 // newCluster starts a1, b1 and the witness w1, and waits until a1 acts and b1 stands by.
 func newCluster(t *testing.T, n network, failover string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, network: n, logs: map[string]*logBuffer{}, running: map[string]*process{}}
+	return newClusterWith(t, n, failover, "")
+}
+
+func newClusterWith(t *testing.T, n network, failover, data string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, network: n, data: data, logs: map[string]*logBuffer{}, running: map[string]*process{}}
 	c.judge = newJudge(t, n.listen())
 	c.spec = fmt.Sprintf(`cluster: test
 members:
@@ -154,7 +161,11 @@ func (c *cluster) end() {
 func (c *cluster) start(members ...string) {
 	c.t.Helper()
 	for _, name := range members {
-		c.running[name] = c.spawn(memberConfig{Name: name, Judge: c.network.judgeAddr(name), Spec: c.spec})
+		cfg := memberConfig{Name: name, Judge: c.network.judgeAddr(name), Spec: c.spec}
+		if c.data != "" {
+			cfg.Data = filepath.Join(c.data, name)
+		}
+		c.running[name] = c.spawn(cfg)
 	}
 }
 

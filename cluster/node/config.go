@@ -22,6 +22,7 @@ type Config struct {
 	Apps      app.Registry     // the code of the spec's applications
 	Admin     string           // loopback host:port of the admin API; empty for none
 	TLS       *remoting.TLS    // nil: the network is trusted
+	DataDir   string           // keeps the dictionary through restarts; empty: in memory. Made if it is not there
 	Logger    *slog.Logger     // default: discards
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,10 +32,15 @@ type memberConfig struct {
 	Name, Bind, Advertise string
 	Judge                 string // UDP address for acts
 	Spec                  string // text
+	Data                  string // directory; empty: in memory
 }
 
-// A word is one line on a member's stdin; the only one there is asks for a switchover.
-const wordSwitchover = "switchover"
+// A word is one line on a member's stdin.
+const (
+	wordSwitchover = "switchover"
+	wordStore      = "store" // KEY VALUE; an acknowledgement is written to the log
+	wordShow       = "show"  // KEY; what this member has is written to the log
+)
 
 // init, because a member must not run under the test main, which waits for tests and looks for leaks.
 func init() {
@@ -85,20 +91,30 @@ func startMember(text string) (*node.Node, error) {
 		return nil, err
 	}
 	return node.Start(node.Config{
-		Name: c.Name, Bind: c.Bind, Advertise: c.Advertise, Spec: s,
+		Name: c.Name, Bind: c.Bind, Advertise: c.Advertise, Spec: s, DataDir: c.Data,
 		Apps:   app.Registry{"switch": func() app.App { return &actor{judge: c.Judge} }},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 }
 
-// obey orders a switchover for every such word. A refusal is for the test to see: nothing changes.
+// obey does what each line says. A refusal is for the test to see: nothing changes.
 func obey(n *node.Node) {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		if lines.Text() == wordSwitchover {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		word, rest, _ := strings.Cut(lines.Text(), " ")
+		key, value, _ := strings.Cut(rest, " ")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		switch word {
+		case wordSwitchover:
 			fmt.Fprintln(os.Stderr, "switchover:", n.Switchover(ctx, "pair"))
-			cancel()
+		case wordStore:
+			if _, err := n.Dict().Store(ctx, key, []byte(value)); err == nil {
+				fmt.Fprintf(os.Stderr, "acknowledged %s=%s\n", key, value)
+			}
+		case wordShow:
+			found, _ := n.Dict().Find(key)
+			fmt.Fprintf(os.Stderr, "shown %s=%s\n", key, found.Value)
 		}
+		cancel()
 	}
 }
 

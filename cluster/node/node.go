@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/genleader/disk"
 	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/supervisor"
@@ -34,6 +36,8 @@ const (
 
 	groupKind   = "group"
 	controlKind = "control"
+
+	controlGroup = "control" // the directory of the cluster's own group, below DataDir
 )
 
 // ErrFailed is what Err wraps when a member ended by itself.
@@ -47,6 +51,7 @@ type Node struct {
 	remoting  *remoting.Remoting
 	dict      *gdict.Dict
 	group     *genleader.Group
+	storage   genleader.Storage // nil in memory
 	session   member.Session
 	admin     *admin.Server
 	tree      *actor.PID
@@ -127,6 +132,9 @@ func (n *Node) assemble() error {
 func (n *Node) newGroup() error {
 	// Failover needs the dictionary too: users must not be able to fill it to the last byte.
 	n.dict = gdict.New(gdict.Reserve(controller.Reserved, 4<<20), gdict.MaxTotal(24<<20))
+	if err := n.openStorage(); err != nil {
+		return err
+	}
 	t := n.cfg.Spec.Timing
 	group, err := genleader.New(n.system, genleader.Config{
 		Self:       genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
@@ -137,6 +145,7 @@ func (n *Node) newGroup() error {
 		},
 		Leases:      true,
 		Behaviour:   n.dict.Behaviour(),
+		Storage:     n.storage,
 		Send:        func(to string, frame []byte) error { return n.remoting.Send(to, groupKind, frame) },
 		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },
 		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
@@ -148,6 +157,39 @@ func (n *Node) newGroup() error {
 	n.group = group
 	n.dict.Attach(group)
 	return nil
+}
+
+// openStorage opens what an earlier process of this member has kept, or begins it.
+func (n *Node) openStorage() error {
+	if n.cfg.DataDir == "" {
+		return nil
+	}
+	owner := disk.Owner{Cluster: n.cfg.Spec.Cluster, Group: controlGroup, Member: n.cfg.Name}
+	store, err := disk.Open(filepath.Join(n.cfg.DataDir, controlGroup), owner, n.self.Incarnation)
+	if err != nil {
+		return fmt.Errorf("node: DataDir: %w", err)
+	}
+	if repaired := store.Repaired(); repaired != "" {
+		n.cfg.Logger.Warn("storage", slog.String("repaired", repaired))
+	}
+	n.storage = store
+	return nil
+}
+
+// closeStorage: the group closes it when it ends, and one that never started does not.
+func (n *Node) closeStorage(ctx context.Context) {
+	if n.storage == nil {
+		return
+	}
+	if n.tree == nil {
+		_ = n.storage.Close()
+		return
+	}
+	select {
+	case <-n.group.Done():
+	case <-ctx.Done():
+		n.cfg.Logger.Warn("the storage is not closed yet")
+	}
 }
 
 // tell sends to an actor that may not have started yet; it looks for itself when it does.
@@ -328,6 +370,7 @@ func (n *Node) teardown(within time.Duration) {
 			n.cfg.Logger.Warn("stopping the actors", slog.Any("error", err))
 		}
 	}
+	n.closeStorage(ctx)
 	if n.remoting != nil {
 		if err := n.remoting.Stop(ctx); err != nil {
 			n.cfg.Logger.Warn("closing connections", slog.Any("error", err))

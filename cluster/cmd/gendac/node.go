@@ -28,6 +28,7 @@ type nodeFlags struct {
 	file, name, bind, advertise, admin string
 	discovery, consul                  string
 	tlsCert, tlsKey, tlsCA             string
+	data                               string
 	logLevel, logFormat                string
 }
 
@@ -60,6 +61,7 @@ at once.`,
 	flags.StringVar(&f.admin, "admin", defaultAdmin, `loopback HOST:PORT of the admin API; port 0 picks one, "" is none`)
 	flags.StringVar(&f.discovery, "discovery", "static", "how members find each other: static (addr in the specification) or consul")
 	flags.StringVar(&f.consul, "consul", "127.0.0.1:8500", "HOST:PORT of the Consul agent, with --discovery consul")
+	flags.StringVar(&f.data, "data", "", "directory that keeps the dictionary through restarts (default: none, all in memory)")
 	flags.StringVar(&f.tlsCert, "tls-cert", "", "file with this member's certificate; with all three, members prove who they are")
 	flags.StringVar(&f.tlsKey, "tls-key", "", "file with the key of the certificate")
 	flags.StringVar(&f.tlsCA, "tls-ca", "", "file with the authority that signs all members' certificates")
@@ -121,7 +123,7 @@ func (f nodeFlags) config(stderr io.Writer) (node.Config, error) {
 		return node.Config{}, err
 	}
 	cfg := node.Config{
-		Name: f.name, Bind: f.bind, Advertise: f.advertise, Spec: s, Apps: apps, Admin: f.admin, Logger: logger,
+		Name: f.name, Bind: f.bind, Advertise: f.advertise, Spec: s, Apps: apps, Admin: f.admin, Logger: logger, DataDir: f.data,
 	}
 	if cfg.TLS, err = f.tls(); err != nil {
 		return node.Config{}, err

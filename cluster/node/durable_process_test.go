@@ -1,0 +1,124 @@
+//go:build process && linux
+
+package node_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// tell writes a line to a member's stdin. One that is gone does not hear it.
+func (c *cluster) tell(name, line string) {
+	if p := c.running[name]; p != nil {
+		_, _ = io.WriteString(p.stdin, line+"\n")
+	}
+}
+
+// acknowledged are the writes of which any incarnation of any member was told that they are done.
+func (c *cluster) acknowledged() map[string]string {
+	all := map[string]string{}
+	for _, log := range c.logs {
+		for line := range strings.Lines(log.String()) {
+			if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "acknowledged "); ok {
+				key, value, _ := strings.Cut(rest, "=")
+				all[key] = value
+			}
+		}
+	}
+	return all
+}
+
+// has waits until every member has every acknowledged write.
+func (c *cluster) has(acknowledged map[string]string) {
+	c.t.Helper()
+	for _, name := range names {
+		seen := len(c.logs[name].String())
+		for _, key := range slices.Sorted(maps.Keys(acknowledged)) {
+			c.tell(name, wordShow+" "+key)
+		}
+		c.await("everything on "+name, func() string {
+			shown := c.logs[name].String()[seen:]
+			for key, value := range acknowledged {
+				if strings.Contains(shown, "shown "+key+"=") && !strings.Contains(shown, "shown "+key+"="+value+"\n") {
+					c.t.Fatalf("%s has lost %s=%s:\n%s", name, key, value, shown)
+				}
+				if !strings.Contains(shown, "shown "+key+"=") {
+					return key
+				}
+			}
+			return ""
+		})
+	}
+}
+
+// TestAllDieAtOnceAndNothingAcknowledgedIsLost: with data directories a cluster whose processes are all killed in the midst
+// of writes comes back by itself, and goes on in a later epoch.
+func TestAllDieAtOnceAndNothingAcknowledgedIsLost(t *testing.T) {
+	c := newClusterWith(t, newLoopback(t), "fast", t.TempDir())
+	written := 0
+	for round := range 4 {
+		before := c.judge.holds()
+		for range 200 {
+			written++
+			c.tell(names[written%3], fmt.Sprintf("%s k%d v%d", wordStore, written, written))
+		}
+		time.Sleep(time.Duration(20+30*round) * time.Millisecond) // in the midst of them
+		c.kill(names...)
+		all := c.acknowledged()
+		t.Logf("round %d: %d of %d writes acknowledged", round, len(all), written)
+		if len(all) == 0 {
+			t.Fatal("no write was acknowledged")
+		}
+		died := now()
+		c.start(names...)
+		c.await("complete", func() string { return c.absent() })
+		t.Logf("complete again %v after the start", ms(now()-died))
+		c.has(all)
+		c.await("acting again", func() string {
+			if c.judge.holds().Epoch <= before.Epoch {
+				return "a later epoch"
+			}
+			return ""
+		})
+	}
+}
+
+// TestAMajorityThatDiesAndReturnsGoesOn, and the one that stayed needs no restart.
+func TestAMajorityThatDiesAndReturnsGoesOn(t *testing.T) {
+	c := newClusterWith(t, newLoopback(t), "fast", t.TempDir())
+	c.tell("b1", wordStore+" before 1")
+	c.await("a write", func() string {
+		if c.acknowledged()["before"] != "1" {
+			return "before=1"
+		}
+		return ""
+	})
+	c.kill("a1", "w1")
+	time.Sleep(startAfter)
+	c.start("a1", "w1")
+	c.await("complete", func() string { return c.absent() })
+	c.has(map[string]string{"before": "1"})
+	for _, alarm := range c.says("b1").Alarms {
+		t.Errorf("alarm: %s", alarm)
+	}
+}
+
+// TestADataDirectoryServesOneProcess: another one of the same member, elsewhere, is told so and ends.
+func TestADataDirectoryServesOneProcess(t *testing.T) {
+	c := newClusterWith(t, newLoopback(t), "fast", t.TempDir())
+	elsewhere := newLoopback(t)
+	second := c.spawn(memberConfig{
+		Name: "a1", Bind: elsewhere.addr("a1"), Judge: c.network.judgeAddr("a1"), Spec: c.spec, Data: filepath.Join(c.data, "a1"),
+	})
+	<-second.exited
+	if log := c.logs["a1"].String(); !strings.Contains(log, "in use by another process") || !strings.Contains(log, c.data) {
+		t.Errorf("the second process wrote:\n%s", log)
+	}
+	c.unmoved(c.judge.holds(), "a second process has tried")
+}
