@@ -13,11 +13,20 @@ import (
 )
 
 // Much can happen before everything that was in the mailbox has been stepped: hundreds of calls and answers. What they
-// add to the log goes to raft together then, as one message to each member, and what they say to a member goes in one frame.
+// say to a member goes in one frame then, and what they add to the log goes to raft together, as one message to each
+// member. A round through raft costs much more than an entry in it, so entries wait while others are on their way, until
+// these are settled or there are many: alone nobody waits, and under load rounds are few and large.
+
+// These many entries, or bytes of them, wait for no others.
+const (
+	fullBatch      = 1024
+	fullBatchBytes = 256 << 10
+)
 
 // proposals wait to be added to the log in that term.
 type proposals struct {
 	term    uint64
+	bytes   int
 	entries []*raftpb.Entry
 	callers []From
 }
@@ -33,23 +42,37 @@ func (c *core) propose(from From, b *wire.Broadcast) {
 	}
 	c.waiting.entries = append(c.waiting.entries, &raftpb.Entry{Data: data})
 	c.waiting.callers = append(c.waiting.callers, from)
+	c.waiting.bytes += len(data)
 	c.touch()
 }
 
-// submit gives raft what was proposed. Once leadership is gone or handed over the calls stay pending: the next leader's
-// sync sends them again.
+// submit gives raft what was proposed, unless others of this term are on their way. Once leadership is gone or handed over
+// the calls stay pending: the next leader's sync sends them again.
 func (c *core) submit() {
-	batch := c.waiting
-	c.waiting = proposals{}
-	status := c.node.BasicStatus()
-	if len(batch.entries) == 0 || status.RaftState != raft.StateLeader || status.GetTerm() != batch.term {
+	w := c.waiting
+	if len(w.entries) == 0 || c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes {
 		return
 	}
-	err := c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: batch.entries})
-	if errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0 {
-		for _, from := range batch.callers {
+	c.waiting = proposals{}
+	status := c.node.BasicStatus()
+	if status.RaftState != raft.StateLeader || status.GetTerm() != w.term {
+		return
+	}
+	err := c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: w.entries})
+	switch {
+	case err == nil:
+		c.unsettled += len(w.entries)
+	case errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0:
+		for _, from := range w.callers {
 			c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
 		}
+	}
+}
+
+// settled notes that an entry which adds a broadcast has been applied.
+func (c *core) settled(entry *raftpb.Entry) {
+	if c.unsettled > 0 && entry.GetTerm() == c.term {
+		c.unsettled--
 	}
 }
 
@@ -59,6 +82,7 @@ func (c *core) proposeSync(sync *wire.Sync) error {
 	if err != nil {
 		return err
 	}
+	c.unsettled = 0
 	c.submit()
 	c.touch()
 	return c.node.Propose(data)

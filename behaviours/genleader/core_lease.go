@@ -60,6 +60,7 @@ func (c *core) lead() {
 	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now, tickAt: c.now}
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
 	c.clearBacklog()
+	c.waiting, c.unsettled = proposals{}, 0
 	c.beatAt = c.now
 }
 

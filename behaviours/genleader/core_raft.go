@@ -149,6 +149,7 @@ func (c *core) drive() {
 		}
 		c.confirmReads(rd.ReadStates)
 		c.observeRole()
+		c.submit()
 	}
 	c.dropInstalling()
 	c.trimLog()
@@ -240,6 +241,7 @@ func (c *core) applyEntry(entry *raftpb.Entry) {
 			c.applySync(sync)
 		} else if broadcast := record.GetBroadcast(); broadcast != nil {
 			c.applyBroadcast(entry.GetIndex(), broadcast)
+			c.settled(entry)
 		}
 	}
 }
