@@ -53,7 +53,7 @@ func benchGroup(b *testing.B) []*Dict {
 		self := genleader.Member{Name: name, Incarnation: uint64(i + 1)}
 		system, dict := actorstest.System(), New()
 		group, err := genleader.New(system, genleader.Config{
-			Self: self, Voters: names, Behaviour: dict.Behaviour(),
+			Self: self, Candidates: names, Behaviour: dict.Behaviour(),
 			Send: func(to string, frame []byte) error { groups[to].Deliver(self, frame); return nil },
 		})
 		if err != nil {
