@@ -24,6 +24,13 @@ func writes(d *Dict) map[string]func(context.Context) error {
 		},
 		"store if missing": func(ctx context.Context) error { _, err := d.StoreIfMissing(ctx, "k", nil); return err },
 		"erase prefix":     func(ctx context.Context) error { _, err := d.ErasePrefix(ctx, "k"); return err },
+		"append":           func(ctx context.Context) error { _, err := d.Append(ctx, "k", nil); return err },
+		"append list":      func(ctx context.Context) error { _, err := d.AppendList(ctx, "k", nil); return err },
+		"update by":        func(ctx context.Context) error { _, err := d.Update(ctx, "k", raise, nil); return err },
+		"update or": func(ctx context.Context) error {
+			_, err := d.UpdateOr(ctx, "k", raise, nil, nil)
+			return err
+		},
 		"transact": func(ctx context.Context) error {
 			_, err := d.Txn(ctx, If(Exists("k")), Then(Erase("k")))
 			return err
@@ -138,7 +145,7 @@ func TestTheDictionaryKeepsNoBytesOfItsCallers(t *testing.T) {
 }
 
 func TestALimitMustBePositive(t *testing.T) {
-	for name, limit := range map[string]func(int) Limit{"key": MaxKey, "value": MaxValue, "dictionary": MaxTotal} {
+	for name, limit := range map[string]func(int) Option{"key": MaxKey, "value": MaxValue, "dictionary": MaxTotal} {
 		func() {
 			defer func() {
 				if got := fmt.Sprint(recover()); !strings.Contains(got, name) || !strings.Contains(got, "-1") {

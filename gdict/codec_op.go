@@ -20,6 +20,14 @@ func opMessage(o op) *wire.Op {
 		m.Kind = &wire.Op_UpdateCounter{UpdateCounter: &wire.UpdateCounter{Key: o.key, Delta: o.delta}}
 	case compareAndStore:
 		m.Kind = &wire.Op_CompareAndStore{CompareAndStore: &wire.CompareAndStore{Key: o.key, Rev: o.rev, Value: o.value}}
+	case appendBytes:
+		m.Kind = &wire.Op_Append{Append: &wire.Append{Key: o.key, Data: o.data}}
+	case appendList:
+		m.Kind = &wire.Op_AppendList{AppendList: &wire.AppendList{Key: o.key, Values: o.values}}
+	case update:
+		m.Kind = &wire.Op_Update{Update: &wire.Update{Key: o.key, Function: o.function.message(), Arg: o.arg, Initial: o.initial}}
+	case updated:
+		m.Kind = &wire.Op_Updated{Updated: updatedMessage(o)}
 	case txn:
 		t := &wire.Txn{}
 		for _, c := range o.ifs {
@@ -71,6 +79,15 @@ func kindOf(m *wire.Op) (op, error) {
 	case *wire.Op_CompareAndStore:
 		k := kind.CompareAndStore
 		o, inner = compareAndStore{key: k.GetKey(), rev: k.GetRev(), value: k.GetValue()}, k
+	case *wire.Op_Append:
+		o, inner = appendBytes{key: kind.Append.GetKey(), data: kind.Append.GetData()}, kind.Append
+	case *wire.Op_AppendList:
+		o, inner = appendList{key: kind.AppendList.GetKey(), values: kind.AppendList.GetValues()}, kind.AppendList
+	case *wire.Op_Update, *wire.Op_Updated:
+		var err error
+		if o, inner, err = decodeUpdate(m); err != nil {
+			return nil, err
+		}
 	case *wire.Op_Txn:
 		t, err := decodeTxn(kind.Txn)
 		if err != nil {
@@ -107,8 +124,8 @@ func decodeBranch(parts []*wire.Op) (branch []op, err error) {
 		if m.GetVersion() != 0 || m.GetSession() != 0 || m.GetSeq() != 0 || m.GetSettled() != 0 || m.GetBorn() != 0 || m.GetLimits() != nil {
 			return nil, &RefusedError{Problem: "an operation with more than its kind within a transaction"}
 		}
-		if m.GetTxn() != nil {
-			return nil, &RefusedError{Problem: "a transaction within a transaction"}
+		if m.GetTxn() != nil || m.GetUpdate() != nil || m.GetUpdated() != nil {
+			return nil, &RefusedError{Problem: "an operation within a transaction that has to stand alone"}
 		}
 		o, err := kindOf(m)
 		if err != nil {

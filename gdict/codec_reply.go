@@ -16,11 +16,14 @@ func encodeReply(r result) []byte {
 	var value *ValueError
 	var refused *RefusedError
 	var expired *expiredError
+	var missing *missingError
+	var failed *UpdateError
+	var unknown *NoFunctionError
 	switch {
 	case r.err == nil && r.branched:
 		m.Outcome = &wire.Reply_TxnDone{TxnDone: encodeTxnDone(r)}
 	case r.err == nil:
-		m.Outcome = &wire.Reply_Done{Done: &wire.Done{Rev: r.rev, Number: r.number}}
+		m.Outcome = &wire.Reply_Done{Done: &wire.Done{Rev: r.rev, Number: r.number, Value: r.value}}
 	case errors.As(r.err, &conflict):
 		m.Outcome = &wire.Reply_Conflict{Conflict: &wire.Conflict{
 			Key: []byte(conflict.Key), Want: conflict.Want, Have: conflict.Have,
@@ -33,6 +36,14 @@ func encodeReply(r result) []byte {
 		m.Outcome = &wire.Reply_BadValue{BadValue: &wire.BadValue{Key: []byte(value.Key), Problem: value.Problem}}
 	case errors.As(r.err, &expired):
 		m.Outcome = &wire.Reply_Expired{Expired: &wire.Expired{Rev: expired.rev}}
+	case errors.As(r.err, &missing):
+		m.Outcome = &wire.Reply_Missing{Missing: &wire.Missing{Key: []byte(missing.key)}}
+	case errors.As(r.err, &failed):
+		m.Outcome = &wire.Reply_FunctionFailed{FunctionFailed: &wire.FunctionFailed{
+			Key: []byte(failed.Key), Function: functionID{failed.Function, failed.Version}.message(), Problem: failed.Problem,
+		}}
+	case errors.As(r.err, &unknown):
+		m.Outcome = &wire.Reply_NoFunction{NoFunction: functionID{unknown.Function, unknown.Version}.message()}
 	case errors.As(r.err, &refused):
 		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: refused.Problem}}
 	default:
@@ -78,7 +89,7 @@ func decodeOutcome(m *wire.Reply) (result, error) {
 		if o.Done.GetRev() == 0 {
 			return result{}, fmt.Errorf("%w: done at revision 0", ErrBadReply)
 		}
-		return result{rev: o.Done.GetRev(), outcome: outcome{number: o.Done.GetNumber()}}, nil
+		return result{rev: o.Done.GetRev(), outcome: outcome{number: o.Done.GetNumber(), value: o.Done.GetValue()}}, nil
 	case *wire.Reply_TxnDone:
 		if o.TxnDone.GetRev() == 0 {
 			return result{}, fmt.Errorf("%w: done at revision 0", ErrBadReply)
@@ -94,6 +105,16 @@ func decodeOutcome(m *wire.Reply) (result, error) {
 		return result{err: &ValueError{Key: string(o.BadValue.GetKey()), Problem: o.BadValue.GetProblem()}}, nil
 	case *wire.Reply_Expired:
 		return result{err: &expiredError{rev: o.Expired.GetRev()}}, nil
+	case *wire.Reply_Missing:
+		return result{err: &missingError{key: string(o.Missing.GetKey())}}, nil
+	case *wire.Reply_FunctionFailed:
+		f := functionOf(o.FunctionFailed.GetFunction())
+		return result{err: &UpdateError{
+			Key: string(o.FunctionFailed.GetKey()), Function: f.name, Version: f.version, Problem: o.FunctionFailed.GetProblem(),
+		}}, nil
+	case *wire.Reply_NoFunction:
+		f := functionOf(o.NoFunction)
+		return result{err: &NoFunctionError{Function: f.name, Version: f.version}}, nil
 	case *wire.Reply_Refused:
 		return result{err: &RefusedError{Problem: o.Refused.GetProblem()}}, nil
 	default:

@@ -15,7 +15,8 @@ func emptyState() state { return state{tree: emptyTree()} }
 
 // An outcome is what one operation tells its caller beside that it was done.
 type outcome struct {
-	number int64 // a counter's new value; how many entries were erased
+	number int64  // a counter's new value; how long a value or list is now; how many entries were erased
+	value  []byte // what an update has stored
 }
 
 // A result is what a command came to. With err set nothing was changed.

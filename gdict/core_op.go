@@ -23,6 +23,27 @@ type (
 		key, value []byte
 		rev        uint64 // of the entry to replace; zero: there must be none
 	}
+	appendBytes struct{ key, data []byte }
+	appendList  struct {
+		key    []byte
+		values [][]byte
+	}
+	// update asks the leader to run a function; what it came to, an updated, is in the log in its place.
+	update struct {
+		key      []byte
+		function functionID
+		arg      []byte
+		initial  []byte // stored if the key is missing; nil: that is an error
+	}
+	// updated is true of the dictionary only while the key still has the revision that the leader saw; else it is a conflict.
+	updated struct {
+		key      []byte
+		rev      uint64 // zero: the key is missing
+		value    []byte
+		missing  bool   // nothing is stored: there was no entry
+		problem  string // nothing is stored: the function said this
+		function functionID
+	}
 	// txn does all of then if all of ifs hold, else all of otherwise. It has no txn in it.
 	txn struct {
 		ifs             []cond
@@ -35,6 +56,10 @@ func (erase) op()           {}
 func (erasePrefix) op()     {}
 func (updateCounter) op()   {}
 func (compareAndStore) op() {}
+func (appendBytes) op()     {}
+func (appendList) op()      {}
+func (update) op()          {}
+func (updated) op()         {}
 func (txn) op()             {}
 
 func (o store) String() string       { return "store " + quoted(string(o.key)) }
@@ -46,6 +71,22 @@ func (o updateCounter) String() string {
 
 func (o compareAndStore) String() string {
 	return fmt.Sprintf("compare and store %s at %d", quoted(string(o.key)), o.rev)
+}
+
+func (o appendBytes) String() string {
+	return fmt.Sprintf("append %d bytes to %s", len(o.data), quoted(string(o.key)))
+}
+
+func (o appendList) String() string {
+	return fmt.Sprintf("append %d values to the list %s", len(o.values), quoted(string(o.key)))
+}
+
+func (o update) String() string {
+	return fmt.Sprintf("update %s by %v", quoted(string(o.key)), o.function)
+}
+
+func (o updated) String() string {
+	return fmt.Sprintf("update %s by %v, which was at %d", quoted(string(o.key)), o.function, o.rev)
 }
 
 func (o txn) String() string {

@@ -41,6 +41,14 @@ func (d *draft) do(o op) (outcome, error) {
 			return outcome{}, &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
 		}
 		return outcome{}, d.put(o.key, o.value)
+	case appendBytes:
+		return d.append(o)
+	case appendList:
+		return d.appendList(o)
+	case updated:
+		return d.update(o)
+	case update:
+		return outcome{}, &RefusedError{Problem: "an update has no place in the log, only what the leader makes of it"}
 	default:
 		return outcome{}, &RefusedError{Problem: fmt.Sprintf("unknown operation %T", o)}
 	}

@@ -39,9 +39,10 @@ func (e Entry) Counter() (int64, error) {
 
 // A Dict is one member's copy of the dictionary and the way to change it. All methods may be called from any goroutine.
 type Dict struct {
-	limits limits
-	caller atomic.Pointer[Caller] // for reads; writes go through writer
-	now    atomic.Pointer[state]
+	limits    limits // of this member, for what it admits as leader
+	functions map[functionID]func(old, arg []byte) ([]byte, error)
+	caller    atomic.Pointer[Caller] // for reads; writes go through writer
+	now       atomic.Pointer[state]
 
 	writer writer
 
@@ -53,8 +54,9 @@ type Dict struct {
 }
 
 // New makes an empty dictionary. It is filled once the group runs Behaviour, and can be written after Attach.
-func New(bounds ...Limit) *Dict {
-	d := &Dict{limits: limitsOf(bounds), watches: make(map[*Watch]struct{}), past: newHistory()}
+func New(options ...Option) *Dict {
+	s := settingsOf(options)
+	d := &Dict{limits: s.limits, functions: s.functions, watches: make(map[*Watch]struct{}), past: newHistory()}
 	d.log.state = emptyState()
 	d.show()
 	return d
@@ -91,10 +93,20 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 	if err == nil && c.limits != nil {
 		err = &RefusedError{Problem: "an operation with limits of its own"}
 	}
+	now := d.now.Load()
+	switch o := c.op.(type) {
+	case update:
+		var done updated
+		if done, err = d.runUpdate(*now, o); err == nil {
+			req = encodeRequest(done, c.ticket)
+		}
+	case updated:
+		err = &RefusedError{Problem: "what only a leader makes of an update"}
+	}
 	if err != nil {
 		return nil, encodeReply(result{err: err, unlogged: true})
 	}
-	if l := d.now.Load().limits; l != nil && *l == d.limits {
+	if l := now.limits; l != nil && *l == d.limits {
 		return req, nil
 	}
 	return encodeCommand(req, d.limits), nil

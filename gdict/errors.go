@@ -45,8 +45,8 @@ func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // A LimitError says that an operation would break a limit. Nothing was changed.
 type LimitError struct {
-	What  string // "key", "value", "dictionary", "transaction" or "number of operations"
-	Key   string // at most the first 64 bytes of it when the key itself is too long; empty for the last two
+	What  string // "key", "value", "dictionary", "transaction", "number of operations" or "name of the function"
+	Key   string // at most the first 64 bytes of it when the key itself is too long; empty for the last three
 	Size  uint64 // what the operation would have made it, in bytes or operations
 	Limit uint64 // in bytes or operations
 }
@@ -63,6 +63,8 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("gdict: the transaction is empty; it must have 1 to %d conditions and operations", e.Limit)
 	case e.What == whatOps:
 		return fmt.Sprintf("gdict: the transaction has %d conditions and operations; the limit is %d", e.Size, e.Limit)
+	case e.What == whatFunction:
+		return fmt.Sprintf("gdict: the name of the update function has %d bytes; the limit is %d", e.Size, e.Limit)
 	case e.What == whatTxn:
 		return fmt.Sprintf("gdict: the transaction has %d bytes of keys and values; the limit is %d", e.Size, e.Limit)
 	default:
@@ -86,6 +88,29 @@ func (e *ValueError) Error() string {
 type RefusedError struct{ Problem string }
 
 func (e *RefusedError) Error() string { return "gdict: operation refused: " + e.Problem }
+
+// An UpdateError says that an update function returned an error, or panicked. Nothing was changed.
+type UpdateError struct {
+	Key      string
+	Function string
+	Version  uint32
+	Problem  string // at most its first 1024 bytes
+}
+
+func (e *UpdateError) Error() string {
+	return fmt.Sprintf("gdict: key %s: update function %v: %s", quoted(e.Key), functionID{e.Function, e.Version}, e.Problem)
+}
+
+// A NoFunctionError says that the leader does not know an update function. Nothing was changed.
+type NoFunctionError struct {
+	Function string
+	Version  uint32
+}
+
+func (e *NoFunctionError) Error() string {
+	return fmt.Sprintf("gdict: the leader has no update function %v: give it to New, by Functions, on every member",
+		functionID{e.Function, e.Version})
+}
 
 const shownKey = 64
 

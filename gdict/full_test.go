@@ -86,7 +86,7 @@ func TestAMemberThatStartsAgainGetsAFullDictionary(t *testing.T) {
 // one users are still refused, and the keys of the reserve are still taken.
 func TestAFullDictionaryDoesNotStopWhatItsReserveIsFor(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
-		b.bounds = []Limit{MaxTotal(20_000), Reserve("own/", 4000)}
+		b.bounds = []Option{MaxTotal(20_000), Reserve("own/", 4000)}
 		voters := []string{"n1", "n2", "n3"}
 		nodes := map[string]*node{}
 		for i, name := range voters {

@@ -3,7 +3,6 @@ package gdict
 import (
 	"bytes"
 	"reflect"
-	"slices"
 	"testing"
 )
 
@@ -15,6 +14,13 @@ func samples() []op {
 		updateCounter{key: []byte("c"), delta: -7},
 		compareAndStore{key: []byte("k"), rev: 3, value: []byte("w")},
 		erasePrefix{prefix: []byte("k")},
+		appendBytes{key: []byte("k"), data: []byte("v")},
+		appendList{key: []byte("l"), values: [][]byte{{}, []byte("v")}},
+		update{key: []byte("k"), function: functionID{"f", 1}, arg: []byte("a")},
+		update{key: []byte("k"), function: functionID{"f", 1}, initial: []byte{}},
+		updated{key: []byte("k"), rev: 1, function: functionID{"f", 1}, value: []byte("w")},
+		updated{key: []byte("x"), function: functionID{"f", 1}, missing: true},
+		updated{key: []byte("k"), rev: 1, function: functionID{"f", 1}, problem: "p"},
 		txn{then: []op{store{key: []byte("k")}, erasePrefix{prefix: []byte("k")}, store{key: []byte("k")}}},
 		txn{
 			ifs: []cond{
@@ -35,7 +41,7 @@ func samples() []op {
 func FuzzDecodeCommand(f *testing.F) {
 	for i, o := range samples() {
 		f.Add(encodeOp(o))
-		f.Add(encodeCommand(encodeRequest(o, ticket{session: 7, seq: uint64(i + 2), settled: 2, born: 1}), limitsOf(nil)))
+		f.Add(encodeCommand(encodeRequest(o, ticket{session: 7, seq: uint64(i + 2), settled: 2, born: 1}), settingsOf(nil).limits))
 	}
 	f.Add([]byte{})
 	f.Add([]byte{8, 2})
@@ -61,7 +67,7 @@ func FuzzDecodeCommand(f *testing.F) {
 
 // FuzzApply: two members that apply the same three commands, of any bytes, decide alike; a refusal changes nothing.
 func FuzzApply(f *testing.F) {
-	l := limitsOf([]Limit{MaxKey(4), MaxValue(4), MaxTotal(2 * (entryCost + 8))})
+	l := settingsOf([]Option{MaxKey(4), MaxValue(4), MaxTotal(2 * (entryCost + 8))}).limits
 	for _, o := range samples() {
 		b := encodeCommand(encodeOp(o), l)
 		f.Add(b, b, b)
@@ -105,10 +111,11 @@ func FuzzApply(f *testing.F) {
 func FuzzDecodeReply(f *testing.F) {
 	for _, err := range []error{
 		nil, &ConflictError{"k", 1, 2}, &LimitError{whatKey, "k", 3, 2}, &ValueError{"k", "p"}, &RefusedError{"p"},
-		&expiredError{rev: 3},
+		&expiredError{rev: 3}, &missingError{"k"}, &UpdateError{"k", "f", 1, "p"}, &NoFunctionError{"f", 1},
 	} {
 		f.Add(encodeReply(result{rev: 9, outcome: outcome{number: -4}, err: err, unlogged: err != nil}))
 	}
+	f.Add(encodeReply(result{rev: 9, outcome: outcome{value: []byte("v")}}))
 	f.Add(encodeReply(result{rev: 9, branched: true, held: true, parts: []outcome{{number: 3}, {}}}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -120,8 +127,8 @@ func FuzzDecodeReply(f *testing.F) {
 			t.Fatal("a success without a revision")
 		}
 		again, err := decodeReply(encodeReply(r))
-		if err != nil || again.rev != r.rev || again.number != r.number || (again.err == nil) != (r.err == nil) ||
-			again.branched != r.branched || again.unlogged != r.unlogged || again.held != r.held || !slices.Equal(again.parts, r.parts) {
+		if err != nil || again.rev != r.rev || (again.err == nil) != (r.err == nil) ||
+			again.branched != r.branched || again.unlogged != r.unlogged || again.held != r.held || !reflect.DeepEqual(again.outcome, r.outcome) || !reflect.DeepEqual(again.parts, r.parts) {
 			t.Fatalf("%+v came back as %+v, %v", r, again, err)
 		}
 		if r.err != nil && r.err.Error() != again.err.Error() {

@@ -32,7 +32,7 @@ type bus struct {
 	loses   int             // one of so many frames is lost, as the link breaks and is up again; zero: none
 	frames  int
 	largest int // bytes of the largest frame since largestSince
-	bounds  []Limit
+	bounds  []Option
 }
 
 func (b *bus) send(from genleader.Member, to string, frame []byte) {

@@ -26,6 +26,9 @@ const (
 	DefaultMaxSessions = 512
 )
 
+// maxFunctionName is how many bytes the name of an update function has at most.
+const maxFunctionName = 255
+
 const (
 	whatKey   = "key"
 	whatValue = "value"
@@ -33,15 +36,23 @@ const (
 	whatOps   = "number of operations"
 	whatTxn   = "transaction"
 
+	whatFunction = "name of the function"
+
 	whatSessions = "number of sessions" // never in a LimitError: the one that has rested longest goes
 
 	whatReserve = "reserve" // never in a LimitError: to users a reserve is a smaller dictionary
 )
 
-// A Limit bounds what a dictionary accepts; see MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn,
-// MaxSessions and Reserve. The limits in force are those of
-// the leader that admits an operation, also on members that were made with others.
-type Limit func(*limits)
+// An Option is given to New: Functions, and what bounds the dictionary: MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn,
+// MaxSessions and Reserve. The limits in force are those of the leader that admits an operation, also on members that
+// were made with others.
+type Option func(*settings)
+
+// settings are what a Dict is made with.
+type settings struct {
+	limits
+	functions map[functionID]func(old, arg []byte) ([]byte, error)
+}
 
 // limits travel with every command: whatever decides about one must be in it.
 type limits struct {
@@ -53,25 +64,29 @@ type limits struct {
 }
 
 // MaxKey bounds the length of a key, in bytes. It panics if n is not positive.
-func MaxKey(n int) Limit { return limitTo(whatKey, n, func(l *limits) *uint64 { return &l.key }) }
+func MaxKey(n int) Option { return limitTo(whatKey, n, func(l *limits) *uint64 { return &l.key }) }
 
 // MaxValue bounds the length of a value, in bytes. It panics if n is not positive.
-func MaxValue(n int) Limit { return limitTo(whatValue, n, func(l *limits) *uint64 { return &l.value }) }
+func MaxValue(n int) Option {
+	return limitTo(whatValue, n, func(l *limits) *uint64 { return &l.value })
+}
 
 // MaxTotal bounds the size of the whole dictionary, in bytes as DefaultMaxTotal counts them. It panics if n is not
 // positive. See DefaultMaxTotal before choosing a greater one.
-func MaxTotal(n int) Limit { return limitTo(whatTotal, n, func(l *limits) *uint64 { return &l.total }) }
+func MaxTotal(n int) Option {
+	return limitTo(whatTotal, n, func(l *limits) *uint64 { return &l.total })
+}
 
 // MaxOps bounds how many conditions and operations a transaction has. It panics if n is not positive.
-func MaxOps(n int) Limit { return limitTo(whatOps, n, func(l *limits) *uint64 { return &l.ops }) }
+func MaxOps(n int) Option { return limitTo(whatOps, n, func(l *limits) *uint64 { return &l.ops }) }
 
 // MaxTxn bounds the bytes of all keys and values in a transaction. It panics if n is not positive.
-func MaxTxn(n int) Limit { return limitTo(whatTxn, n, func(l *limits) *uint64 { return &l.txn }) }
+func MaxTxn(n int) Option { return limitTo(whatTxn, n, func(l *limits) *uint64 { return &l.txn }) }
 
 // MaxSessions bounds how many sessions are kept: beyond it the one that has rested longest expires when another begins.
 // There is one for each Dict that has written lately, so n has to be greater than the number of members by a good
 // deal. It panics if n is not positive.
-func MaxSessions(n int) Limit {
+func MaxSessions(n int) Option {
 	return limitTo(whatSessions, n, func(l *limits) *uint64 { return &l.sessions })
 }
 
@@ -79,36 +94,36 @@ func MaxSessions(n int) Limit {
 // takes those: other keys may make the whole dictionary grow only up to MaxTotal less n, these up to MaxTotal. What the
 // keys under prefix take counts in both. There is one reserve at most, and none by default; a later one replaces it.
 // Reserve panics if prefix is empty or n is not positive, and New if n is not less than MaxTotal.
-func Reserve(prefix string, n int) Limit {
+func Reserve(prefix string, n int) Option {
 	if prefix == "" {
 		panic("gdict: a reserve for all keys is none: name a prefix")
 	}
 	set := limitTo(whatReserve, n, func(l *limits) *uint64 { return &l.reserve })
-	return func(l *limits) {
-		l.prefix = prefix
-		set(l)
+	return func(s *settings) {
+		s.prefix = prefix
+		set(s)
 	}
 }
 
-func limitTo(what string, n int, field func(*limits) *uint64) Limit {
+func limitTo(what string, n int, field func(*limits) *uint64) Option {
 	if n <= 0 {
 		panic(fmt.Sprintf("gdict: %s limit %d: it must be positive", what, n))
 	}
-	return func(l *limits) { *field(l) = uint64(n) }
+	return func(s *settings) { *field(&s.limits) = uint64(n) }
 }
 
-func limitsOf(given []Limit) limits {
-	l := limits{
+func settingsOf(given []Option) settings {
+	s := settings{limits: limits{
 		key: DefaultMaxKey, value: DefaultMaxValue, total: DefaultMaxTotal,
 		ops: DefaultMaxOps, txn: DefaultMaxTxn, sessions: DefaultMaxSessions,
-	}
+	}}
 	for _, set := range given {
-		set(&l)
+		set(&s)
 	}
-	if l.reserve >= l.total {
-		panic(fmt.Sprintf("gdict: a reserve of %d bytes, which is not less than the %d of the dictionary", l.reserve, l.total))
+	if s.reserve >= s.total {
+		panic(fmt.Sprintf("gdict: a reserve of %d bytes, which is not less than the %d of the dictionary", s.reserve, s.total))
 	}
-	return l
+	return s
 }
 
 // room returns the size up to which a key may make the dictionary grow. The limits may come from the log, with any
@@ -133,6 +148,20 @@ func (l limits) check(o op) error {
 		return l.checkPair(o.prefix, nil)
 	case updateCounter:
 		return l.checkPair(o.key, nil)
+	case appendBytes:
+		return l.checkPair(o.key, o.data)
+	case appendList:
+		return l.checkPair(o.key, encodeList(o.values))
+	case update:
+		if n := uint64(len(o.function.name)); n > maxFunctionName {
+			return &LimitError{What: whatFunction, Size: n, Limit: maxFunctionName}
+		}
+		if err := l.checkPair(o.key, o.arg); err != nil {
+			return err
+		}
+		return l.checkPair(o.key, o.initial)
+	case updated:
+		return l.checkPair(o.key, o.value)
 	case txn:
 		return l.checkTxn(o)
 	default:
@@ -158,8 +187,9 @@ func (l limits) checkTxn(o txn) error {
 	}
 	for _, branch := range [][]op{o.then, o.otherwise} {
 		for _, part := range branch {
-			if _, nested := part.(txn); nested {
-				return &RefusedError{Problem: "a transaction within a transaction"}
+			switch part.(type) {
+			case txn, update, updated:
+				return &RefusedError{Problem: "an operation within a transaction that has to stand alone"}
 			}
 			if err := l.check(part); err != nil {
 				return err
@@ -186,6 +216,10 @@ func bytesOf(o op) uint64 {
 		return uint64(len(o.prefix))
 	case updateCounter:
 		return uint64(len(o.key))
+	case appendBytes:
+		return uint64(len(o.key) + len(o.data))
+	case appendList:
+		return uint64(len(o.key) + len(encodeList(o.values)))
 	default:
 		return 0
 	}

@@ -75,3 +75,49 @@ func (m *machine) repeat(t *rapid.T) {
 		t.Fatalf("answered %+v, and not as the first time", done)
 	}
 }
+
+// update lets the leader run a function.
+func (m *machine) update(t *rapid.T) {
+	key, arg := keys.Draw(t, "key"), rapid.SampledFrom([]string{"x", "no", "xxxx"}).Draw(t, "arg")
+	initial := []byte(rapid.SampledFrom([]string{"none", "", "5"}).Draw(t, "initial"))
+	if string(initial) == "none" {
+		initial = nil
+	}
+	var entry Entry
+	_, err := m.write(func(d *Dict) (_ uint64, err error) {
+		if initial == nil {
+			entry, err = d.Update(context.Background(), key, raise, []byte(arg))
+		} else {
+			entry, err = d.UpdateOr(context.Background(), key, raise, []byte(arg), initial)
+		}
+		return 0, err
+	})
+	was, exists := m.model[key]
+	value := was.value + arg
+	if !exists {
+		value = string(initial)
+	}
+	failed, unknown := (*UpdateError)(nil), (*NoFunctionError)(nil)
+	switch {
+	case m.limitOf(key, "") == whatKey:
+		m.expect(t, key, "", 0, err)
+	case m.leader == 2:
+		// After an attempt that got lost, a leader that does not even try proves nothing.
+		if !errors.As(err, &unknown) && !errors.Is(err, genleader.ErrUncertain) {
+			t.Fatalf("update %q: %v; the leader does not know the function", key, err)
+		}
+	case !exists && initial == nil:
+		if !errors.Is(err, ErrNotFound) {
+			t.Fatalf("update %q, which is missing: %v", key, err)
+		}
+	case exists && arg == "no":
+		if !errors.As(err, &failed) {
+			t.Fatalf("update %q: %v, wanted what the function says", key, err)
+		}
+	default:
+		m.expect(t, key, value, entry.Rev, err)
+		if err == nil && (string(entry.Value) != value || entry.Rev != m.at) {
+			t.Fatalf("update %q: %+v, wanted %q at %d", key, entry, value, m.at)
+		}
+	}
+}

@@ -30,6 +30,7 @@ func TestReplicasFollowAMap(t *testing.T) {
 				"compare":  m.compare,
 				"transact": m.transact,
 				"wipe":     m.wipe,
+				"update":   m.update,
 				"lose":     m.lose,
 				"repeat":   m.repeat,
 				"garbage":  m.garbage,
@@ -78,7 +79,10 @@ func newMachine() *machine {
 	m := &machine{model: map[string]modelEntry{}, traffic: traffic{first: map[string]uint64{}}}
 	for i, prefix := range []string{"", "a", "b"} {
 		// The limits differ on purpose: those of whoever leads count.
-		bounds := []Limit{MaxKey(3), MaxValue(8), MaxTotal((3 + i) * (entryCost + 4)), MaxSessions(2)}
+		bounds := []Option{MaxKey(3), MaxValue(8), MaxTotal((3 + i) * (entryCost + 4)), MaxSessions(2)}
+		if i < 2 { // the third one does not know the function
+			bounds = append(bounds, Functions(raise))
+		}
 		if prefix != "" {
 			bounds = append(bounds, Reserve(prefix, i*entryCost))
 		}

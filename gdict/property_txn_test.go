@@ -81,6 +81,9 @@ func (m *machine) foresee(conditions []modelCond, then, otherwise, branch []mode
 	}
 	for _, ops := range [][]modelOp{then, otherwise} {
 		for _, o := range ops {
+			if o.kind == "push" {
+				o.value = "_" + o.value // its length is a part of it
+			}
 			fails = fails || !short(o.key, o.value)
 		}
 	}
@@ -108,7 +111,7 @@ type modelOp struct {
 }
 
 func (m *machine) drawOp(t *rapid.T) modelOp {
-	o := modelOp{kind: rapid.SampledFrom([]string{"store", "erase", "wipe", "count", "cas"}).Draw(t, "kind"), key: keys.Draw(t, "key")}
+	o := modelOp{kind: rapid.SampledFrom([]string{"store", "erase", "wipe", "count", "cas", "append", "push"}).Draw(t, "kind"), key: keys.Draw(t, "key")}
 	switch o.kind {
 	case "store":
 		o.value = values.Draw(t, "value")
@@ -117,6 +120,12 @@ func (m *machine) drawOp(t *rapid.T) modelOp {
 		o.op = Erase(o.key)
 	case "wipe":
 		o.op = ErasePrefix(o.key)
+	case "append":
+		o.value = values.Draw(t, "data")
+		o.op = Append(o.key, []byte(o.value))
+	case "push":
+		o.value = values.Draw(t, "element")
+		o.op = AppendList(o.key, []byte(o.value))
 	case "count":
 		o.delta = rapid.Int64Range(-2, 2).Draw(t, "delta")
 		o.op = UpdateCounter(o.key, o.delta)
@@ -152,6 +161,16 @@ func (m *machine) doOp(o modelOp, rev uint64) (n int64, ok bool) {
 		}
 		n = before + o.delta
 		o.value = strconv.FormatInt(n, 10)
+	case "append":
+		o.value = m.model[o.key].value + o.value
+		n = int64(len(o.value))
+	case "push":
+		count, isList := countList(m.model[o.key].value)
+		if !isList {
+			return 0, false
+		}
+		n = count + 1
+		o.value = m.model[o.key].value + string(rune(len(o.value))) + o.value
 	case "cas":
 		if m.model[o.key].rev != o.rev {
 			return 0, false
@@ -161,6 +180,18 @@ func (m *machine) doOp(o modelOp, rev uint64) (n int64, ok bool) {
 		return 0, false
 	}
 	m.model[o.key] = modelEntry{o.value, rev}
+	return n, true
+}
+
+// countList counts the values of a list of short values.
+func countList(list string) (n int64, ok bool) {
+	for ; list != ""; n++ {
+		length := int(list[0])
+		if length >= len(list) || length > 127 {
+			return 0, false
+		}
+		list = list[1+length:]
+	}
 	return n, true
 }
 

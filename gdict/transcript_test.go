@@ -39,7 +39,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	bounds := []Limit{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100), MaxSessions(2)}
+	bounds := []Option{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100), MaxSessions(2), Functions(raise)}
 	w := &world{a: New(bounds...), b: New(bounds...), watches: map[string]*Watch{}, saved: map[string][]byte{}}
 	w.log = newTestLog(w.a, w.b)
 	w.log.term = 1
@@ -75,6 +75,8 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 	switch verb {
 	case "store", "erase", "count", "cas", "raw", "propose":
 		return w.write(t, verb, args)
+	case "append", "appendlist", "list-of", "update", "update-or", "update-unknown", "update-late":
+		return w.grow(t, verb, args)
 	case "session":
 		return w.session(t, args)
 	case "txn", "many", "wipe":

@@ -96,6 +96,10 @@ func operation(t *testing.T, text string) Op {
 		return UpdateCounter(args[0], number(t, args[1]))
 	case "cas":
 		return CompareAndStore(args[0], uint64(number(t, args[1])), []byte(args[2]))
+	case "append":
+		return Append(args[0], []byte(args[1]))
+	case "push":
+		return AppendList(args[0], []byte(args[1]))
 	case "empty":
 		return Op{}
 	default:

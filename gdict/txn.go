@@ -3,7 +3,7 @@ package gdict
 import "context"
 
 // An Op is one operation of a transaction. Make one with the function that is named like the method of Dict which does
-// the same on its own: Store, StoreIfMissing, CompareAndStore, Erase, ErasePrefix, UpdateCounter.
+// the same on its own: Store, StoreIfMissing, CompareAndStore, Erase, ErasePrefix, UpdateCounter, Append, AppendList.
 type Op struct{ op op }
 
 // String names the operation and its key.
@@ -36,6 +36,15 @@ func ErasePrefix(prefix string) Op { return Op{erasePrefix{prefix: []byte(prefix
 // is no counter, or would not fit in 64 bits, the whole transaction fails with a *ValueError.
 func UpdateCounter(key string, delta int64) Op {
 	return Op{updateCounter{key: []byte(key), delta: delta}}
+}
+
+// Append adds data to the value of key, from nothing if it is missing. OpResult.N is how many bytes the value has then.
+func Append(key string, data []byte) Op { return Op{appendBytes{key: []byte(key), data: data}} }
+
+// AppendList adds values to the list under key, from an empty one if it is missing. OpResult.N is how many values it has
+// then. If the value is no list, the whole transaction fails with a *ValueError.
+func AppendList(key string, values ...[]byte) Op {
+	return Op{appendList{key: []byte(key), values: values}}
 }
 
 // A Cond is a condition of a transaction on one key, as it is before the transaction changes anything.

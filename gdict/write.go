@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
 )
@@ -69,10 +70,13 @@ func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, valu
 
 // write carries out one operation, once, within the time that ctx has.
 func (d *Dict) write(ctx context.Context, o op) (result, error) {
+	return d.writeUntil(ctx, deadline(ctx), o)
+}
+
+func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, error) {
 	if err := d.limits.check(o); err != nil {
 		return result{}, err
 	}
-	end := deadline(ctx)
 	for after := d.now.Load().rev; ; {
 		p, err := d.writer.take(after)
 		if err != nil {

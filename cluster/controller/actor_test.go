@@ -57,10 +57,10 @@ func TestALargeHandoverDoesNotKeepAGroupFromItsSuccessor(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		leaves int
-		limits []gdict.Limit
+		limits []gdict.Option
 	}{
 		{"more than an instance may hand over", 1 << 20, nil},
-		{"more than the dictionary takes", 5000, []gdict.Limit{gdict.MaxValue(4000)}},
+		{"more than the dictionary takes", 5000, []gdict.Option{gdict.MaxValue(4000)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inCluster(t, pairGroup, func(cl *cluster) {

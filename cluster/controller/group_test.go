@@ -29,7 +29,7 @@ import (
 type cluster struct {
 	t      *testing.T
 	spec   *spec.Spec
-	limits []gdict.Limit
+	limits []gdict.Option
 
 	mu      sync.Mutex
 	members map[string]*testMember
@@ -52,7 +52,7 @@ type testMember struct {
 }
 
 // inCluster runs f on a cluster whose members have all been started, two seconds ago.
-func inCluster(t *testing.T, groups string, f func(c *cluster), limits ...gdict.Limit) {
+func inCluster(t *testing.T, groups string, f func(c *cluster), limits ...gdict.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{

@@ -35,6 +35,10 @@ type Op struct {
 	//	*Op_CompareAndStore
 	//	*Op_Txn
 	//	*Op_ErasePrefix
+	//	*Op_Append
+	//	*Op_AppendList
+	//	*Op_Update
+	//	*Op_Updated
 	Kind isOp_Kind `protobuf_oneof:"kind"`
 	// Which write of which session this is. Without a session it is carried out as often as it comes.
 	Session       uint64  `protobuf:"fixed64,20,opt,name=session,proto3" json:"session,omitempty"`
@@ -144,6 +148,42 @@ func (x *Op) GetErasePrefix() *ErasePrefix {
 	return nil
 }
 
+func (x *Op) GetAppend() *Append {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_Append); ok {
+			return x.Append
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetAppendList() *AppendList {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_AppendList); ok {
+			return x.AppendList
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetUpdate() *Update {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetUpdated() *Updated {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_Updated); ok {
+			return x.Updated
+		}
+	}
+	return nil
+}
+
 func (x *Op) GetSession() uint64 {
 	if x != nil {
 		return x.Session
@@ -207,6 +247,22 @@ type Op_ErasePrefix struct {
 	ErasePrefix *ErasePrefix `protobuf:"bytes,7,opt,name=erase_prefix,json=erasePrefix,proto3,oneof"`
 }
 
+type Op_Append struct {
+	Append *Append `protobuf:"bytes,8,opt,name=append,proto3,oneof"`
+}
+
+type Op_AppendList struct {
+	AppendList *AppendList `protobuf:"bytes,9,opt,name=append_list,json=appendList,proto3,oneof"`
+}
+
+type Op_Update struct {
+	Update *Update `protobuf:"bytes,10,opt,name=update,proto3,oneof"` // to the leader, never in the log
+}
+
+type Op_Updated struct {
+	Updated *Updated `protobuf:"bytes,11,opt,name=updated,proto3,oneof"` // by the leader, in the place of an Update
+}
+
 func (*Op_Store) isOp_Kind() {}
 
 func (*Op_Erase) isOp_Kind() {}
@@ -218,6 +274,14 @@ func (*Op_CompareAndStore) isOp_Kind() {}
 func (*Op_Txn) isOp_Kind() {}
 
 func (*Op_ErasePrefix) isOp_Kind() {}
+
+func (*Op_Append) isOp_Kind() {}
+
+func (*Op_AppendList) isOp_Kind() {}
+
+func (*Op_Update) isOp_Kind() {}
+
+func (*Op_Updated) isOp_Kind() {}
 
 type Store struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -472,6 +536,354 @@ func (x *ErasePrefix) GetPrefix() []byte {
 	return nil
 }
 
+type Append struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Append) Reset() {
+	*x = Append{}
+	mi := &file_op_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Append) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Append) ProtoMessage() {}
+
+func (x *Append) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Append.ProtoReflect.Descriptor instead.
+func (*Append) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Append) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Append) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type AppendList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Values        [][]byte               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendList) Reset() {
+	*x = AppendList{}
+	mi := &file_op_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendList) ProtoMessage() {}
+
+func (x *AppendList) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendList.ProtoReflect.Descriptor instead.
+func (*AppendList) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AppendList) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *AppendList) GetValues() [][]byte {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type Function struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Function) Reset() {
+	*x = Function{}
+	mi := &file_op_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Function) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Function) ProtoMessage() {}
+
+func (x *Function) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Function.ProtoReflect.Descriptor instead.
+func (*Function) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Function) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *Function) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Update replaces the value of key by what the function makes of it and arg.
+type Update struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Function      *Function              `protobuf:"bytes,2,opt,name=function,proto3" json:"function,omitempty"`
+	Arg           []byte                 `protobuf:"bytes,3,opt,name=arg,proto3" json:"arg,omitempty"`
+	Initial       []byte                 `protobuf:"bytes,4,opt,name=initial,proto3,oneof" json:"initial,omitempty"` // stored if the key is missing
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Update) Reset() {
+	*x = Update{}
+	mi := &file_op_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Update) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Update) ProtoMessage() {}
+
+func (x *Update) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Update.ProtoReflect.Descriptor instead.
+func (*Update) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Update) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Update) GetFunction() *Function {
+	if x != nil {
+		return x.Function
+	}
+	return nil
+}
+
+func (x *Update) GetArg() []byte {
+	if x != nil {
+		return x.Arg
+	}
+	return nil
+}
+
+func (x *Update) GetInitial() []byte {
+	if x != nil {
+		return x.Initial
+	}
+	return nil
+}
+
+// Updated is what an Update came to while key was at rev; zero: while it was missing. At another revision it is a conflict.
+type Updated struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Key      []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Rev      uint64                 `protobuf:"varint,2,opt,name=rev,proto3" json:"rev,omitempty"`
+	Function *Function              `protobuf:"bytes,3,opt,name=function,proto3" json:"function,omitempty"`
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*Updated_Value
+	//	*Updated_Missing
+	//	*Updated_Problem
+	Outcome       isUpdated_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Updated) Reset() {
+	*x = Updated{}
+	mi := &file_op_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Updated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Updated) ProtoMessage() {}
+
+func (x *Updated) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Updated.ProtoReflect.Descriptor instead.
+func (*Updated) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Updated) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Updated) GetRev() uint64 {
+	if x != nil {
+		return x.Rev
+	}
+	return 0
+}
+
+func (x *Updated) GetFunction() *Function {
+	if x != nil {
+		return x.Function
+	}
+	return nil
+}
+
+func (x *Updated) GetOutcome() isUpdated_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *Updated) GetValue() []byte {
+	if x != nil {
+		if x, ok := x.Outcome.(*Updated_Value); ok {
+			return x.Value
+		}
+	}
+	return nil
+}
+
+func (x *Updated) GetMissing() bool {
+	if x != nil {
+		if x, ok := x.Outcome.(*Updated_Missing); ok {
+			return x.Missing
+		}
+	}
+	return false
+}
+
+func (x *Updated) GetProblem() string {
+	if x != nil {
+		if x, ok := x.Outcome.(*Updated_Problem); ok {
+			return x.Problem
+		}
+	}
+	return ""
+}
+
+type isUpdated_Outcome interface {
+	isUpdated_Outcome()
+}
+
+type Updated_Value struct {
+	Value []byte `protobuf:"bytes,4,opt,name=value,proto3,oneof"`
+}
+
+type Updated_Missing struct {
+	Missing bool `protobuf:"varint,5,opt,name=missing,proto3,oneof"` // and there is no initial value
+}
+
+type Updated_Problem struct {
+	Problem string `protobuf:"bytes,6,opt,name=problem,proto3,oneof"` // what the function said
+}
+
+func (*Updated_Value) isUpdated_Outcome() {}
+
+func (*Updated_Missing) isUpdated_Outcome() {}
+
+func (*Updated_Problem) isUpdated_Outcome() {}
+
 // Txn does all of then if all conditions hold, else all of otherwise.
 type Txn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -484,7 +896,7 @@ type Txn struct {
 
 func (x *Txn) Reset() {
 	*x = Txn{}
-	mi := &file_op_proto_msgTypes[6]
+	mi := &file_op_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +908,7 @@ func (x *Txn) String() string {
 func (*Txn) ProtoMessage() {}
 
 func (x *Txn) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[6]
+	mi := &file_op_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +921,7 @@ func (x *Txn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Txn.ProtoReflect.Descriptor instead.
 func (*Txn) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{6}
+	return file_op_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Txn) GetConditions() []*Condition {
@@ -550,7 +962,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_op_proto_msgTypes[7]
+	mi := &file_op_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +974,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[7]
+	mi := &file_op_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +987,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{7}
+	return file_op_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Condition) GetKey() []byte {
@@ -679,7 +1091,7 @@ type Exists struct {
 
 func (x *Exists) Reset() {
 	*x = Exists{}
-	mi := &file_op_proto_msgTypes[8]
+	mi := &file_op_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +1103,7 @@ func (x *Exists) String() string {
 func (*Exists) ProtoMessage() {}
 
 func (x *Exists) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[8]
+	mi := &file_op_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +1116,7 @@ func (x *Exists) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exists.ProtoReflect.Descriptor instead.
 func (*Exists) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{8}
+	return file_op_proto_rawDescGZIP(), []int{13}
 }
 
 type Range struct {
@@ -717,7 +1129,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_op_proto_msgTypes[9]
+	mi := &file_op_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +1141,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[9]
+	mi := &file_op_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +1154,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{9}
+	return file_op_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Range) GetMin() int64 {
@@ -777,7 +1189,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_op_proto_msgTypes[10]
+	mi := &file_op_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +1201,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[10]
+	mi := &file_op_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +1214,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{10}
+	return file_op_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Limits) GetKey() uint64 {
@@ -873,6 +1285,9 @@ type Reply struct {
 	//	*Reply_Refused
 	//	*Reply_TxnDone
 	//	*Reply_Expired
+	//	*Reply_Missing
+	//	*Reply_FunctionFailed
+	//	*Reply_NoFunction
 	Outcome isReply_Outcome `protobuf_oneof:"outcome"`
 	// The leader refused this attempt before it reached the log: an earlier one may still have been done.
 	Unlogged      bool `protobuf:"varint,9,opt,name=unlogged,proto3" json:"unlogged,omitempty"`
@@ -882,7 +1297,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +1309,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +1322,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{11}
+	return file_op_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Reply) GetVersion() uint32 {
@@ -987,6 +1402,33 @@ func (x *Reply) GetExpired() *Expired {
 	return nil
 }
 
+func (x *Reply) GetMissing() *Missing {
+	if x != nil {
+		if x, ok := x.Outcome.(*Reply_Missing); ok {
+			return x.Missing
+		}
+	}
+	return nil
+}
+
+func (x *Reply) GetFunctionFailed() *FunctionFailed {
+	if x != nil {
+		if x, ok := x.Outcome.(*Reply_FunctionFailed); ok {
+			return x.FunctionFailed
+		}
+	}
+	return nil
+}
+
+func (x *Reply) GetNoFunction() *Function {
+	if x != nil {
+		if x, ok := x.Outcome.(*Reply_NoFunction); ok {
+			return x.NoFunction
+		}
+	}
+	return nil
+}
+
 func (x *Reply) GetUnlogged() bool {
 	if x != nil {
 		return x.Unlogged
@@ -1026,6 +1468,18 @@ type Reply_Expired struct {
 	Expired *Expired `protobuf:"bytes,8,opt,name=expired,proto3,oneof"`
 }
 
+type Reply_Missing struct {
+	Missing *Missing `protobuf:"bytes,10,opt,name=missing,proto3,oneof"`
+}
+
+type Reply_FunctionFailed struct {
+	FunctionFailed *FunctionFailed `protobuf:"bytes,11,opt,name=function_failed,json=functionFailed,proto3,oneof"`
+}
+
+type Reply_NoFunction struct {
+	NoFunction *Function `protobuf:"bytes,12,opt,name=no_function,json=noFunction,proto3,oneof"`
+}
+
 func (*Reply_Done) isReply_Outcome() {}
 
 func (*Reply_Conflict) isReply_Outcome() {}
@@ -1040,19 +1494,26 @@ func (*Reply_TxnDone) isReply_Outcome() {}
 
 func (*Reply_Expired) isReply_Outcome() {}
 
-// Done carries the revision at which the operation took effect and what it counted: a counter's new value, or how many
-// entries were erased.
+func (*Reply_Missing) isReply_Outcome() {}
+
+func (*Reply_FunctionFailed) isReply_Outcome() {}
+
+func (*Reply_NoFunction) isReply_Outcome() {}
+
+// Done carries the revision at which the operation took effect and what it counted: a counter's new value, how long a value
+// or a list is now, or how many entries were erased.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rev           uint64                 `protobuf:"varint,1,opt,name=rev,proto3" json:"rev,omitempty"`
 	Number        int64                  `protobuf:"zigzag64,2,opt,name=number,proto3" json:"number,omitempty"`
+	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"` // what an update has stored
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1525,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1538,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{12}
+	return file_op_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Done) GetRev() uint64 {
@@ -1094,6 +1555,13 @@ func (x *Done) GetNumber() int64 {
 	return 0
 }
 
+func (x *Done) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 // TxnDone carries whether the conditions held, and one part for each operation of the branch that was carried out.
 type TxnDone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1106,7 +1574,7 @@ type TxnDone struct {
 
 func (x *TxnDone) Reset() {
 	*x = TxnDone{}
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1586,7 @@ func (x *TxnDone) String() string {
 func (*TxnDone) ProtoMessage() {}
 
 func (x *TxnDone) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1599,7 @@ func (x *TxnDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TxnDone.ProtoReflect.Descriptor instead.
 func (*TxnDone) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{13}
+	return file_op_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TxnDone) GetRev() uint64 {
@@ -1164,7 +1632,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1644,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1657,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{14}
+	return file_op_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Part) GetNumber() int64 {
@@ -1210,7 +1678,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1690,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1703,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{15}
+	return file_op_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Conflict) GetKey() []byte {
@@ -1271,7 +1739,7 @@ type TooBig struct {
 
 func (x *TooBig) Reset() {
 	*x = TooBig{}
-	mi := &file_op_proto_msgTypes[16]
+	mi := &file_op_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1751,7 @@ func (x *TooBig) String() string {
 func (*TooBig) ProtoMessage() {}
 
 func (x *TooBig) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[16]
+	mi := &file_op_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1764,7 @@ func (x *TooBig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooBig.ProtoReflect.Descriptor instead.
 func (*TooBig) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{16}
+	return file_op_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TooBig) GetWhat() string {
@@ -1337,7 +1805,7 @@ type BadValue struct {
 
 func (x *BadValue) Reset() {
 	*x = BadValue{}
-	mi := &file_op_proto_msgTypes[17]
+	mi := &file_op_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1817,7 @@ func (x *BadValue) String() string {
 func (*BadValue) ProtoMessage() {}
 
 func (x *BadValue) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[17]
+	mi := &file_op_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1830,7 @@ func (x *BadValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadValue.ProtoReflect.Descriptor instead.
 func (*BadValue) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{17}
+	return file_op_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BadValue) GetKey() []byte {
@@ -1388,7 +1856,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_op_proto_msgTypes[18]
+	mi := &file_op_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1868,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[18]
+	mi := &file_op_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,10 +1881,114 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{18}
+	return file_op_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Refused) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type Missing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Missing) Reset() {
+	*x = Missing{}
+	mi := &file_op_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Missing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Missing) ProtoMessage() {}
+
+func (x *Missing) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Missing.ProtoReflect.Descriptor instead.
+func (*Missing) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Missing) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+type FunctionFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Function      *Function              `protobuf:"bytes,2,opt,name=function,proto3" json:"function,omitempty"`
+	Problem       string                 `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FunctionFailed) Reset() {
+	*x = FunctionFailed{}
+	mi := &file_op_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FunctionFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FunctionFailed) ProtoMessage() {}
+
+func (x *FunctionFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FunctionFailed.ProtoReflect.Descriptor instead.
+func (*FunctionFailed) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *FunctionFailed) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *FunctionFailed) GetFunction() *Function {
+	if x != nil {
+		return x.Function
+	}
+	return nil
+}
+
+func (x *FunctionFailed) GetProblem() string {
 	if x != nil {
 		return x.Problem
 	}
@@ -1433,7 +2005,7 @@ type Expired struct {
 
 func (x *Expired) Reset() {
 	*x = Expired{}
-	mi := &file_op_proto_msgTypes[19]
+	mi := &file_op_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +2017,7 @@ func (x *Expired) String() string {
 func (*Expired) ProtoMessage() {}
 
 func (x *Expired) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[19]
+	mi := &file_op_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +2030,7 @@ func (x *Expired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expired.ProtoReflect.Descriptor instead.
 func (*Expired) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{19}
+	return file_op_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Expired) GetRev() uint64 {
@@ -1479,7 +2051,7 @@ type SnapshotHead struct {
 
 func (x *SnapshotHead) Reset() {
 	*x = SnapshotHead{}
-	mi := &file_op_proto_msgTypes[20]
+	mi := &file_op_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +2063,7 @@ func (x *SnapshotHead) String() string {
 func (*SnapshotHead) ProtoMessage() {}
 
 func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[20]
+	mi := &file_op_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +2076,7 @@ func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHead.ProtoReflect.Descriptor instead.
 func (*SnapshotHead) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{20}
+	return file_op_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SnapshotHead) GetVersion() uint32 {
@@ -1532,7 +2104,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_op_proto_msgTypes[21]
+	mi := &file_op_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +2116,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[21]
+	mi := &file_op_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +2129,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{21}
+	return file_op_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Ledger) GetLimits() *Limits {
@@ -1586,7 +2158,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_op_proto_msgTypes[22]
+	mi := &file_op_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +2170,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[22]
+	mi := &file_op_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +2183,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{22}
+	return file_op_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Session) GetId() uint64 {
@@ -1652,7 +2224,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_op_proto_msgTypes[23]
+	mi := &file_op_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +2236,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[23]
+	mi := &file_op_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +2249,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{23}
+	return file_op_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Kept) GetSeq() uint64 {
@@ -1706,7 +2278,7 @@ type SnapshotTail struct {
 
 func (x *SnapshotTail) Reset() {
 	*x = SnapshotTail{}
-	mi := &file_op_proto_msgTypes[24]
+	mi := &file_op_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +2290,7 @@ func (x *SnapshotTail) String() string {
 func (*SnapshotTail) ProtoMessage() {}
 
 func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[24]
+	mi := &file_op_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +2303,7 @@ func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTail.ProtoReflect.Descriptor instead.
 func (*SnapshotTail) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{24}
+	return file_op_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SnapshotTail) GetCount() uint64 {
@@ -1759,7 +2331,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_op_proto_msgTypes[25]
+	mi := &file_op_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +2343,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[25]
+	mi := &file_op_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +2356,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{25}
+	return file_op_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Entry) GetKey() []byte {
@@ -1812,7 +2384,7 @@ var File_op_proto protoreflect.FileDescriptor
 
 const file_op_proto_rawDesc = "" +
 	"\n" +
-	"\bop.proto\x12\x0fgendac.gdict.v1\"\x97\x04\n" +
+	"\bop.proto\x12\x0fgendac.gdict.v1\"\xf3\x05\n" +
 	"\x02Op\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12.\n" +
 	"\x05store\x18\x02 \x01(\v2\x16.gendac.gdict.v1.StoreH\x00R\x05store\x12.\n" +
@@ -1820,7 +2392,13 @@ const file_op_proto_rawDesc = "" +
 	"\x0eupdate_counter\x18\x04 \x01(\v2\x1e.gendac.gdict.v1.UpdateCounterH\x00R\rupdateCounter\x12N\n" +
 	"\x11compare_and_store\x18\x05 \x01(\v2 .gendac.gdict.v1.CompareAndStoreH\x00R\x0fcompareAndStore\x12(\n" +
 	"\x03txn\x18\x06 \x01(\v2\x14.gendac.gdict.v1.TxnH\x00R\x03txn\x12A\n" +
-	"\ferase_prefix\x18\a \x01(\v2\x1c.gendac.gdict.v1.ErasePrefixH\x00R\verasePrefix\x12\x18\n" +
+	"\ferase_prefix\x18\a \x01(\v2\x1c.gendac.gdict.v1.ErasePrefixH\x00R\verasePrefix\x121\n" +
+	"\x06append\x18\b \x01(\v2\x17.gendac.gdict.v1.AppendH\x00R\x06append\x12>\n" +
+	"\vappend_list\x18\t \x01(\v2\x1b.gendac.gdict.v1.AppendListH\x00R\n" +
+	"appendList\x121\n" +
+	"\x06update\x18\n" +
+	" \x01(\v2\x17.gendac.gdict.v1.UpdateH\x00R\x06update\x124\n" +
+	"\aupdated\x18\v \x01(\v2\x18.gendac.gdict.v1.UpdatedH\x00R\aupdated\x12\x18\n" +
 	"\asession\x18\x14 \x01(\x06R\asession\x12\x10\n" +
 	"\x03seq\x18\x15 \x01(\x04R\x03seq\x12\x18\n" +
 	"\asettled\x18\x16 \x01(\x04R\asettled\x12\x12\n" +
@@ -1840,7 +2418,32 @@ const file_op_proto_rawDesc = "" +
 	"\x03rev\x18\x02 \x01(\x04R\x03rev\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\fR\x05value\"%\n" +
 	"\vErasePrefix\x12\x16\n" +
-	"\x06prefix\x18\x01 \x01(\fR\x06prefix\"\x9d\x01\n" +
+	"\x06prefix\x18\x01 \x01(\fR\x06prefix\".\n" +
+	"\x06Append\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"6\n" +
+	"\n" +
+	"AppendList\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\fR\x06values\"8\n" +
+	"\bFunction\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"\x8e\x01\n" +
+	"\x06Update\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x125\n" +
+	"\bfunction\x18\x02 \x01(\v2\x19.gendac.gdict.v1.FunctionR\bfunction\x12\x10\n" +
+	"\x03arg\x18\x03 \x01(\fR\x03arg\x12\x1d\n" +
+	"\ainitial\x18\x04 \x01(\fH\x00R\ainitial\x88\x01\x01B\n" +
+	"\n" +
+	"\b_initial\"\xbf\x01\n" +
+	"\aUpdated\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
+	"\x03rev\x18\x02 \x01(\x04R\x03rev\x125\n" +
+	"\bfunction\x18\x03 \x01(\v2\x19.gendac.gdict.v1.FunctionR\bfunction\x12\x16\n" +
+	"\x05value\x18\x04 \x01(\fH\x00R\x05value\x12\x1a\n" +
+	"\amissing\x18\x05 \x01(\bH\x00R\amissing\x12\x1a\n" +
+	"\aproblem\x18\x06 \x01(\tH\x00R\aproblemB\t\n" +
+	"\aoutcome\"\x9d\x01\n" +
 	"\x03Txn\x12:\n" +
 	"\n" +
 	"conditions\x18\x01 \x03(\v2\x1a.gendac.gdict.v1.ConditionR\n" +
@@ -1868,7 +2471,7 @@ const file_op_proto_rawDesc = "" +
 	"\x06prefix\x18\x05 \x01(\fR\x06prefix\x12\x10\n" +
 	"\x03ops\x18\x06 \x01(\x04R\x03ops\x12\x10\n" +
 	"\x03txn\x18\a \x01(\x04R\x03txn\x12\x1a\n" +
-	"\bsessions\x18\b \x01(\x04R\bsessions\"\xbf\x03\n" +
+	"\bsessions\x18\b \x01(\x04R\bsessions\"\xff\x04\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x04done\x18\x02 \x01(\v2\x15.gendac.gdict.v1.DoneH\x00R\x04done\x127\n" +
@@ -1877,12 +2480,18 @@ const file_op_proto_rawDesc = "" +
 	"\tbad_value\x18\x05 \x01(\v2\x19.gendac.gdict.v1.BadValueH\x00R\bbadValue\x124\n" +
 	"\arefused\x18\x06 \x01(\v2\x18.gendac.gdict.v1.RefusedH\x00R\arefused\x125\n" +
 	"\btxn_done\x18\a \x01(\v2\x18.gendac.gdict.v1.TxnDoneH\x00R\atxnDone\x124\n" +
-	"\aexpired\x18\b \x01(\v2\x18.gendac.gdict.v1.ExpiredH\x00R\aexpired\x12\x1a\n" +
+	"\aexpired\x18\b \x01(\v2\x18.gendac.gdict.v1.ExpiredH\x00R\aexpired\x124\n" +
+	"\amissing\x18\n" +
+	" \x01(\v2\x18.gendac.gdict.v1.MissingH\x00R\amissing\x12J\n" +
+	"\x0ffunction_failed\x18\v \x01(\v2\x1f.gendac.gdict.v1.FunctionFailedH\x00R\x0efunctionFailed\x12<\n" +
+	"\vno_function\x18\f \x01(\v2\x19.gendac.gdict.v1.FunctionH\x00R\n" +
+	"noFunction\x12\x1a\n" +
 	"\bunlogged\x18\t \x01(\bR\bunloggedB\t\n" +
-	"\aoutcome\"0\n" +
+	"\aoutcome\"F\n" +
 	"\x04Done\x12\x10\n" +
 	"\x03rev\x18\x01 \x01(\x04R\x03rev\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x12R\x06number\"\\\n" +
+	"\x06number\x18\x02 \x01(\x12R\x06number\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\"\\\n" +
 	"\aTxnDone\x12\x10\n" +
 	"\x03rev\x18\x01 \x01(\x04R\x03rev\x12\x12\n" +
 	"\x04held\x18\x02 \x01(\bR\x04held\x12+\n" +
@@ -1903,6 +2512,12 @@ const file_op_proto_rawDesc = "" +
 	"\aproblem\x18\x02 \x01(\tR\aproblem\"#\n" +
 	"\aRefused\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\"\x1b\n" +
+	"\aMissing\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\"s\n" +
+	"\x0eFunctionFailed\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x125\n" +
+	"\bfunction\x18\x02 \x01(\v2\x19.gendac.gdict.v1.FunctionR\bfunction\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\x1b\n" +
 	"\aExpired\x12\x10\n" +
 	"\x03rev\x18\x01 \x01(\x04R\x03rev\":\n" +
 	"\fSnapshotHead\x12\x18\n" +
@@ -1939,7 +2554,7 @@ func file_op_proto_rawDescGZIP() []byte {
 	return file_op_proto_rawDescData
 }
 
-var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_op_proto_goTypes = []any{
 	(*Op)(nil),              // 0: gendac.gdict.v1.Op
 	(*Store)(nil),           // 1: gendac.gdict.v1.Store
@@ -1947,55 +2562,72 @@ var file_op_proto_goTypes = []any{
 	(*UpdateCounter)(nil),   // 3: gendac.gdict.v1.UpdateCounter
 	(*CompareAndStore)(nil), // 4: gendac.gdict.v1.CompareAndStore
 	(*ErasePrefix)(nil),     // 5: gendac.gdict.v1.ErasePrefix
-	(*Txn)(nil),             // 6: gendac.gdict.v1.Txn
-	(*Condition)(nil),       // 7: gendac.gdict.v1.Condition
-	(*Exists)(nil),          // 8: gendac.gdict.v1.Exists
-	(*Range)(nil),           // 9: gendac.gdict.v1.Range
-	(*Limits)(nil),          // 10: gendac.gdict.v1.Limits
-	(*Reply)(nil),           // 11: gendac.gdict.v1.Reply
-	(*Done)(nil),            // 12: gendac.gdict.v1.Done
-	(*TxnDone)(nil),         // 13: gendac.gdict.v1.TxnDone
-	(*Part)(nil),            // 14: gendac.gdict.v1.Part
-	(*Conflict)(nil),        // 15: gendac.gdict.v1.Conflict
-	(*TooBig)(nil),          // 16: gendac.gdict.v1.TooBig
-	(*BadValue)(nil),        // 17: gendac.gdict.v1.BadValue
-	(*Refused)(nil),         // 18: gendac.gdict.v1.Refused
-	(*Expired)(nil),         // 19: gendac.gdict.v1.Expired
-	(*SnapshotHead)(nil),    // 20: gendac.gdict.v1.SnapshotHead
-	(*Ledger)(nil),          // 21: gendac.gdict.v1.Ledger
-	(*Session)(nil),         // 22: gendac.gdict.v1.Session
-	(*Kept)(nil),            // 23: gendac.gdict.v1.Kept
-	(*SnapshotTail)(nil),    // 24: gendac.gdict.v1.SnapshotTail
-	(*Entry)(nil),           // 25: gendac.gdict.v1.Entry
+	(*Append)(nil),          // 6: gendac.gdict.v1.Append
+	(*AppendList)(nil),      // 7: gendac.gdict.v1.AppendList
+	(*Function)(nil),        // 8: gendac.gdict.v1.Function
+	(*Update)(nil),          // 9: gendac.gdict.v1.Update
+	(*Updated)(nil),         // 10: gendac.gdict.v1.Updated
+	(*Txn)(nil),             // 11: gendac.gdict.v1.Txn
+	(*Condition)(nil),       // 12: gendac.gdict.v1.Condition
+	(*Exists)(nil),          // 13: gendac.gdict.v1.Exists
+	(*Range)(nil),           // 14: gendac.gdict.v1.Range
+	(*Limits)(nil),          // 15: gendac.gdict.v1.Limits
+	(*Reply)(nil),           // 16: gendac.gdict.v1.Reply
+	(*Done)(nil),            // 17: gendac.gdict.v1.Done
+	(*TxnDone)(nil),         // 18: gendac.gdict.v1.TxnDone
+	(*Part)(nil),            // 19: gendac.gdict.v1.Part
+	(*Conflict)(nil),        // 20: gendac.gdict.v1.Conflict
+	(*TooBig)(nil),          // 21: gendac.gdict.v1.TooBig
+	(*BadValue)(nil),        // 22: gendac.gdict.v1.BadValue
+	(*Refused)(nil),         // 23: gendac.gdict.v1.Refused
+	(*Missing)(nil),         // 24: gendac.gdict.v1.Missing
+	(*FunctionFailed)(nil),  // 25: gendac.gdict.v1.FunctionFailed
+	(*Expired)(nil),         // 26: gendac.gdict.v1.Expired
+	(*SnapshotHead)(nil),    // 27: gendac.gdict.v1.SnapshotHead
+	(*Ledger)(nil),          // 28: gendac.gdict.v1.Ledger
+	(*Session)(nil),         // 29: gendac.gdict.v1.Session
+	(*Kept)(nil),            // 30: gendac.gdict.v1.Kept
+	(*SnapshotTail)(nil),    // 31: gendac.gdict.v1.SnapshotTail
+	(*Entry)(nil),           // 32: gendac.gdict.v1.Entry
 }
 var file_op_proto_depIdxs = []int32{
 	1,  // 0: gendac.gdict.v1.Op.store:type_name -> gendac.gdict.v1.Store
 	2,  // 1: gendac.gdict.v1.Op.erase:type_name -> gendac.gdict.v1.Erase
 	3,  // 2: gendac.gdict.v1.Op.update_counter:type_name -> gendac.gdict.v1.UpdateCounter
 	4,  // 3: gendac.gdict.v1.Op.compare_and_store:type_name -> gendac.gdict.v1.CompareAndStore
-	6,  // 4: gendac.gdict.v1.Op.txn:type_name -> gendac.gdict.v1.Txn
+	11, // 4: gendac.gdict.v1.Op.txn:type_name -> gendac.gdict.v1.Txn
 	5,  // 5: gendac.gdict.v1.Op.erase_prefix:type_name -> gendac.gdict.v1.ErasePrefix
-	10, // 6: gendac.gdict.v1.Op.limits:type_name -> gendac.gdict.v1.Limits
-	7,  // 7: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
-	0,  // 8: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
-	0,  // 9: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
-	8,  // 10: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
-	9,  // 11: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
-	12, // 12: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
-	15, // 13: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
-	16, // 14: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
-	17, // 15: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
-	18, // 16: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
-	13, // 17: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
-	19, // 18: gendac.gdict.v1.Reply.expired:type_name -> gendac.gdict.v1.Expired
-	14, // 19: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
-	10, // 20: gendac.gdict.v1.Ledger.limits:type_name -> gendac.gdict.v1.Limits
-	23, // 21: gendac.gdict.v1.Session.kept:type_name -> gendac.gdict.v1.Kept
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	6,  // 6: gendac.gdict.v1.Op.append:type_name -> gendac.gdict.v1.Append
+	7,  // 7: gendac.gdict.v1.Op.append_list:type_name -> gendac.gdict.v1.AppendList
+	9,  // 8: gendac.gdict.v1.Op.update:type_name -> gendac.gdict.v1.Update
+	10, // 9: gendac.gdict.v1.Op.updated:type_name -> gendac.gdict.v1.Updated
+	15, // 10: gendac.gdict.v1.Op.limits:type_name -> gendac.gdict.v1.Limits
+	8,  // 11: gendac.gdict.v1.Update.function:type_name -> gendac.gdict.v1.Function
+	8,  // 12: gendac.gdict.v1.Updated.function:type_name -> gendac.gdict.v1.Function
+	12, // 13: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
+	0,  // 14: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
+	0,  // 15: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
+	13, // 16: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
+	14, // 17: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
+	17, // 18: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
+	20, // 19: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
+	21, // 20: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
+	22, // 21: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
+	23, // 22: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
+	18, // 23: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
+	26, // 24: gendac.gdict.v1.Reply.expired:type_name -> gendac.gdict.v1.Expired
+	24, // 25: gendac.gdict.v1.Reply.missing:type_name -> gendac.gdict.v1.Missing
+	25, // 26: gendac.gdict.v1.Reply.function_failed:type_name -> gendac.gdict.v1.FunctionFailed
+	8,  // 27: gendac.gdict.v1.Reply.no_function:type_name -> gendac.gdict.v1.Function
+	19, // 28: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
+	8,  // 29: gendac.gdict.v1.FunctionFailed.function:type_name -> gendac.gdict.v1.Function
+	15, // 30: gendac.gdict.v1.Ledger.limits:type_name -> gendac.gdict.v1.Limits
+	30, // 31: gendac.gdict.v1.Session.kept:type_name -> gendac.gdict.v1.Kept
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_op_proto_init() }
@@ -2010,15 +2642,25 @@ func file_op_proto_init() {
 		(*Op_CompareAndStore)(nil),
 		(*Op_Txn)(nil),
 		(*Op_ErasePrefix)(nil),
+		(*Op_Append)(nil),
+		(*Op_AppendList)(nil),
+		(*Op_Update)(nil),
+		(*Op_Updated)(nil),
 	}
-	file_op_proto_msgTypes[7].OneofWrappers = []any{
+	file_op_proto_msgTypes[9].OneofWrappers = []any{}
+	file_op_proto_msgTypes[10].OneofWrappers = []any{
+		(*Updated_Value)(nil),
+		(*Updated_Missing)(nil),
+		(*Updated_Problem)(nil),
+	}
+	file_op_proto_msgTypes[12].OneofWrappers = []any{
 		(*Condition_Rev)(nil),
 		(*Condition_Exists)(nil),
 		(*Condition_Value)(nil),
 		(*Condition_OtherValue)(nil),
 		(*Condition_Counter)(nil),
 	}
-	file_op_proto_msgTypes[11].OneofWrappers = []any{
+	file_op_proto_msgTypes[16].OneofWrappers = []any{
 		(*Reply_Done)(nil),
 		(*Reply_Conflict)(nil),
 		(*Reply_TooBig)(nil),
@@ -2026,6 +2668,9 @@ func file_op_proto_init() {
 		(*Reply_Refused)(nil),
 		(*Reply_TxnDone)(nil),
 		(*Reply_Expired)(nil),
+		(*Reply_Missing)(nil),
+		(*Reply_FunctionFailed)(nil),
+		(*Reply_NoFunction)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2033,7 +2678,7 @@ func file_op_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_op_proto_rawDesc), len(file_op_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
