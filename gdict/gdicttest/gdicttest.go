@@ -55,7 +55,7 @@ func (r *road) FreshAsOf() time.Time {
 }
 
 // Start starts a member that can be written to, and stops it when the test ends.
-func Start(t testing.TB, bounds ...gdict.Limit) *Member {
+func Start(t testing.TB, bounds ...gdict.Option) *Member {
 	t.Helper()
 	m := &Member{dict: gdict.New(bounds...)}
 	system := actorstest.System()
