@@ -27,7 +27,7 @@ type keeper struct {
 	*gdicttest.Member
 }
 
-func keep(t *testing.T, bounds ...gdict.Limit) (*keeper, Dict) {
+func keep(t *testing.T, bounds ...gdict.Option) (*keeper, Dict) {
 	t.Helper()
 	k := &keeper{Member: gdicttest.Start(t, bounds...)}
 	return k, serve(t, k).Dict()
