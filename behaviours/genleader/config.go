@@ -26,6 +26,9 @@ func (cfg *Config) electorateDefaults() error {
 	switch {
 	case cfg.Expect < 1 || cfg.Expect > len(cfg.Candidates):
 		return fmt.Errorf("genleader: Expect: %d: must be from 1 to the number of Candidates (%d)", cfg.Expect, len(cfg.Candidates))
+	case 2*cfg.Expect <= len(cfg.Candidates):
+		return fmt.Errorf("genleader: Expect: %d: must be more than half of the %d Candidates, or two parts of them could begin two groups",
+			cfg.Expect, len(cfg.Candidates))
 	case cfg.MaxVoters < 1:
 		return fmt.Errorf("genleader: MaxVoters: %d: must be at least 1", cfg.MaxVoters)
 	case cfg.ForgetAfter < 0 || (cfg.ForgetAfter > 0 && cfg.ForgetAfter < forgetLeast*cfg.Timing.Election):

@@ -53,6 +53,7 @@ type core struct {
 	carriers   map[uint64]uint64     // the latest incarnation that had an id of the electorate
 	witnesses  map[uint64]bool       // ids of the electorate that lead only while nobody else can
 	founding   uint64                // the beginning of the group that the state goes back to; zero without state
+	stateful   map[string]uint64     // incarnations that have said that they have state
 	whole      int                   // voters there were when one was added last
 	sync       *wire.Sync            // latest opening of a term that was applied
 	welcomes   map[string]*wire.Sync // of that term, for those who have joined since, by name
@@ -155,7 +156,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 	}
 	return &core{
 		settings: s, now: now, began: now, dice: seed,
-		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]*seeker{}, strangers: map[string]stranger{},
+		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]*seeker{}, strangers: map[string]stranger{}, stateful: map[string]uint64{},
 		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
 		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
 	}

@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -33,11 +34,18 @@ func (c *core) seek() {
 	c.maybeBegin()
 }
 
-// maybeBegin starts the group, once, when enough candidates are here that have no state. Only the first candidate does:
-// two that begin would begin two groups. The first voters are those present, witnesses first, then by rank.
+// maybeBegin starts the group, once, when enough candidates are here that have no state, and nobody that has some. Only
+// the first candidate does: two that begin would begin two groups. The first voters are those present, witnesses first,
+// then by rank.
 func (c *core) maybeBegin() {
 	if c.node != nil || c.candidates[0] != c.self.Name {
 		return
+	}
+	for name, incarnation := range c.links {
+		who := Member{name, incarnation}
+		if unknown := c.presented[name].incarnation != incarnation && !c.isStranger(who); unknown || c.stateful[name] == incarnation {
+			return // it may be of the group, which has begun already
+		}
 	}
 	self := &wire.Identity{Name: c.self.Name, Incarnation: c.self.Incarnation, Id: c.id, Witness: c.isWitness}
 	var witnesses, others []*wire.Identity
@@ -92,10 +100,12 @@ func (c *core) openGroup(genesis *wire.Genesis) {
 	c.saveFirst(first)
 }
 
-// foundingOf tells one beginning of a group from another.
+// foundingOf tells one beginning of a group from another. Whoever began it, and in whichever order its candidates were
+// listed there, it is the same with the same voters: they begin with the same state.
 func foundingOf(genesis *wire.Genesis) uint64 {
 	h := fnv.New64a()
-	for _, id := range genesis.GetVoters() {
+	voters := slices.SortedFunc(slices.Values(genesis.GetVoters()), func(a, b *wire.Identity) int { return cmp.Compare(raftID(a), raftID(b)) })
+	for _, id := range voters {
 		_, _ = fmt.Fprintf(h, "%q %d\n", id.GetName(), raftID(id))
 	}
 	return max(1, h.Sum64())
@@ -256,7 +266,9 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_Seek:
 		c.sought(from, what.Seek.GetHello())
 	case *wire.Packet_Hello:
-		c.meet(from, what.Hello)
+		if c.meet(from, what.Hello) && c.node == nil {
+			c.maybeBegin()
+		}
 	case *wire.Packet_Refused:
 		c.refusedBy(from, what.Refused)
 	case *wire.Packet_Genesis:

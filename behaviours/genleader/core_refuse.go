@@ -37,6 +37,9 @@ func (c *core) meet(from Member, h *wire.Hello) bool {
 		c.refuse(from, &wire.Refused{Superseded: later})
 		return false
 	}
+	if h.GetFounding() != 0 {
+		c.stateful[from.Name] = from.Incarnation
+	}
 	c.present(from, h.GetId())
 	return c.idOf(from) == h.GetId()
 }

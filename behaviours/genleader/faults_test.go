@@ -53,6 +53,42 @@ func (w *world) sides(one ...string) {
 	}
 }
 
+// TestFault1CandidateListsMayDiffer: in the originals every member needed the same list of candidates in the same order. Here
+// one member's list begins the group, and the leader's decides later; members with other lists, in another order, with
+// somebody missing or with somebody who never comes, are of that one group all the same, and stay so when every
+// connection is made anew.
+func TestFault1CandidateListsMayDiffer(t *testing.T) {
+	for name, lists := range map[string]map[string][]string{
+		"each has itself first":         {"a1": {"a1", "b1", "c1"}, "b1": {"b1", "c1", "a1"}, "c1": {"c1", "a1", "b1"}},
+		"two have themselves first":     {"a1": {"a1", "b1", "c1"}, "b1": {"b1", "a1", "c1"}, "c1": {"a1", "b1", "c1"}},
+		"some do not know others":       {"a1": {"a1", "b1", "c1"}, "b1": {"a1", "b1"}, "c1": {"a1", "c1"}},
+		"some know one who never comes": {"a1": {"a1", "b1", "c1"}, "b1": {"a1", "b1", "c1", "x1"}, "c1": {"x1", "a1", "b1", "c1"}},
+	} {
+		for _, delay := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond} { // words that begin a group cross
+			for seed := range uint64(10) {
+				w := newWorld(seed, "a1", "b1", "c1")
+				w.lists, w.delay = lists, delay
+				for _, name := range w.names {
+					w.start(name)
+				}
+				w.run(time.Second)
+				what := fmt.Sprintf("%s, delay %v, seed %d", name, delay, seed)
+				w.becomesOne(t, what)
+				for _, a := range w.names {
+					for _, b := range w.names {
+						if a != b {
+							w.disconnect(a, b)
+						}
+					}
+				}
+				w.run(time.Second)
+				w.heal()
+				w.becomesOne(t, what+", connected anew")
+			}
+		}
+	}
+}
+
 // TestFault2OnlyTheMajorityOfASplitElects: in the originals every side of a split elected, and the first of them never
 // healed. Here at most one side has a leader, leases and answers, and healing makes one group of all, whatever the split.
 func TestFault2OnlyTheMajorityOfASplitElects(t *testing.T) {
