@@ -129,7 +129,8 @@ type admission struct {
 }
 
 // Start makes system reachable for its peers: it listens on cfg.Bind, gives the system its address, and spawns the gateway.
-// From Open on, calls and monitors of package process, and messages to PIDs of linked members, reach them.
+// From Open on, calls, monitors, links and inspections of package process, and messages to PIDs of linked members, reach
+// them.
 // Start it before spawning anything whose PID travels, once per system, and not beside protoactor's own Remote. Nothing is
 // accepted until Open. Errors: *ConfigError, *AddressError.
 func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
