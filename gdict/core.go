@@ -79,18 +79,18 @@ func apply(s state, index uint64, c command) (state, result, []change) {
 	return next, r, changes
 }
 
-// difference lists the changes that lead from one state to another: the new and changed entries by revision, then the
+// difference lists the changes under a prefix that lead from one state to another: the new and changed entries by revision, then the
 // erased ones, which have the revision of the later state because their own is not known any more.
-func difference(from, to state) []change {
+func difference(from, to state, prefix string) []change {
 	var changed []change
-	for entry := range to.tree.scan("") {
+	for entry := range to.tree.scan(prefix) {
 		was, existed := from.tree.Get(entry.Key)
 		if !existed || was.Rev != entry.Rev || string(was.Value) != string(entry.Value) {
 			changed = append(changed, change{entry: entry, fresh: !existed})
 		}
 	}
 	sortByRev(changed)
-	for entry := range from.tree.scan("") {
+	for entry := range from.tree.scan(prefix) {
 		if _, remains := to.tree.Get(entry.Key); !remains {
 			changed = append(changed, change{entry: Entry{Key: entry.Key, Rev: to.rev}, erased: true})
 		}

@@ -142,14 +142,19 @@ func (d *Dict) load(snapshot io.Reader) (install func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { d.install(next) }, nil
+	ahead := d.foresee(next.state)
+	return func() { d.install(next, ahead) }, nil
 }
 
-func (d *Dict) install(next replica) {
+// install replaces the dictionary. What the watches see of it has been foreseen, unless the log has gone on meanwhile.
+func (d *Dict) install(next replica, ahead *leap) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	was := d.log.state
 	d.log = next
 	d.show()
-	d.jump(was, next.state)
+	if ahead.from != was {
+		ahead = newLeap(was, next.state)
+	}
+	d.jump(ahead)
 }

@@ -8,18 +8,21 @@ import (
 	"time"
 )
 
+// full is how many bytes the dictionaries of these tests may have.
+const full = 24 << 20
+
 // TestWhatEntriesCountCoversWhatTheyTake: in a snapshot, whatever their size.
 func TestWhatEntriesCountCoversWhatTheyTake(t *testing.T) {
 	for _, size := range []int{0, 4096, DefaultMaxValue} {
 		t.Run(fmt.Sprintf("values of %d bytes", size), func(t *testing.T) {
-			d := New()
+			d := New(MaxTotal(full))
 			// The highest revisions are the longest ones.
 			entries := fill(t, d, math.MaxUint64-1<<20, size)
 			image, err := d.snapshot()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if have := d.now.Load().size; have > DefaultMaxTotal || uint64(len(image)) > have {
+			if have := d.now.Load().size; have > full || uint64(len(image)) > have {
 				t.Errorf("%d entries count %d bytes and take %d; counted must be the upper bound of both", entries, have, len(image))
 			}
 		})
@@ -53,16 +56,17 @@ func fill(t *testing.T, d *Dict, index uint64, size int) (entries int) {
 // TestAMemberThatStartsAgainGetsAFullDictionary in messages of a bearable size, however large it is.
 func TestAMemberThatStartsAgainGetsAFullDictionary(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
+		b.bounds = []Option{MaxTotal(full)}
 		voters := []string{"n1", "n2", "n3"}
 		nodes := map[string]*node{}
 		for i, name := range voters {
 			nodes[name] = b.start(t, name, uint64(i+1), voters, 10)
 		}
 		value := make([]byte, DefaultMaxValue)
-		for i := range DefaultMaxTotal / DefaultMaxValue {
+		for i := range full / DefaultMaxValue {
 			// The last one finds no room for the sake of what entries count beside their values; half of it does.
 			_, err := nodes["n1"].dict.Store(t.Context(), fmt.Sprint("k", i), value)
-			if full := (*LimitError)(nil); errors.As(err, &full) {
+			if limit := (*LimitError)(nil); errors.As(err, &limit) {
 				_, err = nodes["n1"].dict.Store(t.Context(), fmt.Sprint("k", i), value[:DefaultMaxValue/2])
 			}
 			if err != nil {

@@ -13,11 +13,10 @@ const (
 	// DefaultMaxTotal is the size the whole dictionary may have, in bytes. An entry counts its key, its value and 192
 	// bytes for the memory that holds it.
 	//
-	// It is what a snapshot can carry: a member that starts again gets the whole dictionary in one message, and a link
-	// carries 32 MiB in one. An encoded entry is smaller than what it counts, so a full dictionary leaves 8 MiB of that for
-	// what else is in a snapshot. A greater MaxTotal is only for groups whose messages may be greater: elsewhere a member
-	// that starts again could never catch up with a dictionary that has outgrown them.
-	DefaultMaxTotal = 24 << 20
+	// What counts is memory: every member holds the whole dictionary, with the garbage of its changes about twice that, and
+	// once more while a snapshot from the leader replaces it. Choose MaxTotal so that the smallest member can bear three
+	// times as much; when it is reached writes fail with a *LimitError, and no member is killed for want of memory.
+	DefaultMaxTotal = 1 << 30
 	// DefaultMaxOps is how many conditions and operations, of both branches together, a transaction may have.
 	DefaultMaxOps = 128
 	// DefaultMaxTxn is how many bytes of keys and values a transaction may have, all together.

@@ -34,7 +34,8 @@ func (d *Dict) tell(step []waiting) {
 
 // jump tells the history and the watches that a snapshot has taken the place of the changes between two states. Who must
 // not miss any of them is told that, and the others see the difference. d.mu is held.
-func (d *Dict) jump(from, to state) {
+func (d *Dict) jump(l *leap) {
+	from, to := l.from, l.to
 	d.past.jump(to.rev)
 	for w := range d.watches {
 		// The difference does not tell when a key was erased, so a reader who is ahead of this member may know it already.
@@ -44,8 +45,10 @@ func (d *Dict) jump(from, to state) {
 			delete(d.watches, w)
 		}
 	}
-	if len(d.watches) > 0 {
-		d.tell(stepOf(difference(from, to), to.rev, 0))
+	for w := range d.watches {
+		if !w.push(l.step(w.prefix)) {
+			delete(d.watches, w)
+		}
 	}
 }
 

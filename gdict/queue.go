@@ -39,12 +39,17 @@ func (q *queue) pop() (Event, bool) {
 	return w.event, true
 }
 
-// push adds the events of one step. It returns how many events were left out for it by coalescing.
+// push adds the events of one step, and may keep the slice. It returns how many events were left out for it by coalescing.
 func (q *queue) push(step ...waiting) (dropped int) {
 	if q.head > queueBound && q.head > len(q.items)/2 {
 		kept := copy(q.items, q.items[q.head:])
 		clear(q.items[kept:])
 		q.items, q.head = q.items[:kept], 0
+	}
+	if q.len() == 0 {
+		// A step has no key twice that is worth looking for, however long it is: a snapshot's has each once.
+		q.items, q.head, q.bound = step, 0, max(q.bound, 2*len(step))
+		return 0
 	}
 	q.items = append(q.items, step...)
 	if before := q.len(); before > max(q.bound, queueBound) {

@@ -167,6 +167,9 @@ func (w *Watch) wants(e Event) bool { return strings.HasPrefix(e.Key, w.prefix) 
 // push queues the changes of one step for the reader. It never waits. It returns false once the watch is over.
 func (w *Watch) push(step []waiting) bool {
 	var mine []waiting
+	if len(step) > queueBound { // a snapshot's, of which this watch wants all
+		mine = make([]waiting, 0, len(step))
+	}
 	for _, s := range step {
 		if s.at > w.since && w.wants(s.event) {
 			mine = append(mine, s)

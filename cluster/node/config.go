@@ -23,7 +23,10 @@ type Config struct {
 	Admin     string           // loopback host:port of the admin API; empty for none
 	TLS       *remoting.TLS    // nil: the network is trusted
 	DataDir   string           // keeps the dictionary through restarts; empty: in memory. Made if it is not there
-	Logger    *slog.Logger     // default: discards
+	// MaxDictionary bounds the dictionary, in bytes as gdict.MaxTotal counts them, while this member leads; default 1 GiB,
+	// or a quarter of GOMEMLIMIT if that is less.
+	MaxDictionary int
+	Logger        *slog.Logger // default: discards
 }
 
 // An Error says which field of a Config cannot be used.
@@ -46,6 +49,9 @@ func (c *Config) complete() error {
 		return &Error{"Name", c.Name, "is not a member of the spec; add it under members"}
 	}
 	if err := c.Spec.Registered(func(name string) bool { return c.Apps[name] != nil }); err != nil {
+		return err
+	}
+	if err := checkDictionary(c.MaxDictionary); err != nil {
 		return err
 	}
 	if c.Bind == "" {

@@ -131,7 +131,7 @@ func (n *Node) assemble() error {
 
 func (n *Node) newGroup() error {
 	// Failover needs the dictionary too: users must not be able to fill it to the last byte.
-	n.dict = gdict.New(gdict.Reserve(controller.Reserved, 4<<20), gdict.MaxTotal(24<<20))
+	n.dict = gdict.New(gdict.Reserve(controller.Reserved, ownDictionary), gdict.MaxTotal(dictionaryLimit(n.cfg.MaxDictionary, memoryLimit())))
 	if err := n.openStorage(); err != nil {
 		return err
 	}
