@@ -4,10 +4,12 @@
 //	gendac node -f cluster.yaml --name a1        run member a1; its applications are OS processes
 //	gendac status                                members, groups and instances, as the local member sees them
 //	gendac switchover pair                       have the standby of group pair take over
+//	gendac dict get orders/pair                  the shared dictionary: get, put, del, cas, list, watch, export, import
 //	gendac version
 //
 // Exit status: 0 when all went well, 2 when the command line or the specification is wrong, 1 for everything else that
-// went wrong. An error is one line on stderr that names the thing.
+// went wrong; gendac dict also 3 when there is no such key, 4 when the key has changed, 5 when it is not known whether the
+// change was made, 6 when there is no leader. An error is one line on stderr that names the thing.
 //
 // Applications that are Go code are not run by this program but by one of your own; see package cluster/node.
 package main
@@ -34,13 +36,18 @@ const (
 	exitOK    = 0
 	exitRun   = 1
 	exitUsage = 2
+
+	exitNotFound  = 3 // of gendac dict
+	exitConflict  = 4
+	exitUncertain = 5
+	exitNoLeader  = 6
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default is restored, so that a second one ends a member that does not stop.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // A usageError is the caller's mistake: exit status 2.
@@ -51,23 +58,17 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 func (u usageError) Unwrap() error { return u.error }
 
 // run is the whole program but for the process around it. It returns the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if status, ok := guard(args); ok {
 		return status
 	}
 	root := rootCommand()
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	started := false // what fails before the command itself starts is a matter of usage
-	for _, cmd := range root.Commands() {
-		if inner := cmd.RunE; inner != nil {
-			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				started = true
-				return inner(cmd, args)
-			}
-		}
-	}
+	onStart(root, func() { started = true })
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -76,7 +77,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !started || isUsage(err) {
 		return exitUsage
 	}
-	return exitRun
+	return dictStatus(err)
+}
+
+// onStart has f called when a command under cmd starts.
+func onStart(cmd *cobra.Command, f func()) {
+	for _, sub := range cmd.Commands() {
+		onStart(sub, f)
+		if inner := sub.RunE; inner != nil {
+			sub.RunE = func(cmd *cobra.Command, args []string) error {
+				f()
+				return inner(cmd, args)
+			}
+		}
+	}
 }
 
 func isUsage(err error) bool {
@@ -102,6 +116,6 @@ Write a specification, check it, run one "gendac node" per machine, and look at 
 		DisableSuggestions: true, // an error is one line
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), checkCommand(), versionCommand())
+	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), dictCommand(), checkCommand(), versionCommand())
 	return root
 }

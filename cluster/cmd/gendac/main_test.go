@@ -38,10 +38,16 @@ func write(t *testing.T, text string) string {
 // gendac runs the program and returns its exit status and what it said.
 func gendac(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	return gendacReading(t, "", args...)
+}
+
+// gendacReading is gendac with something on its stdin.
+func gendacReading(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var out, err bytes.Buffer
-	status = run(ctx, args, &out, &err)
+	status = run(ctx, args, strings.NewReader(stdin), &out, &err)
 	return status, out.String(), err.String()
 }
 
@@ -125,7 +131,23 @@ func TestCheckSaysWhatIsInTheSpecificationAndWarns(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for _, c := range [][]string{{"--help"}, {"node", "--help"}, {"status", "-h"}, {"switchover", "-h"}, {"check", "-h"}, {}} {
+	for _, c := range [][]string{
+		{"--help"},
+		{"node", "--help"},
+		{"status", "-h"},
+		{"switchover", "-h"},
+		{"check", "-h"},
+		{},
+		{"dict"},
+		{"dict", "get", "-h"},
+		{"dict", "put", "-h"},
+		{"dict", "del", "-h"},
+		{"dict", "cas", "-h"},
+		{"dict", "list", "-h"},
+		{"dict", "watch", "-h"},
+		{"dict", "export", "-h"},
+		{"dict", "import", "-h"},
+	} {
 		status, stdout, stderr := gendac(t, c...)
 		if status != exitOK || stderr != "" || !strings.Contains(stdout, "Usage:") || strings.Contains(stdout, "guard") {
 			t.Errorf("gendac %v: got %d %q %q, want help without the hidden command", c, status, stdout, stderr)
