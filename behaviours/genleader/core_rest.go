@@ -68,6 +68,9 @@ func (c *core) busy(status raft.Status, last uint64) bool {
 	if c.phase != Leading || !c.leaveBy.IsZero() || status.LeadTransferee != 0 || status.GetCommit() != last || c.applied != last {
 		return true
 	}
+	if !c.mayChange() || c.nextChange() != nil {
+		return true
+	}
 	if c.waits() || len(c.backlog) > 0 || len(c.rounds.reads.asks) > 0 || len(c.conf.GetVotersOutgoing()) > 0 {
 		return true
 	}

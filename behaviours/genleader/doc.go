@@ -13,7 +13,20 @@
 // only the others. A call that cannot be settled before its deadline fails with ErrNoLeader (nothing was done) or
 // ErrUncertain. Without a majority nothing is promised to move.
 //
-// It also grants leases: see package lease, and View for what the leader knows of the others.
+// With Config.Leases it also grants leases: see package lease, and View for what the leader knows of the others.
+//
+// Any number of groups share the links of one process through a Hub:
+//
+//	hub.Group("orders", Config{...}) --+                               +-- "orders" of the peer
+//	                                   +-- hub ==== one link ==== hub --+
+//	hub.Group("prices", Config{...}) --+                               +-- "prices" of the peer
+//
+// A group sees a link to a peer once both have opened it. One without leases that has had nothing to do for an election
+// time rests: no member sends anything or keeps a timer, and the hubs watch the links for all of them. Whatever happens
+// wakes it, and it fails over as fast as one that is awake.
+//
+// What a group does can be looked at: View is what others act on, Inspect is for operators, and Config.Event tells what
+// happens and why: who was elected, why a leader was lost, who joined and left.
 //
 // Candidates vote, up to a number of them, and the rest of them and all workers learn: learners have the log and leases,
 // read and call, and count for no majority. Who votes changes by itself, one change at a time: a member that comes learns

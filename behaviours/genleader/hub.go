@@ -111,6 +111,13 @@ func (h *Hub) Group(name string, cfg Config) (*Group, error) {
 	return g, nil
 }
 
+// Abandon gives the name of a group back whose actor could not be spawned.
+func (g *Group) Abandon() {
+	if g.hub != nil && g.pid.Load() == nil {
+		g.hub.ended(g)
+	}
+}
+
 // NewIncarnation rises with time and differs between processes that start in the same millisecond.
 func NewIncarnation(now time.Time) uint64 {
 	const chance = 12 // bits; the whole stays below 2^53, which every reader of JSON can hold

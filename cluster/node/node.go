@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -50,11 +49,15 @@ type Node struct {
 	system    *actor.ActorSystem
 	remoting  *remoting.Remoting
 	dict      *gdict.Dict
+	hub       *genleader.Hub
 	group     *genleader.Group
 	storage   genleader.Storage // nil in memory
 	session   member.Session
 	admin     *admin.Server
 	tree      *actor.PID
+	groupTree *actor.PID // of users' groups
+	groupsMu  sync.Mutex
+	groups    map[string]*genleader.Group // users', the latest of each name
 	leaderPID atomic.Pointer[actor.PID]
 	localPID  atomic.Pointer[actor.PID]
 	control   *control
@@ -77,7 +80,8 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg:       cfg,
-		self:      planner.Seat{Member: cfg.Name, Incarnation: newIncarnation(time.Now())},
+		self:      planner.Seat{Member: cfg.Name, Incarnation: genleader.NewIncarnation(time.Now())},
+		groups:    map[string]*genleader.Group{},
 		localDone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	n.cfg.Logger = cfg.Logger.With(slog.String("node", cfg.Name))
@@ -88,12 +92,6 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
-}
-
-// newIncarnation rises with time and differs between members that start in the same millisecond: it is also their Raft id.
-func newIncarnation(now time.Time) uint64 {
-	const chance = 12 // bits; the whole stays below 2^53, which every reader of JSON can hold
-	return uint64(now.UnixMilli())<<chance | rand.Uint64N(1<<chance)
 }
 
 func (n *Node) assemble() error {
@@ -107,6 +105,9 @@ func (n *Node) assemble() error {
 		Bind: n.cfg.Bind, Advertise: n.cfg.Advertise, TLS: n.cfg.TLS, Logger: n.cfg.Logger,
 	})
 	if err != nil {
+		return err
+	}
+	if err := n.newHub(); err != nil {
 		return err
 	}
 	if err := n.newGroup(); err != nil {
@@ -135,18 +136,12 @@ func (n *Node) newGroup() error {
 	if err := n.openStorage(); err != nil {
 		return err
 	}
-	t := n.cfg.Spec.Timing
-	group, err := genleader.New(n.system, genleader.Config{
-		Self:       genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
-		Candidates: slices.Sorted(maps.Keys(n.cfg.Spec.Members)),
-		Timing: genleader.Timing{
-			Heartbeat: time.Duration(t.Heartbeat), Election: time.Duration(t.Election),
-			Lease: time.Duration(t.Lease), StartAfter: time.Duration(t.StartAfter),
-		},
+	group, err := n.hub.Group(clusterGroup, genleader.Config{
+		Candidates:  slices.Sorted(maps.Keys(n.cfg.Spec.Members)),
+		Timing:      n.timing(),
 		Leases:      true,
 		Behaviour:   n.dict.Behaviour(),
 		Storage:     n.storage,
-		Send:        func(to string, frame []byte) error { return n.remoting.Send(to, groupKind, frame) },
 		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },
 		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
 		Logger:      n.cfg.Logger,
@@ -212,6 +207,9 @@ func (n *Node) startTree() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	if err := n.startGroupTree(ctx); err != nil {
+		return err
+	}
 	tree, err := supervisor.StartWait(ctx, n.system.Root, supervisor.Spec{
 		MaxRestarts: -1, // what they hold belongs to this incarnation, so the first crash ends the member
 		Children: []supervisor.Child{
@@ -229,18 +227,16 @@ func (n *Node) startTree() error {
 
 // listen connects remoting to the group and to the control channel, then opens it.
 func (n *Node) listen() {
-	n.remoting.Handle(groupKind, func(from remoting.Peer, body []byte) {
-		n.group.Deliver(genleader.Member(from), body)
-	})
+	n.remoting.Handle(groupKind, n.toHub)
 	n.remoting.Handle(controlKind, n.control.receive)
 	n.remoting.Links(func(ev remoting.LinkEvent) {
 		switch ev := ev.(type) {
 		case remoting.LinkUp:
 			n.cfg.Logger.Info("link up", slog.String("peer", ev.Name))
-			n.group.LinkUp(genleader.Member(ev.Peer))
+			n.hub.LinkUp(genleader.Member(ev.Peer))
 		case remoting.LinkDown:
 			n.cfg.Logger.Info("link down", slog.String("peer", ev.Name), slog.Bool("gone", ev.Refused))
-			n.group.LinkDown(genleader.Member(ev.Peer), ev.Refused)
+			n.hub.LinkDown(genleader.Member(ev.Peer), ev.Refused)
 		case remoting.Replaced:
 			if n.stopping.CompareAndSwap(false, true) {
 				go n.fail(fmt.Errorf("%w: %s has met it", genleader.ErrSuperseded, ev.Name))
@@ -317,8 +313,8 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.tell(&n.localPID, controller.Stop{Patience: n.stopPatience()})
 		if err := n.awaitStopped(ctx); err != nil {
 			problems = append(problems, err)
-		} else if err := n.group.Leave(ctx); err != nil {
-			problems = append(problems, err)
+		} else {
+			problems = append(problems, n.leaveGroups(ctx), n.group.Leave(ctx))
 		}
 		go n.end(nil, endTimeout)
 	}
@@ -365,12 +361,18 @@ func (n *Node) teardown(within time.Duration) {
 			n.cfg.Logger.Warn("leaving discovery", slog.Any("error", err))
 		}
 	}
-	if n.tree != nil {
-		if err := n.system.Root.StopFuture(n.tree).Wait(); err != nil {
+	for _, tree := range []*actor.PID{n.groupTree, n.tree} {
+		if tree == nil {
+			continue
+		}
+		if err := n.system.Root.StopFuture(tree).Wait(); err != nil {
 			n.cfg.Logger.Warn("stopping the actors", slog.Any("error", err))
 		}
 	}
 	n.closeStorage(ctx)
+	if n.hub != nil {
+		n.hub.Close()
+	}
 	if n.remoting != nil {
 		if err := n.remoting.Stop(ctx); err != nil {
 			n.cfg.Logger.Warn("closing connections", slog.Any("error", err))
