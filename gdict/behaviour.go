@@ -19,7 +19,7 @@ type behaviour struct {
 	dict *Dict
 }
 
-var _ genleader.Behaviour = (*behaviour)(nil)
+var _ genleader.Batcher = (*behaviour)(nil)
 
 func (b *behaviour) HandleLeaderCall(_ *genleader.Election, _ genleader.From, req []byte) genleader.Answer {
 	cmd, refusal := b.dict.admit(req)
@@ -33,8 +33,10 @@ func (b *behaviour) HandleLeaderCast(e *genleader.Election, req []byte) genleade
 	return b.HandleLeaderCall(e, genleader.From{}, req)
 }
 
+func (b *behaviour) Batch(apply func()) { b.dict.batch(apply) }
+
 func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
-	return b.dict.apply(e.Index(), e.LeaseTerm(), msg)
+	return b.dict.step(e.Index(), e.LeaseTerm(), msg)
 }
 
 func (b *behaviour) Snapshot() (genleader.Image, error) { return b.dict.image(), nil }

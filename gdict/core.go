@@ -8,6 +8,9 @@ type state struct {
 	rev  uint64 // log index of the last operation applied, whether it changed anything or not
 	size uint64 // sum of the costs of all entries, in bytes
 
+	// editing says that the tree is this turn's own and not shown to anybody yet, so that an edit of it may be done in it.
+	editing bool
+
 	limits *limits // in force: those that came with the last command that brought any; nil before the first
 }
 
@@ -65,8 +68,12 @@ func apply(s state, index uint64, c command) (state, result, []change) {
 	}
 	var r result
 	var err error
-	d := &draft{state: s, edit: s.tree.edit()}
-	if o, many := c.op.(txn); many {
+	o, many := c.op.(txn)
+	d := &draft{state: s, edit: edit{s.tree}}
+	if many || !s.editing { // a transaction may fail halfway
+		d.edit = s.tree.edit()
+	}
+	if many {
 		r, err = d.transact(o)
 	} else {
 		r.outcome, err = d.do(c.op)

@@ -9,7 +9,7 @@ import (
 )
 
 // A draft is the next state in the making: the one place where operations change anything. It is thrown away whole if one
-// of them fails. Each operation sees what those before it have done.
+// of them fails; an operation that fails has not changed anything itself. Each sees what those before it have done.
 type draft struct {
 	state
 	edit    edit

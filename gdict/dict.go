@@ -46,8 +46,9 @@ type Dict struct {
 
 	writer writer
 
-	mu      sync.Mutex // orders new states and watches; never held while waiting
-	log     replica    // what the log has come to; now is its state, for readers
+	mu      sync.Mutex  // orders new states and watches; never held while waiting
+	log     replica     // what the log has come to; now is its state, for readers
+	steps   [][]waiting // of the batch that is being applied
 	watches map[*Watch]struct{}
 	past    history
 	ended   error // why the group's instance ended; nil while it runs
@@ -112,13 +113,38 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 	return encodeCommand(req, d.limits), nil
 }
 
-// apply takes one entry of the log into the dictionary and tells the watches. term is the member's lease at this moment.
-func (d *Dict) apply(index uint64, term lease.Term, cmd []byte) []byte {
+// batch lets apply take entries of the log into the dictionary by step. Readers see them all at once, and then the
+// watches are told of each.
+func (d *Dict) batch(apply func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	reply, changes := d.log.apply(index, cmd)
+	was := d.log.state.tree
+	d.log.state.tree, d.log.state.editing = was.edit().done(), true
+	apply()
+	d.log.state.editing = false
+	if len(d.steps) == 0 {
+		d.log.state.tree = was
+	}
 	d.show()
-	d.publish(changes, index, term)
+	for _, s := range d.steps {
+		d.publish(s)
+	}
+	clear(d.steps)
+	d.steps = d.steps[:0]
+}
+
+// step takes one entry of the log into the dictionary, within batch. term is the member's lease at this moment.
+func (d *Dict) step(index uint64, term lease.Term, cmd []byte) []byte {
+	reply, changes := d.log.apply(index, cmd)
+	if len(changes) > 0 {
+		d.steps = append(d.steps, stepOf(changes, index, term))
+	}
+	return reply
+}
+
+// apply is a batch of one.
+func (d *Dict) apply(index uint64, term lease.Term, cmd []byte) (reply []byte) {
+	d.batch(func() { reply = d.step(index, term, cmd) })
 	return reply
 }
 

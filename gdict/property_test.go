@@ -118,10 +118,13 @@ func (m *machine) deliver(req []byte) (reply []byte) {
 	return reply
 }
 
+// replay applies what a member has not applied yet, as one batch: that must come to the same as one by one.
 func (m *machine) replay(to *member) (reply []byte) {
-	for ; to.applied < len(m.log); to.applied++ {
-		reply = to.dict.apply(uint64(to.applied+1), 1, m.log[to.applied])
-	}
+	to.dict.batch(func() {
+		for ; to.applied < len(m.log); to.applied++ {
+			reply = to.dict.step(uint64(to.applied+1), 1, m.log[to.applied])
+		}
+	})
 	return reply
 }
 

@@ -6,12 +6,8 @@ import (
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
-// publish tells the history and the watches of one step: the changes that led to revision at. d.mu is held.
-func (d *Dict) publish(changes []change, at uint64, term lease.Term) {
-	if len(changes) == 0 {
-		return
-	}
-	step := stepOf(changes, at, term)
+// publish tells the history and the watches of one step: the changes that led to a revision. d.mu is held.
+func (d *Dict) publish(step []waiting) {
 	d.past.add(step)
 	d.tell(step)
 }

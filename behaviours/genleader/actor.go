@@ -152,8 +152,8 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		s.setTimer(e.at)
 	case *ask:
 		s.ask(e)
-	case apply:
-		s.apply(e)
+	case *applyMany:
+		s.applyMany(e.broadcasts)
 	case elected:
 		s.again(synced{term: e.term, to: e.joiner, sync: b.Elected(&Election{shell: s, term: e.term}, e.joiner)})
 	case surrender:
@@ -271,16 +271,30 @@ func (s *shell) lastWord(e *ask, reason error) {
 	}
 }
 
-func (s *shell) apply(e apply) {
-	reply := s.group.Behaviour.FromLeader(s.election(e.index), e.message)
-	s.group.progress.advance(e.index) // before the caller hears of it
-	if e.seq == 0 {
-		return
+func (s *shell) applyMany(broadcasts []apply) {
+	replies := make([][]byte, len(broadcasts))
+	all := func() {
+		election := s.election(0)
+		for i, b := range broadcasts {
+			election.index = b.index
+			replies[i] = s.group.Behaviour.FromLeader(election, b.message)
+		}
 	}
-	if e.hasReply {
-		reply = e.reply
+	if batcher, ok := s.group.Behaviour.(Batcher); ok {
+		batcher.Batch(all)
+	} else {
+		all()
 	}
-	s.resolve(e.seq, outcome{reply: reply})
+	s.group.progress.advance(broadcasts[len(broadcasts)-1].index) // before the callers hear of it
+	for i, b := range broadcasts {
+		if b.seq == 0 {
+			continue
+		}
+		if b.hasReply {
+			replies[i] = b.reply
+		}
+		s.resolve(b.seq, outcome{reply: replies[i]})
+	}
 }
 
 func (s *shell) resolve(seq uint64, out outcome) {

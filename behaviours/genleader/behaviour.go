@@ -40,6 +40,14 @@ type Image interface {
 	WriteTo(w io.Writer) (int64, error)
 }
 
+// A Batcher is a Behaviour that gains by applying many broadcasts at a time: Batch calls apply, which calls FromLeader for
+// some that follow each other. Nobody hears of any of them before Batch returns, neither callers nor who waits for an
+// index, so it may make them visible all at once.
+type Batcher interface {
+	Behaviour
+	Batch(apply func())
+}
+
 // A Member is one process of a group. Incarnation is new at each start of the process and rises with time.
 type Member struct {
 	Name        string

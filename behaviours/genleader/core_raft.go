@@ -276,7 +276,13 @@ func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
 	if identityOf(b.GetOrigin()) == c.self && c.forgetCall(b.GetSeq()) {
 		do.seq = b.GetSeq()
 	}
-	c.emit(do)
+	if last := len(c.out) - 1; last >= 0 {
+		if many, ok := c.out[last].(*applyMany); ok {
+			many.broadcasts = append(many.broadcasts, do)
+			return
+		}
+	}
+	c.emit(&applyMany{broadcasts: []apply{do}})
 }
 
 // adopt replaces this member's state by a leader's snapshot. Calls that were on their way may lie inside it.

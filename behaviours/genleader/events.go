@@ -133,7 +133,7 @@ type (
 		request []byte
 		cast    bool
 	}
-	// apply calls FromLeader; with a seq it also answers that local caller.
+	// apply is one broadcast of an applyMany: it calls FromLeader, and with a seq also answers that local caller.
 	apply struct {
 		index    uint64
 		message  []byte
@@ -141,6 +141,8 @@ type (
 		reply    []byte
 		hasReply bool
 	}
+	// applyMany applies broadcasts that follow each other.
+	applyMany struct{ broadcasts []apply }
 	// elected calls Elected and answers with synced.
 	elected struct {
 		term   uint64
@@ -192,7 +194,7 @@ func (send) effect()        {}
 func (flush) effect()       {}
 func (setTimer) effect()    {}
 func (*ask) effect()        {}
-func (apply) effect()       {}
+func (*applyMany) effect()  {}
 func (elected) effect()     {}
 func (surrender) effect()   {}
 func (memberDown) effect()  {}
@@ -212,7 +214,14 @@ func (e send) String() string     { return "send " + e.to + ":" + describeAll(e.
 func (flush) String() string      { return "flush" }
 func (e setTimer) String() string { return "timer" }
 func (e *ask) String() string     { return fmt.Sprintf("ask %v %q", e.from, e.request) }
-func (e apply) String() string    { return fmt.Sprintf("apply %d %q", e.index, e.message) }
+func (e *applyMany) String() string {
+	text := "apply"
+	for _, b := range e.broadcasts {
+		text += fmt.Sprintf(" %d %q", b.index, b.message)
+	}
+	return text
+}
+
 func (e elected) String() string {
 	return fmt.Sprintf("elected in term %d joiner=%v", e.term, e.joiner)
 }

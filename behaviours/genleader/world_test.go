@@ -328,8 +328,10 @@ func (h *host) perform(e effect) {
 			h.send(send{to: e.from.Member.Name, packets: []*wire.Packet{lastWord(e, answer.stop)}})
 		}
 		w.after(0, func() { h.take(handled{term: e.term, from: e.from, answer: answer}) })
-	case apply:
-		h.apply(e)
+	case *applyMany:
+		for _, b := range e.broadcasts {
+			h.apply(b)
+		}
 	case readable:
 		if e.err != nil {
 			h.reads[e.seq] = e.err.Error()
