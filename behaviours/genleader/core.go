@@ -114,7 +114,7 @@ type core struct {
 	storageErr string // why the storage cannot be used any more, or no snapshot gets there
 	outbox     map[string][]*wire.Packet
 	waiting    proposals
-	unsettled  int // entries of this leader's term that were submitted and are not applied here
+	unsettled  int // entries of this leader's term that were submitted and of which not all are committed
 	out        []effect
 }
 

@@ -50,11 +50,17 @@ func (c *core) propose(from From, b *wire.Broadcast) {
 // the calls stay pending: the next leader's sync sends them again.
 func (c *core) submit() {
 	w := c.waiting
-	if len(w.entries) == 0 || c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes {
+	if len(w.entries) == 0 {
+		return
+	}
+	status := c.node.BasicStatus()
+	if status.GetCommit() >= c.logEnd {
+		c.unsettled = 0 // a majority has them all, be this member's own disk as slow as it likes
+	}
+	if c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes {
 		return
 	}
 	c.waiting = proposals{}
-	status := c.node.BasicStatus()
 	if status.RaftState != raft.StateLeader || status.GetTerm() != w.term {
 		return
 	}
@@ -66,13 +72,6 @@ func (c *core) submit() {
 		for _, from := range w.callers {
 			c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
 		}
-	}
-}
-
-// settled notes that an entry which adds a broadcast has been applied.
-func (c *core) settled(entry *raftpb.Entry) {
-	if c.unsettled > 0 && entry.GetTerm() == c.term {
-		c.unsettled--
 	}
 }
 

@@ -241,7 +241,6 @@ func (c *core) applyEntry(entry *raftpb.Entry) {
 			c.applySync(sync)
 		} else if broadcast := record.GetBroadcast(); broadcast != nil {
 			c.applyBroadcast(entry.GetIndex(), broadcast)
-			c.settled(entry)
 		}
 	}
 }

@@ -161,7 +161,7 @@ func (c *core) resume(kept *Stored) {
 	c.emit(restoreKept{})
 	c.takeUp(kept.Snapshot)
 	if c.sync == nil && kept.base() == 1 { // whoever did not store how the group began may still ask
-		c.genesis = &wire.Genesis{Voters: c.image().GetElectorate()}
+		c.genesis = &wire.Genesis{Voters: c.image().GetElectorate(), Cluster: c.cluster}
 	}
 }
 

@@ -56,6 +56,8 @@ func newGroup(t *testing.T, d *datadriven.TestData) *world {
 			w.rules.maxVoters, err = strconv.Atoi(arg.Vals[0])
 		case "expect":
 			w.rules.expect, err = strconv.Atoi(arg.Vals[0])
+		case "disks":
+			w.durable = arg.Vals[0] == "yes"
 		case "forget-after":
 			w.rules.forgetAfter, err = time.ParseDuration(arg.Vals[0])
 		}
@@ -142,7 +144,7 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 	case "play":
 		return w.play(t, d)
 	default:
-		if !w.stage(t, d, args) {
+		if !w.disk(t, d, args) && !w.stage(t, d, args) {
 			return w.question(t, d, args)
 		}
 	}

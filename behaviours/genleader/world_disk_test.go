@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/datadriven"
 )
 
 var errDisk = errors.New("no space left on device")
@@ -67,9 +69,9 @@ func (d *modelDisk) sync() {
 	d.writing = nil
 }
 
-// crash loses what waits, and what was being written or not.
+// crash loses what waits, and what was being written too, unless a toss of a coin saves it.
 func (d *modelDisk) crash() {
-	if d.w.random(2) == 0 {
+	if d.w.tosses && d.w.random(2) == 0 {
 		d.sync()
 	}
 	d.writing, d.waiting = nil, nil
@@ -124,6 +126,28 @@ func (w *world) checkLeasesOf(leader *host) {
 	}
 }
 
+// disk carries out the commands about disks. It says whether cmd was one.
+func (w *world) disk(t *testing.T, d *datadriven.TestData, args []string) bool {
+	t.Helper()
+	switch d.Cmd {
+	case "kill-all":
+		for _, name := range w.names {
+			w.kill(name)
+		}
+	case "disk-takes": // DURATION NAME...: each write of theirs, from now on
+		for _, name := range args[1:] {
+			w.disks[name].delay = duration(t, d, args[0])
+		}
+	case "disk-fails": // with its next write
+		w.disks[args[0]].broken = true
+	case "new-disk": // an empty one, while the member is down
+		delete(w.disks, args[0])
+	default:
+		return false
+	}
+	return true
+}
+
 // TestRandomCrashes lets members of a group that keeps its log on disk pause, die, all of them at once too, return and
 // lose each other. A crash loses what was not synced. What was acknowledged is there in the end, and no lease that was
 // ever granted, whether its process lives or not, counts as ended while it runs.
@@ -145,7 +169,7 @@ func TestRandomCrashes(t *testing.T) {
 func crashes(t *testing.T, seed uint64, size int) {
 	t.Helper()
 	w := newWorld(seed, []string{"a1", "b1", "c1", "d1", "e1"}[:size]...)
-	w.durable = true
+	w.durable, w.tosses = true, true
 	for _, name := range w.names {
 		w.start(name)
 	}

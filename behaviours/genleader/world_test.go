@@ -37,6 +37,7 @@ type world struct {
 	apart       uint64        // what raft ids exceed incarnations by
 
 	durable bool // members keep their logs on disks
+	tosses  bool // what a crash finds under way to a disk may get there
 	disks   map[string]*modelDisk
 	held    map[Member]time.Time // every lease that was granted and has not ended
 
