@@ -88,6 +88,11 @@ func step(before contents, o Op, r Result) (bool, contents) {
 				return false, before
 			}
 			after[a.Key] = strconv.FormatInt(was+a.Delta, 10)
+		case "append":
+			after[a.Key] += a.Value
+			if known && int64(len(after[a.Key])) != r.Sum {
+				return false, before
+			}
 		}
 	}
 	return true, after

@@ -69,9 +69,9 @@ type Cond struct {
 	Absent bool   `json:"absent,omitempty"`
 }
 
-// An Action stores a value, erases a key, or adds to a counter. Values that are stored are never stored twice.
+// An Action stores a value, erases a key, adds to a counter, or appends to a value. What is stored is never stored twice.
 type Action struct {
-	Do    string `json:"do"` // store, erase, add
+	Do    string `json:"do"` // store, erase, add, append
 	Key   string `json:"key"`
 	Value string `json:"value,omitempty"`
 	Delta int64  `json:"delta,omitempty"`
@@ -91,7 +91,7 @@ type Result struct {
 	Outcome Outcome           `json:"outcome"`
 	Held    bool              `json:"held,omitempty"` // the conditions did
 	Rev     uint64            `json:"rev,omitempty"`
-	Sum     int64             `json:"sum,omitempty"`    // of an add
+	Sum     int64             `json:"sum,omitempty"`    // of an add; after an append, the length
 	Values  map[string]string `json:"values,omitempty"` // of a read; what has no entry is missing
 	Err     string            `json:"err,omitempty"`
 }
@@ -145,6 +145,8 @@ func (o Op) String() string {
 			fmt.Fprintf(&b, "%s=%s ", a.Key, a.Value)
 		case "add":
 			fmt.Fprintf(&b, "%s+=%d ", a.Key, a.Delta)
+		case "append":
+			fmt.Fprintf(&b, "%s<-%s ", a.Key, a.Value)
 		default:
 			fmt.Fprintf(&b, "%s %s ", a.Do, a.Key)
 		}

@@ -33,11 +33,13 @@ func (c *client) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		time.Sleep(time.Duration(c.dice.Int64N(int64(pause))))
 		now := int(clock() / generation)
-		switch n := c.dice.IntN(10); {
+		switch n := c.dice.IntN(12); {
 		case n < 6:
 			c.useRegister(fmt.Sprintf("r/%d/%d", now, c.dice.IntN(registers)))
 		case n < 8:
 			c.useCounter(fmt.Sprintf("c/%d/%d", now, c.dice.IntN(counters)))
+		case n < 9:
+			c.useText(fmt.Sprintf("l/%d", now))
 		default:
 			c.usePair(fmt.Sprintf("t/%d", now))
 		}
@@ -56,11 +58,32 @@ func (c *client) do(o history.Op, do func(ctx context.Context, dict *gdict.Dict)
 	id := c.nextID()
 	c.write(history.Record{Kind: history.Invoke, Client: c.number, ID: id, Op: &o})
 	r, err := do(ctx, c.node.Dict())
+	for open := (*gdict.UncertainError)(nil); errors.As(err, &open) && c.dice.IntN(2) == 0; {
+		r, err = c.goOn(open, o) // whatever it comes to, it is the same operation
+	}
 	if err != nil {
 		r = history.Result{Outcome: outcomeOf(err), Err: err.Error()}
 	}
 	c.write(history.Record{Kind: history.Return, Client: c.number, ID: id, Result: &r})
 	c.seen = max(c.seen, r.Rev)
+}
+
+// goOn repeats a write of which nobody knows whether it was done. A repetition is done once.
+func (c *client) goOn(open *gdict.UncertainError, o history.Op) (history.Result, error) {
+	ctx, cancel := c.patience()
+	defer cancel()
+	done, err := open.Retry(ctx)
+	if errors.Is(err, gdict.ErrConflict) && !errors.Is(err, genleader.ErrUncertain) {
+		return history.Result{Outcome: history.Done}, nil
+	}
+	if err != nil {
+		return history.Result{}, err
+	}
+	r := history.Result{Outcome: history.Done, Held: done.Succeeded, Rev: done.Rev}
+	if do := o.Then[0].Do; do == "add" || do == "append" {
+		r.Sum, r.Rev = done.Results[0].N, 0
+	}
+	return r, nil
 }
 
 // outcomeOf says what an error of a write promises about it.
@@ -153,6 +176,19 @@ func (c *client) useCounter(key string) {
 	})
 }
 
+// useText appends to a text, or reads it.
+func (c *client) useText(key string) {
+	if c.dice.IntN(3) == 0 {
+		c.read(key, key)
+		return
+	}
+	piece := c.value() + ";"
+	c.do(history.Op{Group: key, Then: []history.Action{{Do: "append", Key: key, Value: piece}}}, func(ctx context.Context, dict *gdict.Dict) (history.Result, error) {
+		length, err := dict.Append(ctx, root+key, []byte(piece))
+		return history.Result{Outcome: history.Done, Held: true, Sum: int64(length)}, err
+	})
+}
+
 // usePair changes two keys in one transaction, or reads both.
 func (c *client) usePair(group string) {
 	a, b := group+"/a", group+"/b"
@@ -184,6 +220,8 @@ func (c *client) readAll() {
 			key := fmt.Sprintf("c/%d/%d", g, i)
 			c.read(key, key)
 		}
+		text := fmt.Sprintf("l/%d", g)
+		c.read(text, text)
 		group := fmt.Sprintf("t/%d", g)
 		c.read(group, group+"/a", group+"/b")
 	}

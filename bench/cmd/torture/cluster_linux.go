@@ -82,6 +82,8 @@ func newCluster(o options, out io.Writer) (*cluster, error) {
 
 func (c *cluster) spec() string { return filepath.Join(c.dir, "cluster.yaml") }
 
+func (c *cluster) dataOf(name string) string { return filepath.Join(c.dir, name) }
+
 // say prints a line with the time since the beginning.
 func (c *cluster) say(format string, args ...any) {
 	fmt.Fprintf(c.out, "%8.3fs %s\n", time.Since(c.began).Seconds(), fmt.Sprintf(format, args...))
@@ -95,7 +97,7 @@ func (c *cluster) start(name string) error {
 	c.starts++
 	argv := c.network.Command(name, self, "member", "-name", name, "-spec", c.spec(), "-seed", fmt.Sprint(c.seed+uint64(c.starts)))
 	if c.data {
-		argv = append(argv, "-data", filepath.Join(c.dir, name))
+		argv = append(argv, "-data", c.dataOf(name))
 	}
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{}), did: make(chan string, 10)}
 	log, err := os.OpenFile(filepath.Join(c.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

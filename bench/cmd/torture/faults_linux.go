@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,16 +35,28 @@ var all = []fault{
 	{"split", func(f *faults) (string, func() error, error) { return f.split() }},
 }
 
+// durable are the faults that only members with data survive.
+var durable = []fault{
+	{"kill several", func(f *faults) (string, func() error, error) { return f.killedSeveral(1 + f.dice.IntN(len(f.c.names))) }},
+	{"kill all", func(f *faults) (string, func() error, error) { return f.killedSeveral(len(f.c.names)) }},
+	{"lose a disk", func(f *faults) (string, func() error, error) { return f.lostDisk() }},
+}
+
 // faults does things to a cluster, in an order that its seed chooses.
 type faults struct {
 	c     *cluster
+	known []fault
 	dice  *rand.Rand
 	alone bool           // nothing else is being done now
 	done  map[string]int // by name
 }
 
 func newFaults(c *cluster, o options) *faults {
-	return &faults{c: c, dice: rand.New(rand.NewPCG(o.seed, 1)), done: map[string]int{}}
+	f := &faults{c: c, known: all, dice: rand.New(rand.NewPCG(o.seed, 1)), done: map[string]int{}}
+	if o.data {
+		f.known = slices.Concat(all, durable)
+	}
+	return f
 }
 
 // run does one thing after the other, and sometimes two at once, until there was enough of it, and then lets all be well.
@@ -67,7 +81,7 @@ func (f *faults) run(o options) error {
 func (f *faults) step() error {
 	var undo []func() error
 	for n := 1 + f.dice.IntN(4)/3; n > 0; n-- {
-		chosen := all[f.dice.IntN(len(all))]
+		chosen := f.known[f.dice.IntN(len(f.known))]
 		f.alone = len(undo) == 0
 		what, u, err := chosen.begin(f)
 		if err != nil {
@@ -131,6 +145,44 @@ func (f *faults) restarted(how string, end func(names ...string)) (string, func(
 
 func (f *faults) killedLeader() (string, func() error, error) {
 	return f.lost("killed, leading", f.leader(), f.c.kill)
+}
+
+// killedSeveral kills up to so many at once.
+func (f *faults) killedSeveral(most int) (string, func() error, error) {
+	var victims []string
+	for _, i := range f.dice.Perm(len(f.c.names))[:most] {
+		if name := f.c.names[i]; f.c.running[name] != nil && !f.c.running[name].paused {
+			victims = append(victims, name)
+		}
+	}
+	f.c.kill(victims...)
+	return fmt.Sprint(victims, " killed"), func() error {
+		f.c.say("%v started", victims)
+		for _, name := range victims {
+			if err := f.c.start(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+// lostDisk takes a process and all that it has kept away, which a group survives when all others have been told everything.
+func (f *faults) lostDisk() (string, func() error, error) {
+	name := f.somebody()
+	if f.alone {
+		if err := f.recover(); err != nil {
+			return "", nil, err
+		}
+	}
+	if missing := f.c.missing(); missing != "" {
+		return "missing " + missing, nil, nil
+	}
+	f.c.kill(name)
+	return name + " killed, its data lost", func() error {
+		f.c.say("%s started", name)
+		return f.c.start(name)
+	}, os.RemoveAll(f.c.dataOf(name))
 }
 
 func (f *faults) lost(how, name string, end func(names ...string)) (string, func() error, error) {
