@@ -333,6 +333,7 @@ func (c *core) heard(from Member, b *wire.Beat) {
 
 func (c *core) noteAck(term uint64) {
 	if c.acked.term != term {
+		c.grants = nil // they may wait for entries of the earlier leader that will never come
 		c.older = c.acked
 	}
 	c.acked = ackMark{term: term, at: c.now}

@@ -36,6 +36,7 @@ func (c *core) begin(storage *memoryLog, applied uint64) {
 		CheckQuorum:               true,
 		PreVote:                   true,
 		AsyncStorageWrites:        true,
+		StepDownOnRemoval:         true, // a leader that carries out its own removal may open no term any more
 		DisableProposalForwarding: true, // a broadcast is for the log of its own term: see pendingCall
 		Logger:                    silent{},
 	})

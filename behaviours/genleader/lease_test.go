@@ -36,6 +36,22 @@ func TestLeaseBeginsWhenTheLogHasCaughtUp(t *testing.T) {
 	}
 }
 
+// TestGrantsOfAnEarlierLeaderDoNotHoldUpLaterOnes: one may wait for an entry that only that leader had, and that is lost.
+func TestGrantsOfAnEarlierLeaderDoNotHoldUpLaterOnes(t *testing.T) {
+	w := begun(t, 1, "a1", "b1", "c1")
+	h, leader := w.hosts["c1"], w.hosts["a1"]
+	ahead := &wire.Beat{
+		Term: h.core.term, Round: leader.core.rounds.round + 1, Granted: true,
+		Stamp: int64(w.now.Sub(h.core.began)), Reached: h.core.applied + 100,
+	}
+	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: ahead}}}})
+	w.kill("a1")
+	w.run(3 * time.Second)
+	if h.core.applied >= ahead.Reached || !w.now.Before(h.until) {
+		t.Fatalf("applied %d, the earlier leader's grant waits for %d, the lease ends in %v", h.core.applied, ahead.Reached, h.until.Sub(w.now))
+	}
+}
+
 // TestStampsOfAnotherClockGrantNothing: a grant whose stamp lies in the future was never this member's.
 func TestStampsOfAnotherClockGrantNothing(t *testing.T) {
 	w := newWorld(1, "a1", "b1", "w1")
