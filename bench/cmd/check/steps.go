@@ -221,6 +221,9 @@ func (r *runner) examples() error {
 			return err
 		}
 	}
+	if err := r.do("go", "run", "./examples/dictionary"); err != nil {
+		return err
+	}
 	binary, err := consultest.Find()
 	if err != nil {
 		return r.skip("%v", err)
