@@ -39,6 +39,7 @@ type (
 		err   error
 	}
 	localCast struct{ msg any }
+	sayings   struct{} // there are some
 )
 
 // shell acts for one core: it calls the behaviour, holds the timer and the callers that wait.
@@ -52,6 +53,7 @@ type shell struct {
 	current View
 	lapsed  lease.Term // the latest term whose end has been told
 	failed  bool
+	sayings []event // what the behaviour said and the core has not heard
 	writer  *writer // nil in memory
 }
 
@@ -89,9 +91,20 @@ func (s *shell) machine() process.Machine[*core, input, effect] {
 // again brings an event back to this very actor, behind what is in its mailbox now.
 func (s *shell) again(e event) { s.group.system.Root.Send(s.self, e) }
 
+// said brings what the behaviour answered back to this very actor, in its order, and all that comes in one turn at once.
+func (s *shell) said(e event) {
+	if len(s.sayings) == 0 {
+		s.group.system.Root.Send(s.self, sayings{})
+	}
+	s.sayings = append(s.sayings, e)
+}
+
 func (s *shell) lift(ctx actor.Context) (input, bool) {
 	in := input{at: time.Now()}
 	switch msg := ctx.Message().(type) {
+	case sayings:
+		in.event = behaved{events: s.sayings}
+		s.sayings = nil
 	case castMade:
 		s.group.inbox.give(len(msg.request))
 		in.event = msg
@@ -155,7 +168,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case *applyMany:
 		s.applyMany(e.broadcasts)
 	case elected:
-		s.again(synced{term: e.term, to: e.joiner, sync: b.Elected(&Election{shell: s, term: e.term}, e.joiner)})
+		s.said(synced{term: e.term, to: e.joiner, sync: b.Elected(&Election{shell: s, term: e.term}, e.joiner)})
 	case surrender:
 		b.Surrendered(s.election(0), e.sync)
 	case restore:
@@ -177,7 +190,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case restoreKept:
 		s.group.install()
 	case memberDown:
-		s.again(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
+		s.said(handled{term: e.term, answer: b.HandleDown(&Election{shell: s, term: e.term}, e.who, e.reason)})
 	case resolve:
 		s.resolve(e.seq, outcome{reply: e.reply, err: e.err})
 	case readable:
@@ -216,9 +229,9 @@ func (s *shell) fail(ctx actor.Context, reason error) {
 // send makes frames of a bearable size: a peer that catches up may be owed hundreds of packets at once.
 func (s *shell) send(e send) {
 	for rest := e.packets; len(rest) > 0; {
-		n, size := 1, proto.Size(rest[0])
+		n, size := 1, weight(rest[0])
 		for n < len(rest) && size < frameSize {
-			size += proto.Size(rest[n])
+			size += weight(rest[n])
 			n++
 		}
 		if frame, err := proto.Marshal(&wire.Frame{Packets: rest[:n]}); err == nil {
@@ -227,6 +240,21 @@ func (s *shell) send(e send) {
 			}
 		}
 		rest = rest[n:]
+	}
+}
+
+// weight is about how many bytes a packet takes in a frame. Those that come by the thousand are not measured exactly.
+func weight(p *wire.Packet) int {
+	const small = 64
+	switch what := p.GetWhat().(type) {
+	case *wire.Packet_Raft:
+		return small + len(what.Raft)
+	case *wire.Packet_Call:
+		return small + len(what.Call.GetRequest())
+	case *wire.Packet_Answered:
+		return small + len(what.Answered.GetReply())
+	default:
+		return proto.Size(p)
 	}
 }
 
@@ -243,14 +271,14 @@ func (s *shell) ask(e *ask) {
 	if e.cast {
 		answer := s.group.Behaviour.HandleLeaderCast(&Election{shell: s, term: e.term}, e.request)
 		answer.replies = false
-		s.again(handled{term: e.term, answer: answer})
+		s.said(handled{term: e.term, answer: answer})
 		return
 	}
 	answer := s.leaderCall(e)
 	if answer.stop != nil {
 		s.lastWord(e, answer.stop)
 	}
-	s.again(handled{term: e.term, from: e.from, answer: answer})
+	s.said(handled{term: e.term, from: e.from, answer: answer})
 }
 
 func (s *shell) leaderCall(e *ask) Answer {

@@ -162,11 +162,12 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 	}
 }
 
-// step absorbs one event at one instant and returns what to do about it, in order.
+// step absorbs one event at one instant and returns what to do about it, in order. The list is good until the next step.
 func step(c *core, in input) (*core, []effect) {
-	c.now, c.out = in.at, nil
+	clear(c.out) // they have been acted on
+	c.now, c.out = in.at, c.out[:0]
 	switch in.event.(type) {
-	case called, abandoned, castMade, readAsked, handled, flushed, received, inspecting, saved, chunkRead, chunkUsed, unsent:
+	case called, abandoned, castMade, readAsked, handled, behaved, flushed, received, inspecting, saved, chunkRead, chunkUsed, unsent:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
@@ -198,10 +199,12 @@ func step(c *core, in input) (*core, []effect) {
 		c.readIndex(ev.seq)
 	case castMade:
 		c.cast(ev.request)
-	case handled:
-		c.handled(ev)
-	case synced:
-		c.synced(ev)
+	case behaved:
+		for _, each := range ev.events {
+			c.behaved(each)
+		}
+	case handled, synced:
+		c.behaved(ev)
 	case inspecting:
 		c.emit(inspected{ask: ev.ask, is: c.inspect()})
 	case chunkRead:

@@ -166,6 +166,16 @@ func (c *core) cast(request []byte) {
 	}
 }
 
+// behaved takes one thing that the behaviour said.
+func (c *core) behaved(ev event) {
+	switch ev := ev.(type) {
+	case handled:
+		c.handled(ev)
+	case synced:
+		c.synced(ev)
+	}
+}
+
 // synced takes what Elected returned. The leader's own opens its term: from then on it serves calls.
 func (c *core) synced(ev synced) {
 	if c.rounds == nil || ev.term != c.term {

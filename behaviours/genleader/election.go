@@ -71,10 +71,10 @@ func (e *Election) LeaseTerm() lease.Term {
 
 // Reply answers a caller that an earlier HandleLeaderCall left waiting. It has no effect when this member leads no more.
 func (e *Election) Reply(to From, reply []byte) {
-	e.shell.again(handled{term: e.term, from: to, answer: Reply(reply)})
+	e.shell.said(handled{term: e.term, from: to, answer: Reply(reply)})
 }
 
 // Broadcast sends msg to every member if this one still leads in the term of the callback; else it is not sent.
 func (e *Election) Broadcast(msg []byte) {
-	e.shell.again(handled{term: e.term, answer: Broadcast(msg)})
+	e.shell.said(handled{term: e.term, answer: Broadcast(msg)})
 }

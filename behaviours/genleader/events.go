@@ -68,6 +68,8 @@ type (
 		to      string
 		packets []*wire.Packet
 	}
+	// behaved is what the behaviour said in one turn: handled and synced, in its order.
+	behaved struct{ events []event }
 	// leaving asks for an orderly departure.
 	leaving struct{}
 	// flushed says that everything which was in the mailbox at the time of a flush has been stepped.
@@ -87,6 +89,7 @@ func (castMade) event()   {}
 func (readAsked) event()  {}
 func (handled) event()    {}
 func (synced) event()     {}
+func (behaved) event()    {}
 func (inspecting) event() {}
 func (unsent) event()     {}
 func (leaving) event()    {}
@@ -104,12 +107,19 @@ func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
 func (e castMade) String() string   { return fmt.Sprintf("cast %q", e.request) }
 func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
 func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
-func (e synced) String() string     { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
-func (inspecting) String() string   { return "inspect" }
-func (e unsent) String() string     { return "unsent to " + e.to + ":" + describeAll(e.packets) }
-func (leaving) String() string      { return "leave" }
-func (flushed) String() string      { return "flushed" }
-func (woke) String() string         { return "woke" }
+func (e behaved) String() string {
+	text := "behaved:"
+	for _, each := range e.events {
+		text += " " + each.String()
+	}
+	return text
+}
+func (e synced) String() string   { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
+func (inspecting) String() string { return "inspect" }
+func (e unsent) String() string   { return "unsent to " + e.to + ":" + describeAll(e.packets) }
+func (leaving) String() string    { return "leave" }
+func (flushed) String() string    { return "flushed" }
+func (woke) String() string       { return "woke" }
 
 type effect interface {
 	effect()

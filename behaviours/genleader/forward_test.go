@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ func TestAReplacedLeaderProposesNothingToItsSuccessor(t *testing.T) {
 	core, _ := step(old.core, input{at: w.now, event: received{from: next.self, packets: []*wire.Packet{{What: &wire.Packet_Raft{Raft: data}}}}})
 	answer := handled{term: term, from: From{Member: old.self, Seq: 1}, answer: Broadcast([]byte("once"))}
 	_, effects := step(core, input{at: w.now, event: answer})
+	effects = slices.Clone(effects)
 	_, more := step(core, input{at: w.now, event: flushed{}})
 	for _, e := range append(effects, more...) {
 		switch e := e.(type) {

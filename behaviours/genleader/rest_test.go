@@ -19,7 +19,8 @@ func TestAGroupWithNothingToDoSendsNothing(t *testing.T) {
 				t.Errorf("%s does not rest", name)
 			}
 		}
-		if sent := n.count(time.Minute); sent > 60*hubBeats {
+		const atTheEdge = 3 * 2 // beats at the very beginning and the very end of the minute
+		if sent := n.count(time.Minute); sent > 60*hubBeats+atTheEdge {
 			t.Errorf("%d frames in a minute, want the hubs' %d beats", sent, 60*hubBeats)
 		}
 		for name, m := range members {
