@@ -77,7 +77,7 @@ func (s *shell) machine() process.Machine[*core, input, effect] {
 		id: s.group.raftID, durable: s.group.Storage != nil, kept: s.group.kept,
 		keepEvery: uint64(s.group.SnapshotBytes),
 		cluster:   s.group.Cluster, candidates: s.group.Candidates, expect: s.group.Expect, maxVoters: s.group.MaxVoters,
-		forgetAfter: s.group.ForgetAfter, isWitness: s.group.Witness,
+		forgetAfter: s.group.ForgetAfter, preferAfter: s.group.PreferAfter, isWitness: s.group.Witness,
 	}
 	if s.group.hub != nil {
 		settings.grid = s.group.hub.core.began
@@ -117,6 +117,9 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 	case callMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = called{seq: msg.seq, only: msg.only, request: msg.request, deadline: msg.deadline}
+	case transferMessage:
+		s.waiting[msg.seq] = msg.answer
+		in.event = transferAsked{seq: msg.seq, name: msg.name}
 	case readMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = readAsked{seq: msg.seq}
@@ -195,6 +198,8 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		s.resolve(e.seq, outcome{reply: e.reply, err: e.err})
 	case readable:
 		s.resolve(e.seq, outcome{index: e.index, err: e.err})
+	case transferred:
+		s.resolve(e.seq, outcome{err: e.err})
 	case advanced:
 		s.group.progress.advance(e.index)
 	case fresh:

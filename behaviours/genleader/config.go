@@ -5,7 +5,10 @@ import (
 	"slices"
 )
 
-const defaultMaxVoters = 5
+const (
+	defaultMaxVoters = 5
+	preferElections  = 20 // default of PreferAfter in election times
+)
 
 // electorateDefaults fills in what Config says of the electorate, and checks it.
 func (cfg *Config) electorateDefaults() error {
@@ -22,6 +25,9 @@ func (cfg *Config) electorateDefaults() error {
 	}
 	if cfg.MaxVoters == 0 {
 		cfg.MaxVoters = defaultMaxVoters
+	}
+	if cfg.PreferAfter == 0 {
+		cfg.PreferAfter = preferElections * cfg.Timing.Election
 	}
 	switch {
 	case cfg.Expect < 1 || cfg.Expect > len(cfg.Candidates):

@@ -93,6 +93,10 @@ type core struct {
 	readers readers
 	readAt  time.Time // when an ask of the readers is made again
 
+	transfers  map[uint64]*transferWait
+	transferAt time.Time // when their leader is asked again
+	appointed  uint64    // the term in which this member is meant to lead, by command
+
 	rounds    *rounds // on a leader
 	acked     ackMark // the latest beat that this member acknowledged
 	older     ackMark // the latest one of an older term than acked
@@ -127,6 +131,7 @@ type settings struct {
 	expect      int
 	maxVoters   int
 	forgetAfter time.Duration // zero: never
+	preferAfter time.Duration // negative: never
 	isWitness   bool
 	timing      Timing
 	leases      bool      // members hold leases
@@ -151,13 +156,16 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 	if s.expect == 0 {
 		s.expect = len(s.candidates)
 	}
+	if s.preferAfter == 0 {
+		s.preferAfter = preferElections * s.timing.Election
+	}
 	if s.maxVoters == 0 {
 		s.maxVoters = defaultMaxVoters
 	}
 	return &core{
 		settings: s, now: now, began: now, dice: seed,
 		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]*seeker{}, strangers: map[string]stranger{}, stateful: map[string]uint64{},
-		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
+		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, transfers: map[uint64]*transferWait{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
 		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
 	}
 }
@@ -195,6 +203,9 @@ func step(c *core, in input) (*core, []effect) {
 	case abandoned:
 		c.settle(ev.seq)
 		c.abandonRead(ev.seq)
+		c.abandonTransfer(ev.seq)
+	case transferAsked:
+		c.transfer(ev)
 	case readAsked:
 		c.readIndex(ev.seq)
 	case castMade:
@@ -276,6 +287,7 @@ func (c *core) due(deadline *time.Time) bool {
 func (c *core) finish(turnEnds bool) {
 	c.pump()
 	c.pumpReads()
+	c.pumpTransfers()
 	c.tellApplied()
 	if turnEnds || c.phase == Departed {
 		c.sendOutbox()
@@ -301,7 +313,7 @@ func (c *core) finish(turnEnds bool) {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.streamsAt, c.pumpAt} {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.transferAt, c.streamsAt, c.pumpAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -29,6 +29,7 @@ type proposals struct {
 	bytes   int
 	entries []*raftpb.Entry
 	callers []From
+	syncs   int // entries that are no broadcasts
 }
 
 // propose adds a broadcast to what this turn adds to the log.
@@ -37,13 +38,21 @@ func (c *core) propose(from From, b *wire.Broadcast) {
 	if err != nil {
 		return // only text that is not UTF-8 does that, and member names are checked before they get here
 	}
+	if c.waiting.bytes+len(data) > maxUncommitted && c.handing() {
+		c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
+		return
+	}
+	c.wait(from, data)
+	c.touch()
+}
+
+func (c *core) wait(from From, data []byte) {
 	if c.waiting.term != c.term {
 		c.waiting = proposals{term: c.term}
 	}
 	c.waiting.entries = append(c.waiting.entries, &raftpb.Entry{Data: data})
 	c.waiting.callers = append(c.waiting.callers, from)
 	c.waiting.bytes += len(data)
-	c.touch()
 }
 
 // submit gives raft what was proposed, unless others of this term are on their way. Once leadership is gone or handed over
@@ -60,6 +69,9 @@ func (c *core) submit() {
 	if c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes {
 		return
 	}
+	if c.holdBack(status) {
+		return
+	}
 	c.waiting = proposals{}
 	if status.RaftState != raft.StateLeader || status.GetTerm() != w.term {
 		return
@@ -67,7 +79,7 @@ func (c *core) submit() {
 	err := c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: w.entries})
 	switch {
 	case err == nil:
-		c.unsettled += len(w.entries)
+		c.unsettled += len(w.entries) - w.syncs
 	case errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0:
 		for _, from := range w.callers {
 			c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
@@ -84,6 +96,11 @@ func (c *core) proposeSync(sync *wire.Sync) error {
 	c.unsettled = 0
 	c.submit()
 	c.touch()
+	if c.handing() {
+		c.wait(From{}, data)
+		c.waiting.syncs++
+		return nil
+	}
 	return c.node.Propose(data)
 }
 

@@ -289,6 +289,12 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		if c.phase == Leading && what.Cast.GetTerm() == c.term {
 			c.emit(&ask{term: c.term, request: what.Cast.GetRequest(), cast: true})
 		}
+	case *wire.Packet_Appoint:
+		c.appoint(from, what.Appoint.GetTerm())
+	case *wire.Packet_TransferAsk:
+		c.takeTransfer(From{Member: from, Seq: what.TransferAsk.GetSeq()}, what.TransferAsk.GetName())
+	case *wire.Packet_TransferAnswer:
+		c.endTransfer(what.TransferAnswer.GetSeq(), transferError(what.TransferAnswer.GetWhy()))
 	case *wire.Packet_ReadAsk:
 		c.takeReadAsk(from, what.ReadAsk.GetAsk())
 	case *wire.Packet_ReadAnswer:
@@ -311,13 +317,9 @@ func (c *core) leave() {
 	if c.rounds == nil {
 		return
 	}
-	for _, id := range c.voterIDs() {
-		if name := c.electorate[id]; id != c.id && c.reaches(name, id) {
-			c.node.TransferLeader(id)
-			c.touch()
-			c.leaveBy = c.now.Add(c.timing.Election)
-			return
-		}
+	if to := c.heir(); to != 0 {
+		c.handOver(to, From{})
+		c.leaveBy = c.now.Add(c.timing.Election)
 	}
 }
 
@@ -328,5 +330,8 @@ func (c *core) depart() {
 	}
 	c.loseCalls()
 	c.loseReaders()
+	for _, seq := range slices.Sorted(maps.Keys(c.transfers)) {
+		c.endTransfer(seq, ErrStopped)
+	}
 	c.emit(departed{})
 }

@@ -31,6 +31,8 @@ type rounds struct {
 	fenced  bool      // fence is what a majority said, not just the moment of the election
 	reads   readRounds
 	governs candidacy
+
+	handover *handover // under way
 }
 
 type heard struct {
@@ -58,6 +60,7 @@ type former struct {
 // lead begins a term of this member: earlier leaders may have granted leases until this very moment.
 func (c *core) lead() {
 	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now, tickAt: c.now}
+	c.rounds.governs.appointed = c.appointed == c.term
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
 	c.clearBacklog()
 	c.waiting, c.unsettled = proposals{}, 0

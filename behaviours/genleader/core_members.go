@@ -40,6 +40,9 @@ type candidacy struct {
 	before  uint64    // what this member had applied between a half and a whole election time ago
 	lately  uint64    // what it had applied at most half an election time ago
 	pending time.Time // a change is on its way; after that it may be tried again
+
+	appointed bool // this member leads by command
+	failed    int  // hand-overs of this term that failed
 }
 
 func (c *core) seatOf(id uint64) *seat {
@@ -64,6 +67,13 @@ func (c *core) answeredBeat(id, applied uint64) {
 // govern runs with each beat that counts: it keeps the accounts and makes the one change that is due, if any is.
 func (c *core) govern() {
 	g := &c.rounds.governs
+	c.judgeHandover()
+	if !c.rounds.opened {
+		return
+	}
+	if g.beats == 0 {
+		g.before, g.lately = c.applied, c.applied
+	}
 	if g.beats++; g.beats%max(1, int(c.timing.Election/c.timing.Heartbeat/2)) == 0 {
 		g.before, g.lately = g.lately, c.applied
 	}
@@ -82,6 +92,7 @@ func (c *core) govern() {
 			c.proposeChange(change)
 		}
 	}
+	c.prefer()
 }
 
 // healthy says whether a member of the electorate is up, as everybody is told.
@@ -257,4 +268,17 @@ func (c *core) memberIDs() []uint64 {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// governing says whether beats must go on, because they count towards a change of the leader or of the electorate.
+func (c *core) governing() bool {
+	if c.rounds.handover != nil || c.isWitness {
+		return true
+	}
+	if c.preferAfter >= 0 && !c.rounds.governs.appointed && c.successor() != 0 {
+		return true
+	}
+	return len(c.voterIDs()) < c.maxVoters && slices.ContainsFunc(c.learnerIDs(), func(id uint64) bool {
+		return slices.Contains(c.candidates, c.electorate[id])
+	})
 }

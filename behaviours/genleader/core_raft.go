@@ -88,6 +88,9 @@ func (c *core) contact() {
 	}
 	c.forgetAt = c.now.Add(c.timing.Election)
 	c.campaignAt = c.forgetAt.Add(c.jitter(c.timing.Election / 2))
+	if c.isWitness {
+		c.campaignAt = c.campaignAt.Add(c.timing.Election / 2) // whoever else can lead comes first
+	}
 }
 
 // forget stops protecting a silent leader: from now on this member may vote for another.

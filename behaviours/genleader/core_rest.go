@@ -71,7 +71,7 @@ func (c *core) busy(status raft.Status, last uint64) bool {
 	if !c.mayChange() || c.nextChange() != nil {
 		return true
 	}
-	if c.waits() || len(c.backlog) > 0 || len(c.rounds.reads.asks) > 0 || len(c.conf.GetVotersOutgoing()) > 0 {
+	if c.waits() || len(c.backlog) > 0 || len(c.rounds.reads.asks) > 0 || len(c.conf.GetVotersOutgoing()) > 0 || c.governing() {
 		return true
 	}
 	for _, id := range c.memberIDs() {
@@ -88,7 +88,7 @@ func (c *core) busy(status raft.Status, last uint64) bool {
 
 // waits says whether anything of this member's own is under way.
 func (c *core) waits() bool {
-	return len(c.calls) > 0 || len(c.readers.waiting) > 0 || len(c.waiting.entries) > 0 ||
+	return len(c.calls) > 0 || len(c.transfers) > 0 || len(c.readers.waiting) > 0 || len(c.waiting.entries) > 0 ||
 		len(c.streams) > 0 || c.incoming != nil || c.installing != nil || len(c.saving) > 0 || c.keeping
 }
 

@@ -40,6 +40,12 @@ func describe(p *wire.Packet) string {
 		return fmt.Sprintf("cast(%q)", what.Cast.GetRequest())
 	case *wire.Packet_Hello:
 		return fmt.Sprintf("hello(%d)", what.Hello.GetId())
+	case *wire.Packet_Appoint:
+		return fmt.Sprintf("appoint(term=%d)", what.Appoint.GetTerm())
+	case *wire.Packet_TransferAsk:
+		return fmt.Sprintf("transfer-ask(%d to %s)", what.TransferAsk.GetSeq(), what.TransferAsk.GetName())
+	case *wire.Packet_TransferAnswer:
+		return fmt.Sprintf("transfer-answer(%d %v)", what.TransferAnswer.GetSeq(), what.TransferAnswer.GetWhy())
 	case *wire.Packet_Refused:
 		return fmt.Sprintf("refused(%q superseded by %d)", what.Refused.GetCluster(), what.Refused.GetSuperseded())
 	case *wire.Packet_Woke:

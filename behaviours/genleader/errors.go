@@ -27,6 +27,13 @@ var (
 	// ErrReplaced and ErrRemoved are the reasons of MemberLeft: another process has its place, or nobody has.
 	ErrReplaced = errors.New("genleader: another process took the member's place")
 	ErrRemoved  = errors.New("genleader: the member was removed from the group")
+	// ErrUnknownMember, ErrNotVoter, ErrWitness and ErrNotReady refuse a transfer of leadership; nothing has changed.
+	ErrUnknownMember = errors.New("genleader: no member of the group has this name")
+	ErrNotVoter      = errors.New("genleader: only voters can lead, and this member is a learner")
+	ErrWitness       = errors.New("genleader: a witness leads only while nobody else can")
+	ErrNotReady      = errors.New("genleader: the member is behind, unreachable or without a lease")
+	// ErrNotTransferred is a transfer that was not done before its deadline. It may still be.
+	ErrNotTransferred = errors.New("genleader: leadership was not handed over in time")
 	// ErrOtherCluster ends a member that met a group of another cluster than its own before it had joined any.
 	ErrOtherCluster = errors.New("genleader: this member is configured for another cluster than those it has met")
 	// ErrGone and ErrLeft are the reasons of HandleDown: the process is gone, or has left in order.

@@ -47,6 +47,11 @@ type (
 	// abandoned says that the caller of seq waits no longer.
 	abandoned struct{ seq uint64 }
 	castMade  struct{ request []byte }
+	// transferAsked is a local caller's command to make a member of that name lead.
+	transferAsked struct {
+		seq  uint64
+		name string
+	}
 	// readAsked is a local caller's question for an index to read from.
 	readAsked struct{ seq uint64 }
 	// handled is what the behaviour answered to an ask of that term.
@@ -78,23 +83,24 @@ type (
 	woke struct{}
 )
 
-func (started) event()    {}
-func (linkUp) event()     {}
-func (linkDown) event()   {}
-func (linkSilent) event() {}
-func (received) event()   {}
-func (called) event()     {}
-func (abandoned) event()  {}
-func (castMade) event()   {}
-func (readAsked) event()  {}
-func (handled) event()    {}
-func (synced) event()     {}
-func (behaved) event()    {}
-func (inspecting) event() {}
-func (unsent) event()     {}
-func (leaving) event()    {}
-func (flushed) event()    {}
-func (woke) event()       {}
+func (started) event()       {}
+func (linkUp) event()        {}
+func (linkDown) event()      {}
+func (linkSilent) event()    {}
+func (received) event()      {}
+func (called) event()        {}
+func (abandoned) event()     {}
+func (castMade) event()      {}
+func (readAsked) event()     {}
+func (handled) event()       {}
+func (synced) event()        {}
+func (behaved) event()       {}
+func (inspecting) event()    {}
+func (unsent) event()        {}
+func (leaving) event()       {}
+func (flushed) event()       {}
+func (woke) event()          {}
+func (transferAsked) event() {}
 
 func (started) String() string    { return "started" }
 func (e linkUp) String() string   { return "link up " + e.member.String() }
@@ -114,12 +120,13 @@ func (e behaved) String() string {
 	}
 	return text
 }
-func (e synced) String() string   { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
-func (inspecting) String() string { return "inspect" }
-func (e unsent) String() string   { return "unsent to " + e.to + ":" + describeAll(e.packets) }
-func (leaving) String() string    { return "leave" }
-func (flushed) String() string    { return "flushed" }
-func (woke) String() string       { return "woke" }
+func (e synced) String() string        { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
+func (inspecting) String() string      { return "inspect" }
+func (e unsent) String() string        { return "unsent to " + e.to + ":" + describeAll(e.packets) }
+func (leaving) String() string         { return "leave" }
+func (flushed) String() string         { return "flushed" }
+func (woke) String() string            { return "woke" }
+func (e transferAsked) String() string { return fmt.Sprintf("transfer %d to %s", e.seq, e.name) }
 
 type effect interface {
 	effect()
@@ -181,6 +188,11 @@ type (
 		index uint64
 		err   error
 	}
+	// transferred answers a local caller of transferAsked.
+	transferred struct {
+		seq uint64
+		err error
+	}
 	// advanced says that the log is applied here up to index; fresh, that everything acknowledged before asOf is.
 	advanced struct{ index uint64 }
 	fresh    struct{ asOf time.Time }
@@ -209,6 +221,7 @@ func (elected) effect()     {}
 func (surrender) effect()   {}
 func (memberDown) effect()  {}
 func (resolve) effect()     {}
+func (transferred) effect() {}
 func (readable) effect()    {}
 func (advanced) effect()    {}
 func (fresh) effect()       {}
@@ -242,6 +255,7 @@ func (e memberDown) String() string {
 
 func (e resolve) String() string { return fmt.Sprintf("resolve %d %q %v", e.seq, e.reply, e.err) }
 
+func (e transferred) String() string { return fmt.Sprintf("transferred %d %v", e.seq, e.err) }
 func (e readable) String() string    { return fmt.Sprintf("read %d from %d %v", e.seq, e.index, e.err) }
 func (e advanced) String() string    { return fmt.Sprintf("applied up to %d", e.index) }
 func (fresh) String() string         { return "fresh" }

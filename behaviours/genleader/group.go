@@ -31,6 +31,9 @@ type Config struct {
 	MaxVoters int
 	// ForgetAfter is how long a member may be away before it loses its seat; zero: for ever. See the package about when.
 	ForgetAfter time.Duration
+	// PreferAfter is how long a candidate of a higher rank than the leader's must have been well, without a break, before
+	// leadership is handed to it; default 20 election times (10 s). Negative: leadership stays where it is.
+	PreferAfter time.Duration
 	// Witness members vote, and lead only while nobody else can.
 	Witness bool
 	// Cluster keeps groups apart: only members that give the same name here speak with each other.

@@ -26,7 +26,7 @@ func TestRandomSplitsOfAGroupThatRests(t *testing.T) {
 func restlessly(t *testing.T, seed uint64, size int) {
 	t.Helper()
 	w := newWorld(seed, []string{"a1", "b1", "c1", "d1", "e1"}[:size]...)
-	w.apart, w.rests = 1000*(seed%2), true
+	w.apart, w.rests, w.rules.preferAfter = 1000*(seed%2), true, -1 // leadership by rank is waited for awake
 	for _, name := range w.names {
 		w.start(name)
 	}

@@ -78,7 +78,7 @@ func (w *world) trouble() {
 func (w *world) mischief() {
 	a, b := w.names[w.random(len(w.names))], w.names[w.random(len(w.names))]
 	h := w.hosts[a]
-	switch w.random(5) {
+	switch w.random(6) {
 	case 0:
 		h.paused = !h.gone
 	case 1:
@@ -91,6 +91,10 @@ func (w *world) mischief() {
 		w.cut(a, b)
 		w.cut(b, a)
 	case 4:
+		if !h.gone && !h.paused && h.ended == nil {
+			w.transfer(a, b, time.Second)
+		}
+	case 5:
 		for _, name := range w.names {
 			if w.hosts[name].gone {
 				w.start(name)

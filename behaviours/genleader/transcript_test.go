@@ -58,6 +58,8 @@ func newGroup(t *testing.T, d *datadriven.TestData) *world {
 			w.rules.expect, err = strconv.Atoi(arg.Vals[0])
 		case "disks":
 			w.durable = arg.Vals[0] == "yes"
+		case "prefer-after":
+			w.rules.preferAfter, err = time.ParseDuration(arg.Vals[0])
 		case "forget-after":
 			w.rules.forgetAfter, err = time.ParseDuration(arg.Vals[0])
 		}
@@ -126,6 +128,8 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		w.healFirst(args[0])
 	case "cluster": // cluster NAME CLUSTER
 		w.foreign[args[0]] = args[1]
+	case "transfer":
+		w.transfer(args[0], args[1], 2*time.Second)
 	case "read":
 		w.read(args[0], time.Second)
 	case "call-in-term": // the term of this member's own view
@@ -194,6 +198,12 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 		for seq := uint64(1); seq <= h.nextSeq; seq++ {
 			fmt.Fprintf(&b, "%d: %s\n", seq, h.replies[seq])
 		}
+	case "transfers":
+		h := w.hosts[args[0]]
+		for _, seq := range slices.Sorted(maps.Keys(h.transfers)) {
+			fmt.Fprintf(&b, "%d: %s\n", seq, h.transfers[seq])
+		}
+		clear(h.transfers)
 	case "electorate":
 		w.electorate(&b, w.hosts[args[0]])
 	case "reads":

@@ -93,6 +93,7 @@ type host struct {
 	readers   map[uint64]uint64    // reads that wait for their index to be applied
 	readFrom  map[uint64]time.Time // when each read began
 	freshAsOf time.Time
+	transfers map[uint64]string // what became of each transfer
 	inspected Inspection
 
 	written map[uint64][]byte // images that are being sent: what is left of them
@@ -164,7 +165,7 @@ func (w *world) run(d time.Duration) {
 // start begins a new incarnation of a name. Everybody it can reach gets a link.
 func (w *world) start(name string) *host {
 	w.starts++
-	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
+	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, transfers: map[uint64]string{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
 	s := w.settingsOf(h.self)
 	h.withDisk(&s)
 	h.core = newCore(s, w.now, h.self.Incarnation)
@@ -261,6 +262,15 @@ func (w *world) call(name, message string, timeout time.Duration) uint64 {
 	return h.nextSeq
 }
 
+// transfer asks a member to make another lead, and gives up after timeout.
+func (w *world) transfer(name, to string, timeout time.Duration) {
+	h := w.hosts[name]
+	h.nextSeq++
+	seq := h.nextSeq
+	h.take(transferAsked{seq: seq, name: to})
+	w.after(timeout, func() { h.take(abandoned{seq: seq}) })
+}
+
 // mustHave holds what is applied here against what was acknowledged to anybody before an instant.
 func (h *host) mustHave(before time.Time, claim string) {
 	for _, o := range h.w.calls {
@@ -340,6 +350,11 @@ func (h *host) perform(e effect) {
 		}
 		h.reads[e.seq] = "is to be read from " + fmt.Sprint(e.index)
 		h.await(e.seq, e.index)
+	case transferred:
+		h.transfers[e.seq] = "done"
+		if e.err != nil {
+			h.transfers[e.seq] = e.err.Error()
+		}
 	case advanced:
 		h.upTo = e.index
 		for seq, index := range h.readers {

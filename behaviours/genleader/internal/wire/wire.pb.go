@@ -21,6 +21,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type TransferAnswer_Why int32
+
+const (
+	TransferAnswer_FAILED    TransferAnswer_Why = 0 // not done in time, or another hand-over is under way
+	TransferAnswer_UNKNOWN   TransferAnswer_Why = 1
+	TransferAnswer_NO_VOTER  TransferAnswer_Why = 2
+	TransferAnswer_WITNESS   TransferAnswer_Why = 3
+	TransferAnswer_NOT_READY TransferAnswer_Why = 4
+)
+
+// Enum value maps for TransferAnswer_Why.
+var (
+	TransferAnswer_Why_name = map[int32]string{
+		0: "FAILED",
+		1: "UNKNOWN",
+		2: "NO_VOTER",
+		3: "WITNESS",
+		4: "NOT_READY",
+	}
+	TransferAnswer_Why_value = map[string]int32{
+		"FAILED":    0,
+		"UNKNOWN":   1,
+		"NO_VOTER":  2,
+		"WITNESS":   3,
+		"NOT_READY": 4,
+	}
+)
+
+func (x TransferAnswer_Why) Enum() *TransferAnswer_Why {
+	p := new(TransferAnswer_Why)
+	*p = x
+	return p
+}
+
+func (x TransferAnswer_Why) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TransferAnswer_Why) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[0].Descriptor()
+}
+
+func (TransferAnswer_Why) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[0]
+}
+
+func (x TransferAnswer_Why) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TransferAnswer_Why.Descriptor instead.
+func (TransferAnswer_Why) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18, 0}
+}
+
 type Progress_State int32
 
 const (
@@ -54,11 +109,11 @@ func (x Progress_State) String() string {
 }
 
 func (Progress_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[0].Descriptor()
+	return file_wire_proto_enumTypes[1].Descriptor()
 }
 
 func (Progress_State) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[0]
+	return &file_wire_proto_enumTypes[1]
 }
 
 func (x Progress_State) Number() protoreflect.EnumNumber {
@@ -67,7 +122,7 @@ func (x Progress_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Progress_State.Descriptor instead.
 func (Progress_State) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23, 0}
+	return file_wire_proto_rawDescGZIP(), []int{26, 0}
 }
 
 // Frame is everything one member says to another in one turn, in order.
@@ -134,6 +189,9 @@ type Packet struct {
 	//	*Packet_Woke
 	//	*Packet_Stream
 	//	*Packet_Refused
+	//	*Packet_Appoint
+	//	*Packet_TransferAsk
+	//	*Packet_TransferAnswer
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -311,6 +369,33 @@ func (x *Packet) GetRefused() *Refused {
 	return nil
 }
 
+func (x *Packet) GetAppoint() *Appoint {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Appoint); ok {
+			return x.Appoint
+		}
+	}
+	return nil
+}
+
+func (x *Packet) GetTransferAsk() *TransferAsk {
+	if x != nil {
+		if x, ok := x.What.(*Packet_TransferAsk); ok {
+			return x.TransferAsk
+		}
+	}
+	return nil
+}
+
+func (x *Packet) GetTransferAnswer() *TransferAnswer {
+	if x != nil {
+		if x, ok := x.What.(*Packet_TransferAnswer); ok {
+			return x.TransferAnswer
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -375,6 +460,18 @@ type Packet_Refused struct {
 	Refused *Refused `protobuf:"bytes,14,opt,name=refused,proto3,oneof"`
 }
 
+type Packet_Appoint struct {
+	Appoint *Appoint `protobuf:"bytes,15,opt,name=appoint,proto3,oneof"`
+}
+
+type Packet_TransferAsk struct {
+	TransferAsk *TransferAsk `protobuf:"bytes,16,opt,name=transfer_ask,json=transferAsk,proto3,oneof"`
+}
+
+type Packet_TransferAnswer struct {
+	TransferAnswer *TransferAnswer `protobuf:"bytes,17,opt,name=transfer_answer,json=transferAnswer,proto3,oneof"`
+}
+
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -404,6 +501,12 @@ func (*Packet_Woke) isPacket_What() {}
 func (*Packet_Stream) isPacket_What() {}
 
 func (*Packet_Refused) isPacket_What() {}
+
+func (*Packet_Appoint) isPacket_What() {}
+
+func (*Packet_TransferAsk) isPacket_What() {}
+
+func (*Packet_TransferAnswer) isPacket_What() {}
 
 // Identity is a process, and with an id the member of the electorate that it is for raft.
 type Identity struct {
@@ -1254,6 +1357,157 @@ func (x *ReadAnswer) GetIndex() uint64 {
 	return 0
 }
 
+// Appoint says that the leader of that term hands over to the receiver because somebody commanded it.
+type Appoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Appoint) Reset() {
+	*x = Appoint{}
+	mi := &file_wire_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Appoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Appoint) ProtoMessage() {}
+
+func (x *Appoint) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Appoint.ProtoReflect.Descriptor instead.
+func (*Appoint) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Appoint) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+// TransferAsk asks the leader to hand over to a member, for a caller of the sender's.
+type TransferAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferAsk) Reset() {
+	*x = TransferAsk{}
+	mi := &file_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferAsk) ProtoMessage() {}
+
+func (x *TransferAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferAsk.ProtoReflect.Descriptor instead.
+func (*TransferAsk) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TransferAsk) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *TransferAsk) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// TransferAnswer says why the leader has not handed over.
+type TransferAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Why           TransferAnswer_Why     `protobuf:"varint,2,opt,name=why,proto3,enum=gendac.genleader.v1.TransferAnswer_Why" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferAnswer) Reset() {
+	*x = TransferAnswer{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferAnswer) ProtoMessage() {}
+
+func (x *TransferAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferAnswer.ProtoReflect.Descriptor instead.
+func (*TransferAnswer) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TransferAnswer) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *TransferAnswer) GetWhy() TransferAnswer_Why {
+	if x != nil {
+		return x.Why
+	}
+	return TransferAnswer_FAILED
+}
+
 // Record is one entry of the log.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1268,7 +1522,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1534,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1547,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -1350,7 +1604,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1616,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1629,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -1426,7 +1680,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1692,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1705,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1492,7 +1746,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1758,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1771,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1541,7 +1795,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1807,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1820,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1622,7 +1876,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1888,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1901,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Stream) GetId() uint64 {
@@ -1756,7 +2010,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +2022,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +2035,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -1826,7 +2080,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1838,7 +2092,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1851,7 +2105,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Progress) GetState() Progress_State {
@@ -1889,7 +2143,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\x92\x06\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xe3\a\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -1907,7 +2161,10 @@ const file_wire_proto_rawDesc = "" +
 	"readAnswer\x12/\n" +
 	"\x04woke\x18\x14 \x01(\v2\x19.gendac.genleader.v1.WokeH\x00R\x04woke\x125\n" +
 	"\x06stream\x18\r \x01(\v2\x1b.gendac.genleader.v1.StreamH\x00R\x06stream\x128\n" +
-	"\arefused\x18\x0e \x01(\v2\x1c.gendac.genleader.v1.RefusedH\x00R\arefusedB\x06\n" +
+	"\arefused\x18\x0e \x01(\v2\x1c.gendac.genleader.v1.RefusedH\x00R\arefused\x128\n" +
+	"\aappoint\x18\x0f \x01(\v2\x1c.gendac.genleader.v1.AppointH\x00R\aappoint\x12E\n" +
+	"\ftransfer_ask\x18\x10 \x01(\v2 .gendac.genleader.v1.TransferAskH\x00R\vtransferAsk\x12N\n" +
+	"\x0ftransfer_answer\x18\x11 \x01(\v2#.gendac.genleader.v1.TransferAnswerH\x00R\x0etransferAnswerB\x06\n" +
 	"\x04what\"j\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -1970,7 +2227,22 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"ReadAnswer\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\x04R\x03ask\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"\x81\x01\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\x1d\n" +
+	"\aAppoint\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\"3\n" +
+	"\vTransferAsk\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xa7\x01\n" +
+	"\x0eTransferAnswer\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x129\n" +
+	"\x03why\x18\x02 \x01(\x0e2'.gendac.genleader.v1.TransferAnswer.WhyR\x03why\"H\n" +
+	"\x03Why\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x00\x12\v\n" +
+	"\aUNKNOWN\x10\x01\x12\f\n" +
+	"\bNO_VOTER\x10\x02\x12\v\n" +
+	"\aWITNESS\x10\x03\x12\r\n" +
+	"\tNOT_READY\x10\x04\"\x81\x01\n" +
 	"\x06Record\x12>\n" +
 	"\tbroadcast\x18\x01 \x01(\v2\x1e.gendac.genleader.v1.BroadcastH\x00R\tbroadcast\x12/\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncH\x00R\x04syncB\x06\n" +
@@ -2031,70 +2303,78 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_wire_proto_goTypes = []any{
-	(Progress_State)(0), // 0: gendac.genleader.v1.Progress.State
-	(*Frame)(nil),       // 1: gendac.genleader.v1.Frame
-	(*Packet)(nil),      // 2: gendac.genleader.v1.Packet
-	(*Identity)(nil),    // 3: gendac.genleader.v1.Identity
-	(*Hello)(nil),       // 4: gendac.genleader.v1.Hello
-	(*Seek)(nil),        // 5: gendac.genleader.v1.Seek
-	(*Refused)(nil),     // 6: gendac.genleader.v1.Refused
-	(*Genesis)(nil),     // 7: gendac.genleader.v1.Genesis
-	(*Beat)(nil),        // 8: gendac.genleader.v1.Beat
-	(*Woke)(nil),        // 9: gendac.genleader.v1.Woke
-	(*Ack)(nil),         // 10: gendac.genleader.v1.Ack
-	(*Call)(nil),        // 11: gendac.genleader.v1.Call
-	(*Answered)(nil),    // 12: gendac.genleader.v1.Answered
-	(*Cast)(nil),        // 13: gendac.genleader.v1.Cast
-	(*Bye)(nil),         // 14: gendac.genleader.v1.Bye
-	(*ReadAsk)(nil),     // 15: gendac.genleader.v1.ReadAsk
-	(*ReadAnswer)(nil),  // 16: gendac.genleader.v1.ReadAnswer
-	(*Record)(nil),      // 17: gendac.genleader.v1.Record
-	(*Broadcast)(nil),   // 18: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),        // 19: gendac.genleader.v1.Sync
-	(*Change)(nil),      // 20: gendac.genleader.v1.Change
-	(*Image)(nil),       // 21: gendac.genleader.v1.Image
-	(*Stream)(nil),      // 22: gendac.genleader.v1.Stream
-	(*Chunk)(nil),       // 23: gendac.genleader.v1.Chunk
-	(*Progress)(nil),    // 24: gendac.genleader.v1.Progress
+	(TransferAnswer_Why)(0), // 0: gendac.genleader.v1.TransferAnswer.Why
+	(Progress_State)(0),     // 1: gendac.genleader.v1.Progress.State
+	(*Frame)(nil),           // 2: gendac.genleader.v1.Frame
+	(*Packet)(nil),          // 3: gendac.genleader.v1.Packet
+	(*Identity)(nil),        // 4: gendac.genleader.v1.Identity
+	(*Hello)(nil),           // 5: gendac.genleader.v1.Hello
+	(*Seek)(nil),            // 6: gendac.genleader.v1.Seek
+	(*Refused)(nil),         // 7: gendac.genleader.v1.Refused
+	(*Genesis)(nil),         // 8: gendac.genleader.v1.Genesis
+	(*Beat)(nil),            // 9: gendac.genleader.v1.Beat
+	(*Woke)(nil),            // 10: gendac.genleader.v1.Woke
+	(*Ack)(nil),             // 11: gendac.genleader.v1.Ack
+	(*Call)(nil),            // 12: gendac.genleader.v1.Call
+	(*Answered)(nil),        // 13: gendac.genleader.v1.Answered
+	(*Cast)(nil),            // 14: gendac.genleader.v1.Cast
+	(*Bye)(nil),             // 15: gendac.genleader.v1.Bye
+	(*ReadAsk)(nil),         // 16: gendac.genleader.v1.ReadAsk
+	(*ReadAnswer)(nil),      // 17: gendac.genleader.v1.ReadAnswer
+	(*Appoint)(nil),         // 18: gendac.genleader.v1.Appoint
+	(*TransferAsk)(nil),     // 19: gendac.genleader.v1.TransferAsk
+	(*TransferAnswer)(nil),  // 20: gendac.genleader.v1.TransferAnswer
+	(*Record)(nil),          // 21: gendac.genleader.v1.Record
+	(*Broadcast)(nil),       // 22: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),            // 23: gendac.genleader.v1.Sync
+	(*Change)(nil),          // 24: gendac.genleader.v1.Change
+	(*Image)(nil),           // 25: gendac.genleader.v1.Image
+	(*Stream)(nil),          // 26: gendac.genleader.v1.Stream
+	(*Chunk)(nil),           // 27: gendac.genleader.v1.Chunk
+	(*Progress)(nil),        // 28: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
-	2,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
-	5,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
-	7,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
-	8,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
-	10, // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
-	11, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
-	12, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
-	13, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
-	14, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
-	4,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
-	15, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
-	16, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
-	9,  // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
-	22, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
-	6,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
-	4,  // 15: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
-	3,  // 16: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	18, // 17: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	19, // 18: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	3,  // 19: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	3,  // 20: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	3,  // 21: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	3,  // 22: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	3,  // 23: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	19, // 24: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	19, // 25: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	23, // 26: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	24, // 27: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	0,  // 28: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	3,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
+	6,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
+	8,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
+	9,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
+	11, // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
+	12, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
+	13, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
+	14, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
+	15, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
+	5,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
+	16, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
+	17, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
+	10, // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
+	26, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	7,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
+	18, // 15: gendac.genleader.v1.Packet.appoint:type_name -> gendac.genleader.v1.Appoint
+	19, // 16: gendac.genleader.v1.Packet.transfer_ask:type_name -> gendac.genleader.v1.TransferAsk
+	20, // 17: gendac.genleader.v1.Packet.transfer_answer:type_name -> gendac.genleader.v1.TransferAnswer
+	5,  // 18: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
+	4,  // 19: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	0,  // 20: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
+	22, // 21: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	23, // 22: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	4,  // 23: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	4,  // 24: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	4,  // 25: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	4,  // 26: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	4,  // 27: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	23, // 28: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	23, // 29: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	27, // 30: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	28, // 31: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	1,  // 32: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2118,12 +2398,15 @@ func file_wire_proto_init() {
 		(*Packet_Woke)(nil),
 		(*Packet_Stream)(nil),
 		(*Packet_Refused)(nil),
+		(*Packet_Appoint)(nil),
+		(*Packet_TransferAsk)(nil),
+		(*Packet_TransferAnswer)(nil),
 	}
-	file_wire_proto_msgTypes[16].OneofWrappers = []any{
+	file_wire_proto_msgTypes[19].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
-	file_wire_proto_msgTypes[21].OneofWrappers = []any{
+	file_wire_proto_msgTypes[24].OneofWrappers = []any{
 		(*Stream_Offer)(nil),
 		(*Stream_Chunk)(nil),
 		(*Stream_Ask)(nil),
@@ -2135,8 +2418,8 @@ func file_wire_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   24,
+			NumEnums:      2,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,253 @@
+package genleader
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// Leadership is handed over for three reasons: because somebody commands it, because the leader leaves, and by rank. The
+// leader hands over by rank to the highest candidate above it, once that one has been ready for preferAfter without a
+// break; a witness does so as soon as any other has been ready for some beats. A leader that came by command stays. After
+// a hand-over that failed the next one waits twice as long.
+//
+//	leader: appoint (by command), TimeoutNow --> candidate: votes, leads in the next term
+//
+// Meanwhile the leader adds nothing to the log. What was to be added waits: if the hand-over succeeds its callers' members
+// ask the next leader, as after any change of leader; if it fails it is added then.
+
+const (
+	witnessBeats = 3 // for which another must have been ready before a witness hands over
+	mostDoubled  = 6 // hand-overs by rank that fail double the wait so many times
+)
+
+// A handover is under way from this leader.
+type handover struct {
+	to    uint64
+	by    time.Time // raft has given up by then
+	asker From      // zero: nobody asked
+}
+
+// A transferWait is a local caller's command to hand over leadership.
+type transferWait struct {
+	name   string
+	asked  bool
+	leader uint64 // whom, in which term
+	term   uint64
+}
+
+// transfer takes a local caller's command.
+func (c *core) transfer(ev transferAsked) {
+	if c.phase == Departed {
+		c.emit(transferred{seq: ev.seq, err: ErrStopped})
+		return
+	}
+	c.transfers[ev.seq] = &transferWait{name: ev.name}
+}
+
+// pumpTransfers ends the wait of those who see their leader, and asks the present one for all others, again when it is
+// another and now and then.
+func (c *core) pumpTransfers() {
+	if len(c.transfers) == 0 {
+		c.transferAt = time.Time{}
+		return
+	}
+	again := c.due(&c.transferAt)
+	for _, seq := range slices.Sorted(maps.Keys(c.transfers)) {
+		t := c.transfers[seq]
+		if c.leader == 0 || (c.phase != Following && c.phase != Leading) {
+			continue
+		}
+		if c.electorate[c.leader] == t.name {
+			c.endTransfer(seq, nil)
+			continue
+		}
+		if t.asked && t.leader == c.leader && t.term == c.term && !again {
+			continue
+		}
+		t.asked, t.leader, t.term = true, c.leader, c.term
+		if c.rounds != nil {
+			c.takeTransfer(From{Member: c.self, Seq: seq}, t.name)
+			continue
+		}
+		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_TransferAsk{TransferAsk: &wire.TransferAsk{Seq: seq, Name: t.name}}})
+	}
+	if c.transferAt.IsZero() {
+		c.transferAt = c.now.Add(c.timing.Election)
+	}
+}
+
+func (c *core) endTransfer(seq uint64, err error) {
+	if _, waits := c.transfers[seq]; waits {
+		delete(c.transfers, seq)
+		c.emit(transferred{seq: seq, err: err})
+	}
+}
+
+// abandonTransfer ends a wait whose caller has waited long enough.
+func (c *core) abandonTransfer(seq uint64) {
+	if t, waits := c.transfers[seq]; waits && !t.asked {
+		c.endTransfer(seq, ErrNoLeader)
+	}
+	c.endTransfer(seq, ErrNotTransferred)
+}
+
+// takeTransfer is the leader's answer to a command: a refusal, or a hand-over, whose success the caller's member sees.
+func (c *core) takeTransfer(asker From, name string) {
+	if c.rounds == nil || !c.rounds.opened {
+		return // it is asked again
+	}
+	to, why := c.transferable(name)
+	h := c.rounds.handover
+	switch {
+	case why != wire.TransferAnswer_FAILED:
+		c.answerTransfer(asker, why)
+	case to == c.id:
+	case h == nil:
+		c.post(name, &wire.Packet{What: &wire.Packet_Appoint{Appoint: &wire.Appoint{Term: c.term}}})
+		c.handOver(to, asker)
+	case h.to == to:
+		h.asker = asker
+	default:
+		c.answerTransfer(asker, wire.TransferAnswer_FAILED)
+	}
+}
+
+// transferable finds the voter of a name that may lead now, or why there is none.
+func (c *core) transferable(name string) (uint64, wire.TransferAnswer_Why) {
+	id := c.idNamed(name)
+	switch {
+	case id == 0:
+		return 0, wire.TransferAnswer_UNKNOWN
+	case !slices.Contains(c.conf.GetVoters(), id):
+		return 0, wire.TransferAnswer_NO_VOTER
+	case c.witnesses[id]:
+		return 0, wire.TransferAnswer_WITNESS
+	case id != c.id && !c.ready(id):
+		return 0, wire.TransferAnswer_NOT_READY
+	default:
+		return id, wire.TransferAnswer_FAILED
+	}
+}
+
+// idNamed is the member of that name that enters, if two change places.
+func (c *core) idNamed(name string) uint64 {
+	var found uint64
+	for _, id := range c.memberIDs() {
+		if c.electorate[id] == name && (found == 0 || slices.Contains(c.conf.GetVoters(), id)) {
+			found = id
+		}
+	}
+	return found
+}
+
+func (c *core) answerTransfer(to From, why wire.TransferAnswer_Why) {
+	switch {
+	case to == From{}:
+	case to.Member == c.self:
+		c.endTransfer(to.Seq, transferError(why))
+	case c.links[to.Member.Name] == to.Member.Incarnation:
+		c.post(to.Member.Name, &wire.Packet{What: &wire.Packet_TransferAnswer{TransferAnswer: &wire.TransferAnswer{Seq: to.Seq, Why: why}}})
+	}
+}
+
+func transferError(why wire.TransferAnswer_Why) error {
+	switch why {
+	case wire.TransferAnswer_UNKNOWN:
+		return ErrUnknownMember
+	case wire.TransferAnswer_NO_VOTER:
+		return ErrNotVoter
+	case wire.TransferAnswer_WITNESS:
+		return ErrWitness
+	case wire.TransferAnswer_NOT_READY:
+		return ErrNotReady
+	default:
+		return ErrNotTransferred
+	}
+}
+
+func (c *core) handOver(to uint64, asker From) {
+	c.rounds.handover = &handover{to: to, asker: asker, by: c.now.Add(c.timing.Election + 2*c.timing.Heartbeat)}
+	c.node.TransferLeader(to)
+	c.touch()
+}
+
+// handing says whether this leader must add nothing to the log now.
+func (c *core) handing() bool {
+	return c.rounds != nil && c.node.BasicStatus().LeadTransferee != 0
+}
+
+// appoint notes that the leader of a term means this member to lead next, by command.
+func (c *core) appoint(from Member, term uint64) {
+	if c.node != nil && c.leader != 0 && c.idOf(from) == c.leader && term == c.term {
+		c.appointed = term + 1
+	}
+}
+
+// judgeHandover notes that a hand-over has failed: this member leads still, and raft tries no more.
+func (c *core) judgeHandover() {
+	h := c.rounds.handover
+	if h == nil || (c.handing() && c.now.Before(h.by)) {
+		return
+	}
+	c.rounds.handover = nil
+	c.rounds.governs.failed++
+	c.answerTransfer(h.asker, wire.TransferAnswer_FAILED)
+	c.touch() // what waited goes on
+}
+
+// prefer hands over by rank if it is time to.
+func (c *core) prefer() {
+	if c.rounds.handover != nil || !c.mayChange() || !c.leaveBy.IsZero() {
+		return
+	}
+	needs := c.preferAfter
+	if c.isWitness {
+		needs = witnessBeats * c.timing.Heartbeat
+	} else if needs < 0 || c.rounds.governs.appointed {
+		return
+	}
+	needs <<= min(c.rounds.governs.failed, mostDoubled)
+	if to := c.successor(); to != 0 && time.Duration(c.seatOf(to).steady)*c.timing.Heartbeat >= needs {
+		c.handOver(to, From{})
+	}
+}
+
+// successor is the highest voter above this one that is ready, or zero. One that has just become ready is waited for
+// rather than passed over for a lower one, which would be two changes in a row.
+func (c *core) successor() uint64 {
+	best := c.id
+	for _, id := range c.voterIDs() {
+		if !c.witnesses[id] && c.compareRank(id, best) < 0 && c.ready(id) {
+			best = id
+		}
+	}
+	if best == c.id {
+		return 0
+	}
+	return best
+}
+
+// heir is whom a leader that leaves hands over to: the highest voter that is ready, else the highest that is linked.
+func (c *core) heir() uint64 {
+	voters := slices.DeleteFunc(c.voterIDs(), func(id uint64) bool { return id == c.id || !c.reaches(c.electorate[id], id) })
+	slices.SortFunc(voters, c.compareRank)
+	for _, id := range voters {
+		if c.ready(id) {
+			return id
+		}
+	}
+	if len(voters) > 0 {
+		return voters[0]
+	}
+	return 0
+}
+
+// holdBack keeps what was proposed while leadership is handed over.
+func (c *core) holdBack(status raft.BasicStatus) bool {
+	return status.RaftState == raft.StateLeader && status.GetTerm() == c.waiting.term && status.LeadTransferee != 0
+}

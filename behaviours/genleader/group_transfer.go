@@ -1,0 +1,40 @@
+package genleader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+type transferMessage struct {
+	seq    uint64
+	name   string
+	answer chan outcome
+}
+
+// TransferLeadership makes a member lead, and returns once this member follows it. Any member may ask. Calls that are
+// under way are not lost: whatever the former leader did not do is asked of the next. A leader that came to lead by this
+// command does not hand over by rank.
+//
+// It fails with ErrUnknownMember, ErrNotVoter, ErrWitness or ErrNotReady (behind, unreachable or without a lease) when
+// the leader refuses, with ErrNoLeader when no leader was found, and with ErrNotTransferred when it was not done before
+// the deadline; then it may still be done. A context without a deadline gets one of five seconds.
+func (g *Group) TransferLeadership(ctx context.Context, name string) error {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	msg := transferMessage{seq: g.seq.Add(1), name: name, answer: make(chan outcome, 1)}
+	if !g.tell(msg) {
+		return ErrStopped
+	}
+	out, ended := g.await(ctx, msg.seq, msg.answer)
+	switch {
+	case ended || errors.Is(out.err, ErrStopped):
+		return ErrStopped
+	case out.err == nil:
+		return nil
+	case context.Cause(ctx) != nil:
+		return fmt.Errorf("%w: %q (%w)", out.err, name, context.Cause(ctx))
+	default:
+		return fmt.Errorf("%w: %q", out.err, name)
+	}
+}
