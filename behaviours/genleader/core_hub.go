@@ -379,12 +379,12 @@ func onGrid(origin, now time.Time, pause time.Duration) time.Time {
 	return origin.Add((now.Sub(origin) + 3*pause/2) / pause * pause)
 }
 
-// pause is between two beats: as short as a group that rests wants it.
+// pause is between two beats: short enough for the silence that counts for a group that rests to take some of them.
 func (c *hubCore) pause() time.Duration {
 	pause := idleBeat
 	for _, o := range c.open {
 		if o.rests {
-			pause = min(pause, o.timing.Heartbeat)
+			pause = min(pause, max(o.timing.Heartbeat, o.timing.Election/5))
 		}
 	}
 	return pause

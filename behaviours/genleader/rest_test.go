@@ -8,7 +8,7 @@ import (
 )
 
 // hubBeats is how many frames three hubs send in a second if no group says anything.
-const hubBeats = 3 * 2 * 20
+const hubBeats = 3 * 2 * 10
 
 func TestAGroupWithNothingToDoSendsNothing(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
