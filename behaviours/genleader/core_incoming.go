@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"time"
 
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -61,10 +62,10 @@ func (c *core) offered(from Member, id uint64, offer []byte) {
 	if proto.Unmarshal(offer, m) != nil || m.GetType() != raftpb.MsgSnap || !c.plausible(from, m) {
 		return
 	}
-	if c.node == nil {
-		return // the leader speaks to a new member by other means first
+	var status raft.BasicStatus
+	if c.node != nil { // the leader speaks to a new member by other means first
+		status = c.node.BasicStatus()
 	}
-	status := c.node.BasicStatus()
 	if status.GetTerm() != m.GetTerm() || status.Lead != m.GetFrom() {
 		c.sendProgress(from, id, &wire.Progress{State: wire.Progress_UNKNOWN})
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,3 +260,57 @@ func TestAnImageIsCutIntoChunks(t *testing.T) {
 type broken struct{}
 
 func (broken) WriteTo(io.Writer) (int64, error) { return 0, errStop }
+
+// TestWhatTheTransportRefusesIsSentAgain: while it takes nothing for the leader a call waits, and nothing of it is
+// uncertain; then it is done.
+func TestWhatTheTransportRefusesIsSentAgain(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, follower := n.roles()
+		full := errors.New("the peer takes messages too slowly")
+		var refusing atomic.Bool
+		follower.stop()
+		n.mu.Lock()
+		delete(n.members, follower.group.Self.Name)
+		n.mu.Unlock()
+		again := n.startWith(follower.group.Self.Name, 100, nil, func(cfg *Config) {
+			send := cfg.Send
+			cfg.Send = func(to string, frame []byte) error {
+				if refusing.Load() {
+					return full
+				}
+				return send(to, frame)
+			}
+		})
+		time.Sleep(2 * time.Second)
+		if _, err := again.call("before"); err != nil {
+			t.Fatal(err)
+		}
+		refusing.Store(true)
+		answer := make(chan error, 1)
+		go func() {
+			_, err := again.call("meanwhile")
+			answer <- err
+		}()
+		time.Sleep(300 * time.Millisecond)
+		if index(leader.since(), "HandleLeaderCall meanwhile") >= 0 {
+			t.Fatal("it was sent")
+		}
+		refusing.Store(false)
+		if err := <-answer; err != nil {
+			t.Error(err)
+		}
+		done := 0
+		for _, message := range again.applied {
+			if message == "meanwhile" {
+				done++
+			}
+		}
+		if done != 1 {
+			t.Errorf("done %d times", done)
+		}
+		refusing.Store(true)
+		if _, err := again.call("in vain"); !errors.Is(err, ErrNoLeader) || errors.Is(err, ErrUncertain) {
+			t.Errorf("a call that was never sent: %v", err)
+		}
+	})
+}
