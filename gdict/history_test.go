@@ -1,12 +1,14 @@
 package gdict
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -255,6 +257,49 @@ func TestReadLevelsInARealGroup(t *testing.T) {
 			if _, err := n.dict.Read(t.Context(), AtLeast(1<<40)); err == nil {
 				t.Errorf("%s reads what was never written", n.group.Self.Name)
 			}
+			n.stop(t)
+		}
+	})
+}
+
+// TestBoundedReadsOutliveTheLeaderForAsLongAsTheyMay: a member that hears nobody any more goes on reading within the bound,
+// without asking, and then says how old it is; what was written meanwhile is not passed off as fresh.
+func TestBoundedReadsOutliveTheLeaderForAsLongAsTheyMay(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bus) {
+		voters := []string{"n1", "n2", "n3"}
+		var nodes []*node
+		for i, name := range voters {
+			nodes = append(nodes, b.start(t, name, uint64(i+1), voters, 0))
+		}
+		if _, err := nodes[0].dict.Store(t.Context(), "k", []byte("before")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second) // everybody has leases
+		const bound = 2 * time.Second
+		alone := nodes[2]
+		if alone.group.View().Leader.Name == "n3" {
+			alone = nodes[1]
+		}
+		b.cut(alone.group.Self.Name)
+		cut := time.Now()
+		for time.Since(cut) < bound/2 {
+			begin := time.Now()
+			if _, err := alone.dict.Read(t.Context(), Bounded(bound)); err != nil || time.Since(begin) != 0 {
+				t.Fatalf("%s after the cut: %v, and it took %s", time.Since(cut), err, time.Since(begin))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if _, err := nodes[0].dict.Store(t.Context(), "k", []byte("after")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(bound)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		stale := (*StaleError)(nil)
+		if _, err := alone.dict.Read(ctx, Bounded(bound)); !errors.As(err, &stale) || stale.Age < bound || stale.Age > time.Since(cut)+bound {
+			t.Errorf("%s after the cut: %v", time.Since(cut), err)
+		}
+		for _, n := range nodes {
 			n.stop(t)
 		}
 	})

@@ -159,6 +159,20 @@ func (t *Typed[K, V]) CompareAndStore(ctx context.Context, key K, rev uint64, va
 	return t.dict.CompareAndStore(ctx, k, rev, b)
 }
 
+// StoreIfMissing is Dict.StoreIfMissing.
+func (t *Typed[K, V]) StoreIfMissing(ctx context.Context, key K, value V) (rev uint64, err error) {
+	return t.CompareAndStore(ctx, key, 0, value)
+}
+
+// CompareAndErase is Dict.CompareAndErase.
+func (t *Typed[K, V]) CompareAndErase(ctx context.Context, key K, rev uint64) (uint64, error) {
+	k, err := t.Key(key)
+	if err != nil {
+		return 0, err
+	}
+	return t.dict.CompareAndErase(ctx, k, rev)
+}
+
 // UpdateCounter is Dict.UpdateCounter. It fails with ErrNoCounter where the values are no counters.
 func (t *Typed[K, V]) UpdateCounter(ctx context.Context, key K, delta int64) (int64, error) {
 	k, err := t.Key(key)

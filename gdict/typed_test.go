@@ -42,7 +42,19 @@ func TestATypedViewWritesAndReads(t *testing.T) {
 	if _, err := prices.UpdateCounter(ctx, "eur", 1); !errors.Is(err, ErrNoCounter) {
 		t.Errorf("counted prices: %v", err)
 	}
-	if rev, err := prices.Erase(ctx, "eur"); err != nil || rev != 4 {
+	if _, err := prices.StoreIfMissing(ctx, "eur", price{}); !errors.Is(err, ErrConflict) {
+		t.Errorf("stored although it was there: %v", err)
+	}
+	if _, err := prices.CompareAndErase(ctx, "eur", 1); !errors.Is(err, ErrConflict) {
+		t.Errorf("erased at a wrong revision: %v", err)
+	}
+	if rev, err := prices.CompareAndErase(ctx, "eur", 3); err != nil || rev != 6 {
+		t.Errorf("erased at its revision: %d, %v", rev, err)
+	}
+	if rev, err := prices.StoreIfMissing(ctx, "eur", price{}); err != nil || rev != 7 {
+		t.Errorf("stored where there was none: %d, %v", rev, err)
+	}
+	if rev, err := prices.Erase(ctx, "eur"); err != nil || rev != 8 {
 		t.Errorf("erased at %d, %v", rev, err)
 	}
 	if _, found, err := prices.Find("eur"); found || err != nil {
@@ -172,13 +184,14 @@ func TestAValueThatCannotBeEncodedIsNotSent(t *testing.T) {
 	keys := Of(d, "keys", Codecs[string, int64]{Key: refusing{}})
 	_, stored = keys.Store(ctx, "k", 1)
 	_, erased := keys.Erase(ctx, "k")
+	_, erasedAt := keys.CompareAndErase(ctx, "k", 1)
 	_, compared = keys.CompareAndStore(ctx, "k", 0, 1)
 	_, counted := keys.UpdateCounter(ctx, "k", 1)
 	_, _, found := keys.Find("k")
 	_, fetched := keys.Fetch("k")
 	scanned := lines(keys.Scan(Span[string]{From: new("k")}))
 	for name, err := range map[string]error{
-		"store": stored, "erase": erased, "compare": compared, "count": counted, "find": found, "fetch": fetched,
+		"store": stored, "erase": erased, "erase at": erasedAt, "compare": compared, "count": counted, "find": found, "fetch": fetched,
 	} {
 		if !errors.Is(err, errRefusing) || !strings.Contains(err.Error(), "cannot encode a key of type string") {
 			t.Errorf("%s: %v", name, err)

@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -480,3 +481,44 @@ func (p *pipes) Accept() (net.Conn, error) {
 
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// FuzzDictRequests: whatever is asked, the answer is one of the API's, nothing panics, and the cluster's own keys stay as
+// they are.
+func FuzzDictRequests(f *testing.F) {
+	k := &keeper{Member: gdicttest.Start(f)}
+	own := ReservedKeys + "own"
+	rev, err := k.Dict().Store(f.Context(), own, []byte("x"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	methods := []string{"GET", "PUT", "POST", "DELETE"}
+	for _, seed := range []string{
+		"key=k", "key=gendac/own", "prefix=gend", "prefix=g&reverse=true&limit=3", "key=k&rev=0", "key=%ff&read=rev%3D1", "timeout=-1s&key=k", "a=b;c", "%zz",
+	} {
+		for i := range methods {
+			f.Add(i, "entry", seed, "value")
+			f.Add(i, "entries", seed, `{"entries":[{"key":"Z2VuZGFjL293bg==","value":"eA=="}]}`)
+		}
+	}
+	f.Fuzz(func(t *testing.T, method int, path, query, body string) {
+		if path != "entry" && path != "export" {
+			path = "entries"
+		}
+		r := httptest.NewRequest(methods[uint(method)%4], "/v1/dict/"+path, strings.NewReader(body))
+		if strings.Contains(query, "read") || strings.Contains(query, "rea%") {
+			query += "&timeout=1ms"
+		}
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		Handler(k).ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			refusal := (&Refusal{Text: "x", Code: "x"})
+			if err := json.Unmarshal(w.Body.Bytes(), refusal); err != nil || errors.Is(refusal, ErrBadReply) || errors.Is(refusal, ErrInternal) {
+				t.Fatalf("%s %s?%s: %d %s", r.Method, path, query, w.Code, w.Body)
+			}
+		}
+		if e, found := k.Dict().Find(own); !found || e.Rev != rev {
+			t.Fatalf("%s %s?%s changed the cluster's own key", r.Method, path, query)
+		}
+	})
+}
