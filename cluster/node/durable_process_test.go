@@ -3,14 +3,18 @@
 package node_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // tell writes a line to a member's stdin. One that is gone does not hear it.
@@ -121,4 +125,49 @@ func TestADataDirectoryServesOneProcess(t *testing.T) {
 		t.Errorf("the second process wrote:\n%s", log)
 	}
 	c.unmoved(c.judge.holds(), "a second process has tried")
+}
+
+// TestAFullDiskStopsOneMember: its process ends and says why, the others go on, and with more room it returns and has
+// everything. It needs to mount a small file system: run it as root. Without, it is skipped, or fails when CI=true.
+func TestAFullDiskStopsOneMember(t *testing.T) {
+	data := t.TempDir()
+	small := filepath.Join(data, "b1")
+	if err := os.Mkdir(small, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=4m")
+	if errors.Is(err, unix.EPERM) && os.Getenv("CI") != "true" {
+		t.Skip("needs to mount a small file system: run it as root")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(small, unix.MNT_DETACH) })
+	c := newClusterWith(t, newLoopback(t), "fast", data)
+	victim := c.running["b1"]
+	value := strings.Repeat("x", 50<<10)
+	for i := range 120 {
+		c.tell("w1", fmt.Sprintf("%s k%d %s", wordStore, i, value))
+	}
+	select {
+	case <-victim.exited:
+		delete(c.running, "b1")
+	case <-time.After(patience):
+		t.Fatal("6 MB were written to a disk of 4 MB, and the member runs")
+	}
+	if log := c.logs["b1"].String(); !strings.Contains(log, "the storage failed") || !strings.Contains(log, "no space left on device") {
+		t.Errorf("b1 wrote:\n%s", log)
+	}
+	c.await("all writes", func() string {
+		if n := len(c.acknowledged()); n < 120 {
+			return fmt.Sprintf("%d of 120", 120-n)
+		}
+		return ""
+	})
+	if err := unix.Mount("tmpfs", small, "tmpfs", unix.MS_REMOUNT, "size=32m"); err != nil {
+		t.Fatal(err)
+	}
+	c.start("b1")
+	c.await("complete", func() string { return c.absent() })
+	c.has(c.acknowledged())
 }
