@@ -47,6 +47,10 @@ func (c *core) carried(who Member, id uint64) {
 	c.stale = true
 	if c.rounds != nil {
 		c.retire(was)
+		if !c.refused[was] && !c.left[was] { // it held the log that the new one has now
+			c.refused[was] = true
+			c.reportDown(was, ErrGone)
+		}
 		if c.rounds.opened {
 			c.emit(elected{term: c.term, joiner: &who})
 		}

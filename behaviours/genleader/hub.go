@@ -116,6 +116,9 @@ func (g *Group) Abandon() {
 	if g.hub != nil && g.pid.Load() == nil {
 		g.hub.ended(g)
 	}
+	if g.Storage != nil && g.pid.Load() == nil {
+		_ = g.Storage.Close() // nothing was written
+	}
 }
 
 // NewIncarnation rises with time and differs between processes that start in the same millisecond.

@@ -48,6 +48,8 @@ func (n *Node) toHub(from remoting.Peer, body []byte) { n.hub.Deliver(genleader.
 // witness of the specification is one here; a zero Timing is the specification's. Such a group rests when it has nothing
 // to do, unless cfg asks for Leases.
 //
+// With a data directory the group is kept there, under its name, unless cfg has a Storage.
+//
 // It waits for the group's actor to start, at most 5 s. Errors: ErrStopping, *Error, genleader.ErrOpen, and those of
 // genleader.New.
 func (n *Node) Group(name string, cfg genleader.Config) (*genleader.Group, error) {
@@ -76,7 +78,7 @@ func (n *Node) openGroup(name string, cfg genleader.Config, attach func(*genlead
 	if n.stopping.Load() {
 		return nil, ErrStopping
 	}
-	group, err := n.hub.Group(name, n.completed(cfg))
+	group, err := n.storedGroup(name, n.completed(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +94,23 @@ func (n *Node) openGroup(name string, cfg genleader.Config, attach func(*genlead
 	defer n.groupsMu.Unlock()
 	n.groups[name] = group
 	return group, nil
+}
+
+// storedGroup gives a group a storage of its own below the data directory, if there is one and cfg has none.
+func (n *Node) storedGroup(name string, cfg genleader.Config) (*genleader.Group, error) {
+	if cfg.Storage != nil {
+		return n.hub.Group(name, cfg)
+	}
+	storage, err := n.openStorage(name)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Storage = storage
+	group, err := n.hub.Group(name, cfg)
+	if err != nil && storage != nil {
+		err = errors.Join(err, storage.Close())
+	}
+	return group, err
 }
 
 // completed fills in what a group of this member has in common with the cluster's own.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/genleader"
-	"github.com/gendac/gendac/behaviours/genleader/disk"
 	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/supervisor"
@@ -35,8 +33,6 @@ const (
 
 	groupKind   = "group"
 	controlKind = "control"
-
-	controlGroup = "control" // the directory of the cluster's own group, below DataDir
 )
 
 // ErrFailed is what Err wraps when a member ended by itself.
@@ -133,7 +129,8 @@ func (n *Node) assemble() error {
 func (n *Node) newGroup() error {
 	// Failover needs the dictionary too: users must not be able to fill it to the last byte.
 	n.dict = gdict.New(gdict.Reserve(controller.Reserved, ownDictionary), gdict.MaxTotal(dictionaryLimit(n.cfg.MaxDictionary, memoryLimit())))
-	if err := n.openStorage(); err != nil {
+	var err error
+	if n.storage, err = n.openStorage(clusterGroup); err != nil {
 		return err
 	}
 	group, err := n.hub.Group(clusterGroup, genleader.Config{
@@ -152,39 +149,6 @@ func (n *Node) newGroup() error {
 	n.group = group
 	n.dict.Attach(group)
 	return nil
-}
-
-// openStorage opens what an earlier process of this member has kept, or begins it.
-func (n *Node) openStorage() error {
-	if n.cfg.DataDir == "" {
-		return nil
-	}
-	owner := disk.Owner{Cluster: n.cfg.Spec.Cluster, Group: controlGroup, Member: n.cfg.Name}
-	store, err := disk.Open(filepath.Join(n.cfg.DataDir, controlGroup), owner, n.self.Incarnation)
-	if err != nil {
-		return fmt.Errorf("node: DataDir: %w", err)
-	}
-	if repaired := store.Repaired(); repaired != "" {
-		n.cfg.Logger.Warn("storage", slog.String("repaired", repaired))
-	}
-	n.storage = store
-	return nil
-}
-
-// closeStorage: the group closes it when it ends, and one that never started does not.
-func (n *Node) closeStorage(ctx context.Context) {
-	if n.storage == nil {
-		return
-	}
-	if n.tree == nil {
-		_ = n.storage.Close()
-		return
-	}
-	select {
-	case <-n.group.Done():
-	case <-ctx.Done():
-		n.cfg.Logger.Warn("the storage is not closed yet")
-	}
 }
 
 // tell sends to an actor that may not have started yet; it looks for itself when it does.

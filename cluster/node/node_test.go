@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -72,6 +73,7 @@ type cluster struct {
 	board *memory.Board
 	log   *journal
 	nodes map[string]*Node
+	data  string // directory of the members' directories; empty: in memory
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -93,8 +95,13 @@ func (c *cluster) config(name string) Config {
 	if testing.Verbose() {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
+	data := ""
+	if c.data != "" {
+		data = filepath.Join(c.data, name)
+	}
 	return Config{
-		Name: name, Bind: "127.0.0.1:0", Discovery: c.board.Discovery(), Spec: s, Logger: logger,
+		DataDir: data,
+		Name:    name, Bind: "127.0.0.1:0", Discovery: c.board.Discovery(), Spec: s, Logger: logger,
 		Apps: app.Registry{"switch": func() app.App { return &recorder{member: name, log: c.log} }},
 	}
 }
