@@ -68,7 +68,7 @@ func (c *core) busy(status raft.Status, last uint64) bool {
 	if c.phase != Leading || !c.leaveBy.IsZero() || status.LeadTransferee != 0 || status.GetCommit() != last || c.applied != last {
 		return true
 	}
-	if !c.mayChange() || c.nextChange() != nil {
+	if !c.mayChange() || c.nextChange() != nil || c.rounds.handover != nil || c.willPrefer() {
 		return true
 	}
 	if c.waits() || len(c.backlog) > 0 || len(c.rounds.reads.asks) > 0 || len(c.conf.GetVotersOutgoing()) > 0 || c.governing() {
@@ -84,6 +84,12 @@ func (c *core) busy(status raft.Status, last uint64) bool {
 		}
 	}
 	return false
+}
+
+// willPrefer says whether this leader is about to hand over by rank.
+func (c *core) willPrefer() bool {
+	never := c.preferAfter < 0 || c.rounds.governs.appointed
+	return (c.isWitness || !never) && c.successor() != 0
 }
 
 // waits says whether anything of this member's own is under way.
