@@ -314,3 +314,20 @@ func TestWhatTheTransportRefusesIsSentAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestFramesOfAHubCountToo: a group of a hub has the same bound, and nothing counts when nothing waits.
+func TestFramesOfAHubCountToo(t *testing.T) {
+	inHubNet(t, func(t *testing.T, n *hubNet) {
+		members := n.open("orders")
+		time.Sleep(2 * time.Second)
+		if err := followerOf(t, members).call("x"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for name, m := range members {
+			if waits := m.group.inbox.bytes.Load(); waits != 0 {
+				t.Errorf("%s: %d bytes count though nothing waits", name, waits)
+			}
+		}
+	})
+}

@@ -188,7 +188,7 @@ func (h *Hub) perform(e hubEffect) {
 		}
 	case deliver:
 		if g := h.groups[e.group]; g != nil {
-			g.tell(frameMessage{from: e.from, frame: e.frame})
+			g.Deliver(e.from, e.frame)
 		}
 	case say:
 		h.push(e.to, e.part, 0)
