@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,12 +20,22 @@ import (
 const maxLine = 2 * maxDictBody
 
 // A Dict is the dictionary of the member that a Client asks. Its methods match the sentinels of this package: a write that
-// returns an error did nothing unless it matches ErrUncertain. A context without a deadline gets RequestTimeout; lists,
-// watches and exports have it until they begin.
-type Dict struct{ client Client }
+// returns an error did nothing unless it matches ErrUncertain. A context without a deadline gets RequestTimeout. That does
+// not bound lists, watches and exports: these have RequestTimeout, or what BeginWithin says, until they begin.
+type Dict struct {
+	client Client
+	begin  time.Duration
+}
 
 // Dict returns the dictionary of the member.
-func (c Client) Dict() Dict { return Dict{c} }
+func (c Client) Dict() Dict { return Dict{client: c, begin: RequestTimeout} }
+
+// BeginWithin returns the same dictionary, whose lists, watches and exports fail with ErrTimeout if nothing comes for d at
+// their beginning. It is RequestTimeout at most.
+func (d Dict) BeginWithin(limit time.Duration) Dict {
+	d.begin = min(limit, RequestTimeout)
+	return d
+}
 
 var _ gdict.Storer = Dict{}
 
@@ -186,45 +197,55 @@ func (d Dict) lines(ctx context.Context, path string, q url.Values, stall time.D
 			}
 		}
 		if err := scanner.Err(); err != nil {
-			return d.client.lost(http.MethodGet, err)
+			return err
 		}
 		return fmt.Errorf("%w: %s: the answer ends in the middle", ErrUnreachable, d.client.Addr)
 	})
 }
 
+// errStalled ends a stream of which nothing comes.
+var errStalled = errors.New("nothing came")
+
 // stream opens a long answer and gives it to read. It ends when nothing comes for stall, zero meaning that silence is fine.
 func (d Dict) stream(ctx context.Context, path string, q url.Values, stall time.Duration, read func(io.Reader) error) error {
-	r, err := dictRequest(ctx, http.MethodGet, path, q, nil)
+	q.Set("timeout", (d.begin * 9 / 10).String())
+	r, err := dictRequest(context.Background(), http.MethodGet, path, q, nil)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(RequestTimeout, func() { cancel(context.DeadlineExceeded) })
+	watchdog := time.AfterFunc(d.begin, func() { cancel(errStalled) })
 	defer watchdog.Stop()
 	body, err := d.client.open(ctx, r)
 	if err != nil {
-		return err
+		return d.stalled(ctx, err)
 	}
 	defer func() { _ = body.Close() }() // read to the end or given up
 	watchdog.Stop()
 	if stall > 0 {
 		watchdog.Reset(stall)
 	}
-	return read(&attentive{body, watchdog, stall})
+	return read(readerFunc(func(b []byte) (int, error) {
+		n, err := body.Read(b)
+		if stall > 0 && n > 0 {
+			watchdog.Reset(stall)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			err = d.stalled(ctx, d.client.lost(http.MethodGet, err))
+		}
+		return n, err
+	}))
 }
 
-// attentive restarts a watchdog whenever something comes.
-type attentive struct {
-	io.Reader
-	watchdog *time.Timer
-	stall    time.Duration
-}
-
-func (a *attentive) Read(b []byte) (int, error) {
-	n, err := a.Reader.Read(b)
-	if a.stall > 0 && n > 0 {
-		a.watchdog.Reset(a.stall)
+// stalled tells a stream that our own watchdog has ended from one that failed.
+func (d Dict) stalled(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errStalled) {
+		return fmt.Errorf("%w: %s: %w", ErrTimeout, d.client.Addr, errStalled)
 	}
-	return n, err
+	return err
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }

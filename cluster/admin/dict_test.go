@@ -420,6 +420,32 @@ func TestAListThatIsCutIsNoList(t *testing.T) {
 	}
 }
 
+// TestAStreamThatDoesNotBeginTimesOut: a member that says nothing holds nobody up, and one that dies in the middle of a
+// backup is not taken for one that has finished it.
+func TestAStreamThatDoesNotBeginTimesOut(t *testing.T) {
+	hang := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	defer silent.Close()
+	defer close(hang)
+	d := Client{Addr: silent.Listener.Addr().String()}.Dict().BeginWithin(20 * time.Millisecond)
+	if err := d.Export(t.Context(), "", gdict.Local, io.Discard); !errors.Is(err, ErrTimeout) {
+		t.Errorf("an export: %v", err)
+	}
+	if err := d.Watch(t.Context(), "", nil, false, func(gdict.Event) error { return nil }); !errors.Is(err, ErrTimeout) {
+		t.Errorf("a watch: %v", err)
+	}
+	dying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("half a backup"))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer dying.Close()
+	d = Client{Addr: dying.Listener.Addr().String()}.Dict()
+	if err := d.Export(t.Context(), "", gdict.Local, io.Discard); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("a member that dies: %v", err)
+	}
+}
+
 // TestAQuietWatchOutlivesTheTimeoutsOfRequests: an hour without a change is no reason to end it. The hour is virtual, and
 // the connection a pipe.
 func TestAQuietWatchOutlivesTheTimeoutsOfRequests(t *testing.T) {

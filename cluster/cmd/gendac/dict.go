@@ -62,7 +62,7 @@ func (f *dictFlags) open(cmd *cobra.Command) (d admin.Dict, level gdict.Level, e
 	if f.timeout <= 0 || f.timeout > admin.RequestTimeout {
 		return d, level, usage("dict %s: --timeout %s: want more than 0s and at most %s", cmd.Name(), f.timeout, admin.RequestTimeout)
 	}
-	return admin.Client{Addr: f.addr}.Dict(), level, nil
+	return admin.Client{Addr: f.addr}.Dict().BeginWithin(f.timeout), level, nil
 }
 
 // bounded returns a context with the deadline of one request.
