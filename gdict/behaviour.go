@@ -39,8 +39,33 @@ func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
 	return b.dict.step(e.Index(), e.LeaseTerm(), msg)
 }
 
+// Elected begins to watch over owners: what an earlier leader knew of them and had no time to say is found out again.
+func (b *behaviour) Elected(e *genleader.Election, _ *genleader.Member) []byte {
+	b.dict.warden.meet(e.Self())
+	b.dict.warden.watch(0)
+	return nil
+}
+
+func (b *behaviour) Surrendered(e *genleader.Election, _ []byte) { b.dict.warden.meet(e.Self()) }
+
+func (b *behaviour) HandleDown(_ *genleader.Election, who genleader.Member, _ error) genleader.Answer {
+	if s := b.dict.now.Load(); s.owned.idle() {
+		return genleader.NoReply()
+	}
+	return genleader.Broadcast(b.dict.ordered(encodeRequest(memberEnds{member: who, how: ended}, ticket{})))
+}
+
+func (b *behaviour) HandleCast(e *genleader.Election, msg any) {
+	if _, ours := msg.(lookRound); ours {
+		b.dict.lookRound(e)
+	}
+}
+
 func (b *behaviour) Snapshot() (genleader.Image, error) { return b.dict.image(), nil }
 
 func (b *behaviour) Restore(r io.Reader) (install func(), err error) { return b.dict.load(r) }
 
-func (b *behaviour) Terminate(reason error) { b.dict.end(reason) }
+func (b *behaviour) Terminate(reason error) {
+	b.dict.warden.stop()
+	b.dict.end(reason)
+}

@@ -38,7 +38,7 @@ func encodeCommand(req []byte, l limits) []byte {
 func encodeLimits(l limits) *wire.Limits {
 	return &wire.Limits{
 		Key: l.key, Value: l.value, Total: l.total, Reserve: l.reserve, Prefix: []byte(l.prefix), Ops: l.ops, Txn: l.txn,
-		Sessions: l.sessions,
+		Sessions: l.sessions, Owners: l.owners,
 	}
 }
 
@@ -49,7 +49,7 @@ func decodeLimits(m *wire.Limits) *limits {
 	}
 	return &limits{
 		key: m.GetKey(), value: m.GetValue(), total: m.GetTotal(), reserve: m.GetReserve(), prefix: string(m.GetPrefix()),
-		ops: m.GetOps(), txn: m.GetTxn(), sessions: m.GetSessions(),
+		ops: m.GetOps(), txn: m.GetTxn(), sessions: m.GetSessions(), owners: m.GetOwners(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/gdict/internal/wire"
 )
 
@@ -11,7 +12,7 @@ func opMessage(o op) *wire.Op {
 	m := &wire.Op{}
 	switch o := o.(type) {
 	case store:
-		m.Kind = &wire.Op_Store{Store: &wire.Store{Key: o.key, Value: o.value}}
+		m.Kind = &wire.Op_Store{Store: &wire.Store{Key: o.key, Value: o.value, Owner: ownerMessage(o.owner)}}
 	case erase:
 		m.Kind = &wire.Op_Erase{Erase: &wire.Erase{Key: o.key}}
 	case erasePrefix:
@@ -19,7 +20,17 @@ func opMessage(o op) *wire.Op {
 	case updateCounter:
 		m.Kind = &wire.Op_UpdateCounter{UpdateCounter: &wire.UpdateCounter{Key: o.key, Delta: o.delta}}
 	case compareAndStore:
-		m.Kind = &wire.Op_CompareAndStore{CompareAndStore: &wire.CompareAndStore{Key: o.key, Rev: o.rev, Value: o.value}}
+		m.Kind = &wire.Op_CompareAndStore{CompareAndStore: &wire.CompareAndStore{
+			Key: o.key, Rev: o.rev, Value: o.value, Owner: ownerMessage(o.owner),
+		}}
+	case ownActor:
+		m.Kind = &wire.Op_OwnActor{OwnActor: ownerMessage(&o.owner)}
+	case disown:
+		m.Kind = &wire.Op_Disown{Disown: ownerMessage(&o.owner)}
+	case memberEnds:
+		m.Kind = &wire.Op_MemberEnds{MemberEnds: &wire.MemberEnds{
+			Name: []byte(o.member.Name), Incarnation: o.member.Incarnation, How: uint32(o.how),
+		}}
 	case appendBytes:
 		m.Kind = &wire.Op_Append{Append: &wire.Append{Key: o.key, Data: o.data}}
 	case appendList:
@@ -68,7 +79,7 @@ func kindOf(m *wire.Op) (op, error) {
 	var inner proto.Message
 	switch kind := m.GetKind().(type) {
 	case *wire.Op_Store:
-		o, inner = store{key: kind.Store.GetKey(), value: kind.Store.GetValue()}, kind.Store
+		o, inner = store{key: kind.Store.GetKey(), value: kind.Store.GetValue(), owner: ownerIn(kind.Store.GetOwner())}, kind.Store
 	case *wire.Op_Erase:
 		o, inner = erase{key: kind.Erase.GetKey()}, kind.Erase
 	case *wire.Op_ErasePrefix:
@@ -78,7 +89,18 @@ func kindOf(m *wire.Op) (op, error) {
 		o, inner = updateCounter{key: k.GetKey(), delta: k.GetDelta()}, k
 	case *wire.Op_CompareAndStore:
 		k := kind.CompareAndStore
-		o, inner = compareAndStore{key: k.GetKey(), rev: k.GetRev(), value: k.GetValue()}, k
+		o, inner = compareAndStore{key: k.GetKey(), rev: k.GetRev(), value: k.GetValue(), owner: ownerIn(k.GetOwner())}, k
+	case *wire.Op_OwnActor:
+		o, inner = ownActor{owner: *ownerIn(kind.OwnActor)}, kind.OwnActor
+	case *wire.Op_Disown:
+		o, inner = disown{owner: *ownerIn(kind.Disown)}, kind.Disown
+	case *wire.Op_MemberEnds:
+		k := kind.MemberEnds
+		end := memberEnds{member: genleader.Member{Name: string(k.GetName()), Incarnation: k.GetIncarnation()}, how: howEnded(k.GetHow())}
+		if end.how < ended || end.how > lapsed {
+			return nil, &RefusedError{Problem: "a member that ends nobody knows how"}
+		}
+		o, inner = end, k
 	case *wire.Op_Append:
 		o, inner = appendBytes{key: kind.Append.GetKey(), data: kind.Append.GetData()}, kind.Append
 	case *wire.Op_AppendList:
@@ -97,7 +119,7 @@ func kindOf(m *wire.Op) (op, error) {
 	default:
 		return nil, &RefusedError{Problem: "unknown kind of operation"}
 	}
-	if !known(m, inner) {
+	if !known(m, inner) || !knownOwner(m) {
 		return nil, &RefusedError{Problem: "operation with unknown fields"}
 	}
 	return o, nil
@@ -171,4 +193,31 @@ func known(messages ...protoreflect.ProtoMessage) bool {
 		}
 	}
 	return true
+}
+
+func ownerMessage(o *Owner) *wire.Owner {
+	if o == nil {
+		return nil
+	}
+	return &wire.Owner{Name: []byte(o.Member.Name), Incarnation: o.Member.Incarnation, Actor: o.actor, Leased: o.leased}
+}
+
+// ownerIn returns nil for no owner.
+func ownerIn(m *wire.Owner) *Owner {
+	if m == nil {
+		return nil
+	}
+	return &Owner{
+		Member: genleader.Member{Name: string(m.GetName()), Incarnation: m.GetIncarnation()},
+		actor:  m.GetActor(), leased: m.GetLeased(),
+	}
+}
+
+// knownOwner tells whether the owner that an operation names has only fields that this code knows.
+func knownOwner(m *wire.Op) bool {
+	owner := m.GetStore().GetOwner()
+	if owner == nil {
+		owner = m.GetCompareAndStore().GetOwner()
+	}
+	return owner == nil || known(owner)
 }

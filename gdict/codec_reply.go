@@ -19,6 +19,7 @@ func encodeReply(r result) []byte {
 	var missing *missingError
 	var failed *UpdateError
 	var unknown *NoFunctionError
+	var owner *OwnerError
 	switch {
 	case r.err == nil && r.branched:
 		m.Outcome = &wire.Reply_TxnDone{TxnDone: encodeTxnDone(r)}
@@ -44,6 +45,8 @@ func encodeReply(r result) []byte {
 		}}
 	case errors.As(r.err, &unknown):
 		m.Outcome = &wire.Reply_NoFunction{NoFunction: functionID{unknown.Function, unknown.Version}.message()}
+	case errors.As(r.err, &owner):
+		m.Outcome = &wire.Reply_OwnerGone{OwnerGone: &wire.OwnerGone{Owner: ownerMessage(&owner.Owner), Problem: owner.Problem}}
 	case errors.As(r.err, &refused):
 		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: refused.Problem}}
 	default:
@@ -115,6 +118,11 @@ func decodeOutcome(m *wire.Reply) (result, error) {
 	case *wire.Reply_NoFunction:
 		f := functionOf(o.NoFunction)
 		return result{err: &NoFunctionError{Function: f.name, Version: f.version}}, nil
+	case *wire.Reply_OwnerGone:
+		if o.OwnerGone.GetOwner() == nil {
+			return result{}, fmt.Errorf("%w: it names no owner", ErrBadReply)
+		}
+		return result{err: &OwnerError{Owner: *ownerIn(o.OwnerGone.GetOwner()), Problem: o.OwnerGone.GetProblem()}}, nil
 	case *wire.Reply_Refused:
 		return result{err: &RefusedError{Problem: o.Refused.GetProblem()}}, nil
 	default:

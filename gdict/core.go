@@ -11,10 +11,11 @@ type state struct {
 	// editing says that the tree is this turn's own and not shown to anybody yet, so that an edit of it may be done in it.
 	editing bool
 
+	owned  owned
 	limits *limits // in force: those that came with the last command that brought any; nil before the first
 }
 
-func emptyState() state { return state{tree: emptyTree()} }
+func emptyState() state { return state{tree: emptyTree(), owned: emptyOwned()} }
 
 // An outcome is what one operation tells its caller beside that it was done.
 type outcome struct {

@@ -3,6 +3,8 @@ package gdict
 import (
 	"fmt"
 	"strings"
+
+	"github.com/gendac/gendac/behaviours/genleader"
 )
 
 // An op is one operation as data: what a client asks for and what the log holds.
@@ -12,7 +14,10 @@ type op interface {
 }
 
 type (
-	store         struct{ key, value []byte }
+	store struct {
+		key, value []byte
+		owner      *Owner // nil: none
+	}
 	erase         struct{ key []byte }
 	erasePrefix   struct{ prefix []byte }
 	updateCounter struct {
@@ -22,6 +27,15 @@ type (
 	compareAndStore struct {
 		key, value []byte
 		rev        uint64 // of the entry to replace; zero: there must be none
+		owner      *Owner // nil: none
+	}
+	// ownActor begins an owner that is an actor, disown ends it.
+	ownActor struct{ owner Owner }
+	disown   struct{ owner Owner }
+	// memberEnds is the leader's word that a member's process owns nothing any more.
+	memberEnds struct {
+		member genleader.Member
+		how    howEnded
 	}
 	appendBytes struct{ key, data []byte }
 	appendList  struct {
@@ -60,7 +74,34 @@ func (appendBytes) op()     {}
 func (appendList) op()      {}
 func (update) op()          {}
 func (updated) op()         {}
+func (ownActor) op()        {}
+func (disown) op()          {}
+func (memberEnds) op()      {}
 func (txn) op()             {}
+
+// howEnded says what the leader knows.
+type howEnded int
+
+const (
+	ended   howEnded = iota + 1 // that process is gone, and all earlier ones of its name: nothing is ever theirs again
+	removed                     // it is no member any more, and its lease is over: nothing is its own now
+	lapsed                      // its lease is over: nothing that is bound to the lease is its own now
+)
+
+func (h howEnded) String() string {
+	switch h {
+	case ended:
+		return "gone"
+	case removed:
+		return "removed"
+	default:
+		return "lapsed"
+	}
+}
+
+func (o ownActor) String() string   { return fmt.Sprintf("begin owner %v", o.owner) }
+func (o disown) String() string     { return fmt.Sprintf("end owner %v", o.owner) }
+func (o memberEnds) String() string { return fmt.Sprintf("end owner %v, which is %v", o.member, o.how) }
 
 func (o store) String() string       { return "store " + quoted(string(o.key)) }
 func (o erase) String() string       { return "erase " + quoted(string(o.key)) }

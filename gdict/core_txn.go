@@ -14,6 +14,7 @@ type draft struct {
 	state
 	edit    edit
 	changes []change
+	owning  bool // owned is being changed
 }
 
 // finish returns the state that the draft has come to, and what leads to it.
@@ -28,7 +29,7 @@ func (d *draft) finish() (state, []change) {
 func (d *draft) do(o op) (outcome, error) {
 	switch o := o.(type) {
 	case store:
-		return outcome{}, d.put(o.key, o.value)
+		return outcome{}, d.putOwned(o.key, o.value, o.owner)
 	case erase:
 		return outcome{number: d.remove(o.key)}, nil
 	case erasePrefix:
@@ -40,7 +41,13 @@ func (d *draft) do(o op) (outcome, error) {
 		if was.Rev != o.rev {
 			return outcome{}, &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
 		}
-		return outcome{}, d.put(o.key, o.value)
+		return outcome{}, d.putOwned(o.key, o.value, o.owner)
+	case ownActor:
+		return outcome{}, d.begin(o)
+	case disown:
+		return outcome{number: d.end(o)}, nil
+	case memberEnds:
+		return outcome{number: d.memberEnds(o)}, nil
 	case appendBytes:
 		return d.append(o)
 	case appendList:
@@ -97,18 +104,44 @@ func (d *draft) holds(c cond) bool {
 	}
 }
 
-// put stores value under key at d.rev. An overwrite that shrinks a dictionary beyond its limit is allowed.
+// put stores value under key at d.rev; whoever owns the key goes on to.
 func (d *draft) put(key, value []byte) error {
-	was, exists := d.edit.find(key)
+	id := d.ownerIDOf(string(key))
+	return d.putFor(key, value, id, id)
+}
+
+// putOwned stores value under key at d.rev, for an owner or, with nil, for none.
+func (d *draft) putOwned(key, value []byte, owner *Owner) error {
+	id := ""
+	if owner != nil {
+		if err := d.mayOwn(*owner); err != nil {
+			return err
+		}
+		id = owner.id()
+	}
+	return d.putFor(key, value, d.ownerIDOf(string(key)), id)
+}
+
+// putFor stores value under key, which had the owner was. An overwrite that shrinks a dictionary beyond its limit is
+// allowed.
+func (d *draft) putFor(key, value []byte, was, owner string) error {
+	old, exists := d.edit.find(key)
+	entry := Entry{Key: string(key), Value: value, Rev: d.rev}
 	size := d.size + cost(len(key), len(value))
 	if exists {
-		size -= cost(len(key), len(was.Value))
+		size -= cost(len(key), len(old.Value))
+	}
+	if was != "" {
+		size -= ownerCost(entry.Key, was)
+	}
+	if owner != "" {
+		size += ownerCost(entry.Key, owner)
 	}
 	if room := d.limits.room(key); size > room && size > d.size {
-		return &LimitError{What: whatTotal, Key: string(key), Size: size, Limit: room}
+		return &LimitError{What: whatTotal, Key: entry.Key, Size: size, Limit: room}
 	}
-	entry := Entry{Key: string(key), Value: value, Rev: d.rev}
 	d.edit.put(&entry)
+	d.bind(entry.Key, was, owner)
 	d.size = size
 	d.changes = append(d.changes, change{entry: entry, fresh: !exists})
 	return nil
@@ -136,6 +169,10 @@ func (d *draft) removeAll(prefix []byte) int64 {
 
 func (d *draft) forget(was Entry) {
 	d.size -= cost(len(was.Key), len(was.Value))
+	if owner := d.ownerIDOf(was.Key); owner != "" {
+		d.size -= ownerCost(was.Key, owner)
+		d.bind(was.Key, owner, "")
+	}
 	d.changes = append(d.changes, change{entry: Entry{Key: was.Key, Rev: d.rev}, erased: true})
 }
 

@@ -1,6 +1,7 @@
 package gdict
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strconv"
@@ -45,6 +46,7 @@ type Dict struct {
 	now       atomic.Pointer[state]
 
 	writer writer
+	warden warden
 
 	mu      sync.Mutex  // orders new states and watches; never held while waiting
 	log     replica     // what the log has come to; now is its state, for readers
@@ -67,6 +69,7 @@ func New(options ...Option) *Dict {
 func (d *Dict) Attach(caller Caller) {
 	d.caller.Store(&caller)
 	d.writer.attach(caller)
+	d.warden.attach(caller)
 }
 
 // Find returns the local entry of key. It takes no lock and sends nothing.
@@ -101,16 +104,23 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 		if done, err = d.runUpdate(*now, o); err == nil {
 			req = encodeRequest(done, c.ticket)
 		}
-	case updated:
-		err = &RefusedError{Problem: "what only a leader makes of an update"}
+	case updated, memberEnds:
+		err = &RefusedError{Problem: "what only a leader says"}
+	default:
+		err = cmp.Or(err, d.admitOwners(c.op))
 	}
 	if err != nil {
 		return nil, encodeReply(result{err: err, unlogged: true})
 	}
-	if l := now.limits; l != nil && *l == d.limits {
-		return req, nil
+	return d.ordered(req), nil
+}
+
+// ordered is what the log gets of a request: with this member's limits, if others are in force.
+func (d *Dict) ordered(req []byte) []byte {
+	if l := d.now.Load().limits; l != nil && *l == d.limits {
+		return req
 	}
-	return encodeCommand(req, d.limits), nil
+	return encodeCommand(req, d.limits)
 }
 
 // batch lets apply take entries of the log into the dictionary by step. Readers see them all at once, and then the
@@ -131,6 +141,7 @@ func (d *Dict) batch(apply func()) {
 	}
 	clear(d.steps)
 	d.steps = d.steps[:0]
+	d.watchOwners()
 }
 
 // step takes one entry of the log into the dictionary, within batch. term is the member's lease at this moment.

@@ -45,8 +45,9 @@ func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // A LimitError says that an operation would break a limit. Nothing was changed.
 type LimitError struct {
-	What  string // "key", "value", "dictionary", "transaction", "number of operations" or "name of the function"
-	Key   string // at most the first 64 bytes of it when the key itself is too long; empty for the last three
+	What string // "key", "value", "dictionary", "transaction", "number of operations", "number of owners" or
+	// "name of the function"
+	Key   string // at most the first 64 bytes of it when the key itself is too long; empty for the last four
 	Size  uint64 // what the operation would have made it, in bytes or operations
 	Limit uint64 // in bytes or operations
 }
@@ -63,6 +64,8 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("gdict: the transaction is empty; it must have 1 to %d conditions and operations", e.Limit)
 	case e.What == whatOps:
 		return fmt.Sprintf("gdict: the transaction has %d conditions and operations; the limit is %d", e.Size, e.Limit)
+	case e.What == whatOwners:
+		return fmt.Sprintf("gdict: there would be %d actors that own keys; the limit is %d", e.Size, e.Limit)
 	case e.What == whatFunction:
 		return fmt.Sprintf("gdict: the name of the update function has %d bytes; the limit is %d", e.Size, e.Limit)
 	case e.What == whatTxn:
@@ -88,6 +91,20 @@ func (e *ValueError) Error() string {
 type RefusedError struct{ Problem string }
 
 func (e *RefusedError) Error() string { return "gdict: operation refused: " + e.Problem }
+
+// ErrOwnerGone is what every *OwnerError wraps.
+var ErrOwnerGone = errors.New("gdict: the owner has ended")
+
+// An OwnerError says that a key was to be bound to an owner that has ended. Nothing was changed. It wraps ErrOwnerGone.
+type OwnerError struct {
+	Owner   Owner
+	Problem string
+}
+
+func (e *OwnerError) Error() string { return fmt.Sprintf("gdict: owner %v: %s", e.Owner, e.Problem) }
+
+// Unwrap returns ErrOwnerGone.
+func (e *OwnerError) Unwrap() error { return ErrOwnerGone }
 
 // An UpdateError says that an update function returned an error, or panicked. Nothing was changed.
 type UpdateError struct {

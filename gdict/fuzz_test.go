@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"reflect"
 	"testing"
+
+	"github.com/gendac/gendac/behaviours/genleader"
 )
 
 func samples() []op {
@@ -13,6 +15,12 @@ func samples() []op {
 		erase{key: []byte("k")},
 		updateCounter{key: []byte("c"), delta: -7},
 		compareAndStore{key: []byte("k"), rev: 3, value: []byte("w")},
+		store{key: []byte("k"), owner: &Owner{Member: genleader.Member{Name: "n", Incarnation: 1}}},
+		compareAndStore{key: []byte("k"), owner: &Owner{Member: genleader.Member{Name: "n", Incarnation: 1}, actor: 2, leased: true}},
+		ownActor{owner: Owner{Member: genleader.Member{Name: "n", Incarnation: 1}, actor: 2}},
+		disown{owner: Owner{Member: genleader.Member{Name: "n", Incarnation: 1}, actor: 2}},
+		memberEnds{member: genleader.Member{Name: "n", Incarnation: 1}, how: ended},
+		memberEnds{member: genleader.Member{Name: "n", Incarnation: 1}, how: lapsed},
 		erasePrefix{prefix: []byte("k")},
 		appendBytes{key: []byte("k"), data: []byte("v")},
 		appendList{key: []byte("l"), values: [][]byte{{}, []byte("v")}},
@@ -111,7 +119,8 @@ func FuzzApply(f *testing.F) {
 func FuzzDecodeReply(f *testing.F) {
 	for _, err := range []error{
 		nil, &ConflictError{"k", 1, 2}, &LimitError{whatKey, "k", 3, 2}, &ValueError{"k", "p"}, &RefusedError{"p"},
-		&expiredError{rev: 3}, &missingError{"k"}, &UpdateError{"k", "f", 1, "p"}, &NoFunctionError{"f", 1},
+		&expiredError{rev: 3}, &missingError{"k"}, &UpdateError{"k", "f", 1, "p"},
+		&OwnerError{Owner{Member: genleader.Member{Name: "n", Incarnation: 1}, actor: 2}, "p"}, &NoFunctionError{"f", 1},
 	} {
 		f.Add(encodeReply(result{rev: 9, outcome: outcome{number: -4}, err: err, unlogged: err != nil}))
 	}

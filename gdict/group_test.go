@@ -33,6 +33,7 @@ type bus struct {
 	frames  int
 	largest int // bytes of the largest frame since largestSince
 	bounds  []Option
+	leases  bool
 }
 
 func (b *bus) send(from genleader.Member, to string, frame []byte) {
@@ -64,7 +65,7 @@ func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []stri
 	n.watch = n.dict.Watch("")
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(n.system, genleader.Config{
-		Self: self, Candidates: voters, Behaviour: n.dict.Behaviour(), LogEntries: logEntries,
+		Self: self, Candidates: voters, Behaviour: n.dict.Behaviour(), LogEntries: logEntries, Leases: b.leases,
 		Send: func(to string, frame []byte) error { b.send(self, to, frame); return nil },
 	})
 	if err != nil {

@@ -3,6 +3,8 @@ package gdict
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -14,6 +16,14 @@ func (i image) writeLedger(r *recordWriter) {
 	ledger := &wire.Ledger{Floor: i.sessions.floor}
 	if l := i.state.limits; l != nil {
 		ledger.Limits = encodeLimits(*l)
+	}
+	owned := i.state.owned
+	for _, name := range slices.Sorted(maps.Keys(owned.gone)) {
+		ledger.Gone = append(ledger.Gone, &wire.Owner{Name: []byte(name), Incarnation: owned.gone[name]})
+	}
+	for entry := range owned.actors.scan("") {
+		actor, _ := ownerOf(entry.Key)
+		ledger.Actors = append(ledger.Actors, ownerMessage(&actor))
 	}
 	r.write(recordLedger, ledger)
 	r.count++
@@ -44,6 +54,47 @@ func (d *decoding) ledger(body []byte) error {
 	d.state.limits = decodeLimits(m.GetLimits())
 	d.sessions = sessions{all: map[uint64]*session{}, floor: m.GetFloor()}
 	d.count++
+	return d.ownersOf(m)
+}
+
+// ownersOf reads who is gone, and which actors may own keys.
+func (d *decoding) ownersOf(m *wire.Ledger) error {
+	last := ""
+	for _, gone := range m.GetGone() {
+		o := *ownerIn(gone)
+		if err := o.check(); err != nil || o.Member.Name <= last || o.actor > 0 || o.leased || !known(gone) {
+			return fmt.Errorf("member %v, which is gone, is not in its place", o)
+		}
+		if d.owners.owned.gone == nil {
+			d.owners.owned.gone = map[string]uint64{}
+		}
+		d.owners.owned.gone[o.Member.Name], last = o.Member.Incarnation, o.Member.Name
+	}
+	last = ""
+	for _, actor := range m.GetActors() {
+		o := *ownerIn(actor)
+		if err := o.check(); err != nil || o.actor == 0 || o.leased || o.id() <= last || d.owners.mayOwn(Owner{Member: o.Member}) != nil || !known(actor) {
+			return fmt.Errorf("owner %v is not in its place", o)
+		}
+		d.owners.editOwned()
+		edit{d.owners.owned.actors}.put(&Entry{Key: o.id()})
+		last = o.id()
+	}
+	return nil
+}
+
+// owner binds a key that was read to its owner.
+func (d *decoding) owner(key string, m *wire.Owner) error {
+	if m == nil {
+		return nil
+	}
+	o := *ownerIn(m)
+	if !known(m) || o.check() != nil || d.owners.mayOwn(o) != nil {
+		return fmt.Errorf("key %s: owner %v is none", quoted(key), o)
+	}
+	id := o.id()
+	d.owners.bind(key, "", id)
+	d.state.size += ownerCost(key, id)
 	return nil
 }
 

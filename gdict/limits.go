@@ -1,6 +1,7 @@
 package gdict
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -23,6 +24,8 @@ const (
 	DefaultMaxTxn = 4 << 20
 	// DefaultMaxSessions is how many sessions are kept. A Dict has one, seldom more; each keeps up to 64 KiB.
 	DefaultMaxSessions = 512
+	// DefaultMaxOwners is how many actors may own keys at the same time. Members are not counted.
+	DefaultMaxOwners = 4096
 )
 
 // maxFunctionName is how many bytes the name of an update function has at most.
@@ -35,6 +38,7 @@ const (
 	whatOps   = "number of operations"
 	whatTxn   = "transaction"
 
+	whatOwners   = "number of owners"
 	whatFunction = "name of the function"
 
 	whatSessions = "number of sessions" // never in a LimitError: the one that has rested longest goes
@@ -43,7 +47,7 @@ const (
 )
 
 // An Option is given to New: Functions, and what bounds the dictionary: MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn,
-// MaxSessions and Reserve. The limits in force are those of the leader that admits an operation, also on members that
+// MaxSessions, MaxOwners and Reserve. The limits in force are those of the leader that admits an operation, also on members that
 // were made with others.
 type Option func(*settings)
 
@@ -57,7 +61,7 @@ type settings struct {
 type limits struct {
 	key, value, total uint64
 	ops, txn          uint64 // of one transaction: how many conditions and operations, and their bytes
-	sessions          uint64
+	sessions, owners  uint64
 	reserve           uint64 // of total, only for keys that begin with prefix; zero: none
 	prefix            string
 }
@@ -89,6 +93,11 @@ func MaxSessions(n int) Option {
 	return limitTo(whatSessions, n, func(l *limits) *uint64 { return &l.sessions })
 }
 
+// MaxOwners bounds how many actors may own keys at the same time. It panics if n is not positive.
+func MaxOwners(n int) Option {
+	return limitTo(whatOwners, n, func(l *limits) *uint64 { return &l.owners })
+}
+
 // Reserve keeps n bytes of MaxTotal for the keys that begin with prefix, so that a dictionary full of other keys still
 // takes those: other keys may make the whole dictionary grow only up to MaxTotal less n, these up to MaxTotal. What the
 // keys under prefix take counts in both. There is one reserve at most, and none by default; a later one replaces it.
@@ -114,7 +123,7 @@ func limitTo(what string, n int, field func(*limits) *uint64) Option {
 func settingsOf(given []Option) settings {
 	s := settings{limits: limits{
 		key: DefaultMaxKey, value: DefaultMaxValue, total: DefaultMaxTotal,
-		ops: DefaultMaxOps, txn: DefaultMaxTxn, sessions: DefaultMaxSessions,
+		ops: DefaultMaxOps, txn: DefaultMaxTxn, sessions: DefaultMaxSessions, owners: DefaultMaxOwners,
 	}}
 	for _, set := range given {
 		set(&s)
@@ -138,9 +147,15 @@ func (l limits) room(key []byte) uint64 {
 func (l limits) check(o op) error {
 	switch o := o.(type) {
 	case store:
-		return l.checkPair(o.key, o.value)
+		return cmp.Or(checkOwner(o.owner), l.checkPair(o.key, o.value))
 	case compareAndStore:
-		return l.checkPair(o.key, o.value)
+		return cmp.Or(checkOwner(o.owner), l.checkPair(o.key, o.value))
+	case ownActor:
+		return checkActor(o.owner)
+	case disown:
+		return checkActor(o.owner)
+	case memberEnds:
+		return Member(o.member).check()
 	case erase:
 		return l.checkPair(o.key, nil)
 	case erasePrefix:
@@ -168,6 +183,20 @@ func (l limits) check(o op) error {
 	}
 }
 
+func checkOwner(o *Owner) error {
+	if o == nil {
+		return nil
+	}
+	return o.check()
+}
+
+func checkActor(o Owner) error {
+	if o.actor == 0 {
+		return &RefusedError{Problem: "an owner that is no actor"}
+	}
+	return o.check()
+}
+
 func (l limits) checkTxn(o txn) error {
 	n := uint64(len(o.ifs) + len(o.then) + len(o.otherwise))
 	if n == 0 || n > l.ops {
@@ -187,7 +216,7 @@ func (l limits) checkTxn(o txn) error {
 	for _, branch := range [][]op{o.then, o.otherwise} {
 		for _, part := range branch {
 			switch part.(type) {
-			case txn, update, updated:
+			case txn, update, updated, ownActor, disown, memberEnds:
 				return &RefusedError{Problem: "an operation within a transaction that has to stand alone"}
 			}
 			if err := l.check(part); err != nil {

@@ -21,6 +21,7 @@ func readSnapshot(from io.Reader) (replica, error) {
 		return replica{}, fmt.Errorf("gdict: restore: record %d: %w", d.records.seen, err)
 	}
 	d.state.tree = d.edit.done()
+	d.state.owned = d.owners.owned
 	return replica{state: d.state, sessions: d.sessions}, nil
 }
 
@@ -35,11 +36,13 @@ type decoding struct {
 
 	sessions    sessions
 	lastSession uint64 // id
+	owners      draft  // of owned only
 }
 
 func (d *decoding) run() error {
 	d.state = emptyState()
 	d.edit = d.state.tree.edit()
+	d.owners.state = emptyState()
 	for first := true; ; first = false {
 		before := d.records.crc
 		kind, body, err := d.records.next()
@@ -98,6 +101,9 @@ func (d *decoding) add(body []byte) error {
 	}
 	d.edit.put(&Entry{Key: key, Value: e.GetValue(), Rev: e.GetRev()})
 	d.state.size += cost(len(key), len(e.GetValue()))
+	if err := d.owner(key, e.GetOwner()); err != nil {
+		return err
+	}
 	d.last = key
 	d.count++
 	return nil

@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	snapshotVersion = 3       // 1 was one protobuf message, 2 had no ledger and no sessions
+	snapshotVersion = 4       // 1 was one protobuf message, 2 had no ledger and no sessions, 3 no owners
 	maxRecord       = 1 << 30 // bytes that the body of a record may claim to have
 	snapshotBuffer  = 64 << 10
 )
@@ -44,6 +44,7 @@ func (i image) WriteTo(w io.Writer) (int64, error) {
 	entry := &wire.Entry{}
 	for e := range i.state.tree.scan("") {
 		entry.Key, entry.Value, entry.Rev = append(entry.Key[:0], e.Key...), e.Value, e.Rev
+		entry.Owner = ownerMessage(i.state.ownerOf(e.Key))
 		if r.write(recordEntry, entry); r.err != nil {
 			break
 		}

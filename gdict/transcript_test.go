@@ -17,7 +17,8 @@ import (
 )
 
 // TestTranscripts runs testdata: dictionaries a and b on one log, of which a leads, with the limits key 16, value 20,
-// total 1460, ops 6, txn 100 and sessions 2. Keys and values "-" are empty.
+// total 1460, ops 6, txn 100, sessions 2
+// and owners 2. Keys and values "-" are empty.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		if filepath.Ext(path) != ".txt" {
@@ -39,7 +40,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	bounds := []Option{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100), MaxSessions(2), Functions(raise)}
+	bounds := []Option{MaxKey(16), MaxValue(20), MaxTotal(1460), MaxOps(6), MaxTxn(100), MaxSessions(2), MaxOwners(2), Functions(raise)}
 	w := &world{a: New(bounds...), b: New(bounds...), watches: map[string]*Watch{}, saved: map[string][]byte{}}
 	w.log = newTestLog(w.a, w.b)
 	w.log.term = 1
@@ -77,6 +78,8 @@ func (w *world) line(t *testing.T, verb string, args []string) string {
 		return w.write(t, verb, args)
 	case "append", "appendlist", "list-of", "update", "update-or", "update-unknown", "update-late":
 		return w.grow(t, verb, args)
+	case "own", "begin", "disown", "ends", "owner", "owners", "view":
+		return w.owners(t, verb, args)
 	case "session":
 		return w.session(t, args)
 	case "txn", "many", "wipe":

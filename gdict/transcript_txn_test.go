@@ -96,6 +96,8 @@ func operation(t *testing.T, text string) Op {
 		return UpdateCounter(args[0], number(t, args[1]))
 	case "cas":
 		return CompareAndStore(args[0], uint64(number(t, args[1])), []byte(args[2]))
+	case "own":
+		return Store(args[0], nil, OwnedBy(owner(t, args[1])))
 	case "append":
 		return Append(args[0], []byte(args[1]))
 	case "push":

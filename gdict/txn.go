@@ -15,15 +15,19 @@ func (o Op) String() string {
 }
 
 // Store sets key to value.
-func Store(key string, value []byte) Op { return Op{store{key: []byte(key), value: value}} }
+func Store(key string, value []byte, options ...StoreOption) Op {
+	return Op{store{key: []byte(key), value: value, owner: ownerFrom(options)}}
+}
 
 // StoreIfMissing sets key to value if it has no entry; else the whole transaction fails with a *ConflictError.
-func StoreIfMissing(key string, value []byte) Op { return CompareAndStore(key, 0, value) }
+func StoreIfMissing(key string, value []byte, options ...StoreOption) Op {
+	return CompareAndStore(key, 0, value, options...)
+}
 
 // CompareAndStore sets key to value if its revision is rev; else the whole transaction fails with a *ConflictError. A
 // condition that may fail without an error is RevIs.
-func CompareAndStore(key string, rev uint64, value []byte) Op {
-	return Op{compareAndStore{key: []byte(key), rev: rev, value: value}}
+func CompareAndStore(key string, rev uint64, value []byte, options ...StoreOption) Op {
+	return Op{compareAndStore{key: []byte(key), rev: rev, value: value, owner: ownerFrom(options)}}
 }
 
 // Erase removes key. A missing key is no error and no change. OpResult.N tells whether there was one, as 1 or 0.

@@ -93,25 +93,26 @@ func TestUpdatesOfOneKeyAreEachDoneOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Functions(raise))
 		log, stale := newTestLog(d), []byte(nil)
-		n := 0
-		log.fates = func() fate { n++; return fate(n % 3) }
-		d.Attach(callerFunc(func(ctx context.Context, req []byte) ([]byte, error) {
-			if c := decodeCommand(req); c.op.String() == (update{key: []byte("k"), function: raise.id()}).String() {
-				// What the leader makes of it is in the log only after somebody else's change of the key.
-				cmd, _ := d.admit(req)
-				if stale == nil {
-					stale = cmd
-				} else if n%5 == 0 {
-					log.mu.Lock()
-					defer log.mu.Unlock()
-					return log.append(cmd), nil
-				}
-			}
-			return log.LeaderCall(ctx, req)
-		}))
 		if _, err := d.Store(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
+		n := 0
+		log.fates = func() fate { n++; return fate(n % 3) }
+		d.Attach(callerFunc(func(ctx context.Context, req []byte) ([]byte, error) {
+			cmd, _ := d.admit(req)
+			time.Sleep(time.Millisecond) // others are admitted meanwhile, and most of them come too late
+			log.mu.Lock()
+			if stale == nil {
+				stale = cmd
+			}
+			if n%5 == 0 {
+				n++
+				defer log.mu.Unlock()
+				return log.append(cmd), nil
+			}
+			log.mu.Unlock()
+			return log.LeaderCall(ctx, req)
+		}))
 		const callers = 60
 		var done sync.WaitGroup
 		for i := range callers {

@@ -17,15 +17,15 @@ import (
 // to the leader returned, wrapped, such as genleader.ErrNoLeader (not done). A write that gets no answer is sent again
 // until ctx ends, and is done once all the same; if ctx ends first, the error is an *UncertainError, which wraps
 // genleader.ErrUncertain and can go on. A context without a deadline gets one of DefaultTimeout.
-func (d *Dict) Store(ctx context.Context, key string, value []byte) (rev uint64, err error) {
-	done, err := d.write(ctx, store{key: []byte(key), value: value})
+func (d *Dict) Store(ctx context.Context, key string, value []byte, options ...StoreOption) (rev uint64, err error) {
+	done, err := d.write(ctx, store{key: []byte(key), value: value, owner: ownerFrom(options)})
 	return done.rev, err
 }
 
 // StoreIfMissing sets key to value if key has no entry, and returns the revision of the change. Otherwise it fails with a
 // *ConflictError, which wraps ErrConflict.
-func (d *Dict) StoreIfMissing(ctx context.Context, key string, value []byte) (rev uint64, err error) {
-	return d.CompareAndStore(ctx, key, 0, value)
+func (d *Dict) StoreIfMissing(ctx context.Context, key string, value []byte, options ...StoreOption) (rev uint64, err error) {
+	return d.CompareAndStore(ctx, key, 0, value, options...)
 }
 
 // StoreMany sets all these keys to their values at one revision, which it returns, or none. It is a transaction and keeps
@@ -63,8 +63,8 @@ func (d *Dict) UpdateCounter(ctx context.Context, key string, delta int64) (int6
 
 // CompareAndStore sets key to value if its revision is still rev, and returns the new revision; rev zero demands that the
 // key does not exist. Otherwise it fails with a *ConflictError, which wraps ErrConflict.
-func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, value []byte) (uint64, error) {
-	done, err := d.write(ctx, compareAndStore{key: []byte(key), rev: rev, value: value})
+func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, value []byte, options ...StoreOption) (uint64, error) {
+	done, err := d.write(ctx, compareAndStore{key: []byte(key), rev: rev, value: value, owner: ownerFrom(options)})
 	return done.rev, err
 }
 

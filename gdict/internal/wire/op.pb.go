@@ -39,6 +39,9 @@ type Op struct {
 	//	*Op_AppendList
 	//	*Op_Update
 	//	*Op_Updated
+	//	*Op_OwnActor
+	//	*Op_Disown
+	//	*Op_MemberEnds
 	Kind isOp_Kind `protobuf_oneof:"kind"`
 	// Which write of which session this is. Without a session it is carried out as often as it comes.
 	Session       uint64  `protobuf:"fixed64,20,opt,name=session,proto3" json:"session,omitempty"`
@@ -184,6 +187,33 @@ func (x *Op) GetUpdated() *Updated {
 	return nil
 }
 
+func (x *Op) GetOwnActor() *Owner {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_OwnActor); ok {
+			return x.OwnActor
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetDisown() *Owner {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_Disown); ok {
+			return x.Disown
+		}
+	}
+	return nil
+}
+
+func (x *Op) GetMemberEnds() *MemberEnds {
+	if x != nil {
+		if x, ok := x.Kind.(*Op_MemberEnds); ok {
+			return x.MemberEnds
+		}
+	}
+	return nil
+}
+
 func (x *Op) GetSession() uint64 {
 	if x != nil {
 		return x.Session
@@ -263,6 +293,18 @@ type Op_Updated struct {
 	Updated *Updated `protobuf:"bytes,11,opt,name=updated,proto3,oneof"` // by the leader, in the place of an Update
 }
 
+type Op_OwnActor struct {
+	OwnActor *Owner `protobuf:"bytes,12,opt,name=own_actor,json=ownActor,proto3,oneof"`
+}
+
+type Op_Disown struct {
+	Disown *Owner `protobuf:"bytes,13,opt,name=disown,proto3,oneof"`
+}
+
+type Op_MemberEnds struct {
+	MemberEnds *MemberEnds `protobuf:"bytes,14,opt,name=member_ends,json=memberEnds,proto3,oneof"` // by the leader
+}
+
 func (*Op_Store) isOp_Kind() {}
 
 func (*Op_Erase) isOp_Kind() {}
@@ -283,10 +325,17 @@ func (*Op_Update) isOp_Kind() {}
 
 func (*Op_Updated) isOp_Kind() {}
 
+func (*Op_OwnActor) isOp_Kind() {}
+
+func (*Op_Disown) isOp_Kind() {}
+
+func (*Op_MemberEnds) isOp_Kind() {}
+
 type Store struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Owner         *Owner                 `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +384,142 @@ func (x *Store) GetValue() []byte {
 	return nil
 }
 
+func (x *Store) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+// Owner is a member's process, or one of its actors.
+type Owner struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Actor         uint64                 `protobuf:"varint,3,opt,name=actor,proto3" json:"actor,omitempty"` // zero: the process itself
+	Leased        bool                   `protobuf:"varint,4,opt,name=leased,proto3" json:"leased,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Owner) Reset() {
+	*x = Owner{}
+	mi := &file_op_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Owner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Owner) ProtoMessage() {}
+
+func (x *Owner) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Owner.ProtoReflect.Descriptor instead.
+func (*Owner) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Owner) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *Owner) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *Owner) GetActor() uint64 {
+	if x != nil {
+		return x.Actor
+	}
+	return 0
+}
+
+func (x *Owner) GetLeased() bool {
+	if x != nil {
+		return x.Leased
+	}
+	return false
+}
+
+type MemberEnds struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	How           uint32                 `protobuf:"varint,3,opt,name=how,proto3" json:"how,omitempty"` // 1: gone; 2: removed; 3: its lease is over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberEnds) Reset() {
+	*x = MemberEnds{}
+	mi := &file_op_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberEnds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberEnds) ProtoMessage() {}
+
+func (x *MemberEnds) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberEnds.ProtoReflect.Descriptor instead.
+func (*MemberEnds) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MemberEnds) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *MemberEnds) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *MemberEnds) GetHow() uint32 {
+	if x != nil {
+		return x.How
+	}
+	return 0
+}
+
 type Erase struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -344,7 +529,7 @@ type Erase struct {
 
 func (x *Erase) Reset() {
 	*x = Erase{}
-	mi := &file_op_proto_msgTypes[2]
+	mi := &file_op_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +541,7 @@ func (x *Erase) String() string {
 func (*Erase) ProtoMessage() {}
 
 func (x *Erase) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[2]
+	mi := &file_op_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +554,7 @@ func (x *Erase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Erase.ProtoReflect.Descriptor instead.
 func (*Erase) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{2}
+	return file_op_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Erase) GetKey() []byte {
@@ -389,7 +574,7 @@ type UpdateCounter struct {
 
 func (x *UpdateCounter) Reset() {
 	*x = UpdateCounter{}
-	mi := &file_op_proto_msgTypes[3]
+	mi := &file_op_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +586,7 @@ func (x *UpdateCounter) String() string {
 func (*UpdateCounter) ProtoMessage() {}
 
 func (x *UpdateCounter) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[3]
+	mi := &file_op_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +599,7 @@ func (x *UpdateCounter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCounter.ProtoReflect.Descriptor instead.
 func (*UpdateCounter) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{3}
+	return file_op_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UpdateCounter) GetKey() []byte {
@@ -437,13 +622,14 @@ type CompareAndStore struct {
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Rev           uint64                 `protobuf:"varint,2,opt,name=rev,proto3" json:"rev,omitempty"`
 	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	Owner         *Owner                 `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CompareAndStore) Reset() {
 	*x = CompareAndStore{}
-	mi := &file_op_proto_msgTypes[4]
+	mi := &file_op_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +641,7 @@ func (x *CompareAndStore) String() string {
 func (*CompareAndStore) ProtoMessage() {}
 
 func (x *CompareAndStore) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[4]
+	mi := &file_op_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +654,7 @@ func (x *CompareAndStore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAndStore.ProtoReflect.Descriptor instead.
 func (*CompareAndStore) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{4}
+	return file_op_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CompareAndStore) GetKey() []byte {
@@ -492,6 +678,13 @@ func (x *CompareAndStore) GetValue() []byte {
 	return nil
 }
 
+func (x *CompareAndStore) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
 type ErasePrefix struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prefix        []byte                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -501,7 +694,7 @@ type ErasePrefix struct {
 
 func (x *ErasePrefix) Reset() {
 	*x = ErasePrefix{}
-	mi := &file_op_proto_msgTypes[5]
+	mi := &file_op_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +706,7 @@ func (x *ErasePrefix) String() string {
 func (*ErasePrefix) ProtoMessage() {}
 
 func (x *ErasePrefix) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[5]
+	mi := &file_op_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +719,7 @@ func (x *ErasePrefix) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErasePrefix.ProtoReflect.Descriptor instead.
 func (*ErasePrefix) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{5}
+	return file_op_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ErasePrefix) GetPrefix() []byte {
@@ -546,7 +739,7 @@ type Append struct {
 
 func (x *Append) Reset() {
 	*x = Append{}
-	mi := &file_op_proto_msgTypes[6]
+	mi := &file_op_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +751,7 @@ func (x *Append) String() string {
 func (*Append) ProtoMessage() {}
 
 func (x *Append) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[6]
+	mi := &file_op_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +764,7 @@ func (x *Append) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Append.ProtoReflect.Descriptor instead.
 func (*Append) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{6}
+	return file_op_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Append) GetKey() []byte {
@@ -598,7 +791,7 @@ type AppendList struct {
 
 func (x *AppendList) Reset() {
 	*x = AppendList{}
-	mi := &file_op_proto_msgTypes[7]
+	mi := &file_op_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +803,7 @@ func (x *AppendList) String() string {
 func (*AppendList) ProtoMessage() {}
 
 func (x *AppendList) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[7]
+	mi := &file_op_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +816,7 @@ func (x *AppendList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendList.ProtoReflect.Descriptor instead.
 func (*AppendList) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{7}
+	return file_op_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AppendList) GetKey() []byte {
@@ -650,7 +843,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_op_proto_msgTypes[8]
+	mi := &file_op_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +855,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[8]
+	mi := &file_op_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +868,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{8}
+	return file_op_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Function) GetName() []byte {
@@ -705,7 +898,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_op_proto_msgTypes[9]
+	mi := &file_op_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -717,7 +910,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[9]
+	mi := &file_op_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -730,7 +923,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{9}
+	return file_op_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Update) GetKey() []byte {
@@ -779,7 +972,7 @@ type Updated struct {
 
 func (x *Updated) Reset() {
 	*x = Updated{}
-	mi := &file_op_proto_msgTypes[10]
+	mi := &file_op_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +984,7 @@ func (x *Updated) String() string {
 func (*Updated) ProtoMessage() {}
 
 func (x *Updated) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[10]
+	mi := &file_op_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +997,7 @@ func (x *Updated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Updated.ProtoReflect.Descriptor instead.
 func (*Updated) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{10}
+	return file_op_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Updated) GetKey() []byte {
@@ -896,7 +1089,7 @@ type Txn struct {
 
 func (x *Txn) Reset() {
 	*x = Txn{}
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1101,7 @@ func (x *Txn) String() string {
 func (*Txn) ProtoMessage() {}
 
 func (x *Txn) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[11]
+	mi := &file_op_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1114,7 @@ func (x *Txn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Txn.ProtoReflect.Descriptor instead.
 func (*Txn) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{11}
+	return file_op_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Txn) GetConditions() []*Condition {
@@ -962,7 +1155,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1167,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[12]
+	mi := &file_op_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1180,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{12}
+	return file_op_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Condition) GetKey() []byte {
@@ -1091,7 +1284,7 @@ type Exists struct {
 
 func (x *Exists) Reset() {
 	*x = Exists{}
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1296,7 @@ func (x *Exists) String() string {
 func (*Exists) ProtoMessage() {}
 
 func (x *Exists) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[13]
+	mi := &file_op_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1309,7 @@ func (x *Exists) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exists.ProtoReflect.Descriptor instead.
 func (*Exists) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{13}
+	return file_op_proto_rawDescGZIP(), []int{15}
 }
 
 type Range struct {
@@ -1129,7 +1322,7 @@ type Range struct {
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1334,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[14]
+	mi := &file_op_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1347,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{14}
+	return file_op_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Range) GetMin() int64 {
@@ -1183,13 +1376,14 @@ type Limits struct {
 	Ops           uint64                 `protobuf:"varint,6,opt,name=ops,proto3" json:"ops,omitempty"` // of a transaction
 	Txn           uint64                 `protobuf:"varint,7,opt,name=txn,proto3" json:"txn,omitempty"` // bytes of a transaction
 	Sessions      uint64                 `protobuf:"varint,8,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	Owners        uint64                 `protobuf:"varint,9,opt,name=owners,proto3" json:"owners,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1395,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[15]
+	mi := &file_op_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1408,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{15}
+	return file_op_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Limits) GetKey() uint64 {
@@ -1273,6 +1467,13 @@ func (x *Limits) GetSessions() uint64 {
 	return 0
 }
 
+func (x *Limits) GetOwners() uint64 {
+	if x != nil {
+		return x.Owners
+	}
+	return 0
+}
+
 type Reply struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -1288,6 +1489,7 @@ type Reply struct {
 	//	*Reply_Missing
 	//	*Reply_FunctionFailed
 	//	*Reply_NoFunction
+	//	*Reply_OwnerGone
 	Outcome isReply_Outcome `protobuf_oneof:"outcome"`
 	// The leader refused this attempt before it reached the log: an earlier one may still have been done.
 	Unlogged      bool `protobuf:"varint,9,opt,name=unlogged,proto3" json:"unlogged,omitempty"`
@@ -1297,7 +1499,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_op_proto_msgTypes[16]
+	mi := &file_op_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1511,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[16]
+	mi := &file_op_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1524,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{16}
+	return file_op_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Reply) GetVersion() uint32 {
@@ -1429,6 +1631,15 @@ func (x *Reply) GetNoFunction() *Function {
 	return nil
 }
 
+func (x *Reply) GetOwnerGone() *OwnerGone {
+	if x != nil {
+		if x, ok := x.Outcome.(*Reply_OwnerGone); ok {
+			return x.OwnerGone
+		}
+	}
+	return nil
+}
+
 func (x *Reply) GetUnlogged() bool {
 	if x != nil {
 		return x.Unlogged
@@ -1480,6 +1691,10 @@ type Reply_NoFunction struct {
 	NoFunction *Function `protobuf:"bytes,12,opt,name=no_function,json=noFunction,proto3,oneof"`
 }
 
+type Reply_OwnerGone struct {
+	OwnerGone *OwnerGone `protobuf:"bytes,13,opt,name=owner_gone,json=ownerGone,proto3,oneof"`
+}
+
 func (*Reply_Done) isReply_Outcome() {}
 
 func (*Reply_Conflict) isReply_Outcome() {}
@@ -1500,6 +1715,8 @@ func (*Reply_FunctionFailed) isReply_Outcome() {}
 
 func (*Reply_NoFunction) isReply_Outcome() {}
 
+func (*Reply_OwnerGone) isReply_Outcome() {}
+
 // Done carries the revision at which the operation took effect and what it counted: a counter's new value, how long a value
 // or a list is now, or how many entries were erased.
 type Done struct {
@@ -1513,7 +1730,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_op_proto_msgTypes[17]
+	mi := &file_op_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1742,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[17]
+	mi := &file_op_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1755,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{17}
+	return file_op_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Done) GetRev() uint64 {
@@ -1574,7 +1791,7 @@ type TxnDone struct {
 
 func (x *TxnDone) Reset() {
 	*x = TxnDone{}
-	mi := &file_op_proto_msgTypes[18]
+	mi := &file_op_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1803,7 @@ func (x *TxnDone) String() string {
 func (*TxnDone) ProtoMessage() {}
 
 func (x *TxnDone) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[18]
+	mi := &file_op_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1816,7 @@ func (x *TxnDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TxnDone.ProtoReflect.Descriptor instead.
 func (*TxnDone) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{18}
+	return file_op_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TxnDone) GetRev() uint64 {
@@ -1632,7 +1849,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_op_proto_msgTypes[19]
+	mi := &file_op_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1861,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[19]
+	mi := &file_op_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1874,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{19}
+	return file_op_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Part) GetNumber() int64 {
@@ -1678,7 +1895,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_op_proto_msgTypes[20]
+	mi := &file_op_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1907,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[20]
+	mi := &file_op_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1920,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{20}
+	return file_op_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Conflict) GetKey() []byte {
@@ -1739,7 +1956,7 @@ type TooBig struct {
 
 func (x *TooBig) Reset() {
 	*x = TooBig{}
-	mi := &file_op_proto_msgTypes[21]
+	mi := &file_op_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +1968,7 @@ func (x *TooBig) String() string {
 func (*TooBig) ProtoMessage() {}
 
 func (x *TooBig) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[21]
+	mi := &file_op_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +1981,7 @@ func (x *TooBig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooBig.ProtoReflect.Descriptor instead.
 func (*TooBig) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{21}
+	return file_op_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TooBig) GetWhat() string {
@@ -1805,7 +2022,7 @@ type BadValue struct {
 
 func (x *BadValue) Reset() {
 	*x = BadValue{}
-	mi := &file_op_proto_msgTypes[22]
+	mi := &file_op_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +2034,7 @@ func (x *BadValue) String() string {
 func (*BadValue) ProtoMessage() {}
 
 func (x *BadValue) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[22]
+	mi := &file_op_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +2047,7 @@ func (x *BadValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadValue.ProtoReflect.Descriptor instead.
 func (*BadValue) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{22}
+	return file_op_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *BadValue) GetKey() []byte {
@@ -1856,7 +2073,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_op_proto_msgTypes[23]
+	mi := &file_op_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2085,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[23]
+	mi := &file_op_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2098,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{23}
+	return file_op_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Refused) GetProblem() string {
@@ -1900,7 +2117,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_op_proto_msgTypes[24]
+	mi := &file_op_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2129,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[24]
+	mi := &file_op_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2142,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{24}
+	return file_op_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Missing) GetKey() []byte {
@@ -1933,6 +2150,58 @@ func (x *Missing) GetKey() []byte {
 		return x.Key
 	}
 	return nil
+}
+
+type OwnerGone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Owner         *Owner                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	Problem       string                 `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwnerGone) Reset() {
+	*x = OwnerGone{}
+	mi := &file_op_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwnerGone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwnerGone) ProtoMessage() {}
+
+func (x *OwnerGone) ProtoReflect() protoreflect.Message {
+	mi := &file_op_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwnerGone.ProtoReflect.Descriptor instead.
+func (*OwnerGone) Descriptor() ([]byte, []int) {
+	return file_op_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *OwnerGone) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *OwnerGone) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
 }
 
 type FunctionFailed struct {
@@ -1946,7 +2215,7 @@ type FunctionFailed struct {
 
 func (x *FunctionFailed) Reset() {
 	*x = FunctionFailed{}
-	mi := &file_op_proto_msgTypes[25]
+	mi := &file_op_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2227,7 @@ func (x *FunctionFailed) String() string {
 func (*FunctionFailed) ProtoMessage() {}
 
 func (x *FunctionFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[25]
+	mi := &file_op_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2240,7 @@ func (x *FunctionFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FunctionFailed.ProtoReflect.Descriptor instead.
 func (*FunctionFailed) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{25}
+	return file_op_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *FunctionFailed) GetKey() []byte {
@@ -2005,7 +2274,7 @@ type Expired struct {
 
 func (x *Expired) Reset() {
 	*x = Expired{}
-	mi := &file_op_proto_msgTypes[26]
+	mi := &file_op_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2286,7 @@ func (x *Expired) String() string {
 func (*Expired) ProtoMessage() {}
 
 func (x *Expired) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[26]
+	mi := &file_op_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2299,7 @@ func (x *Expired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expired.ProtoReflect.Descriptor instead.
 func (*Expired) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{26}
+	return file_op_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Expired) GetRev() uint64 {
@@ -2051,7 +2320,7 @@ type SnapshotHead struct {
 
 func (x *SnapshotHead) Reset() {
 	*x = SnapshotHead{}
-	mi := &file_op_proto_msgTypes[27]
+	mi := &file_op_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2332,7 @@ func (x *SnapshotHead) String() string {
 func (*SnapshotHead) ProtoMessage() {}
 
 func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[27]
+	mi := &file_op_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2345,7 @@ func (x *SnapshotHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHead.ProtoReflect.Descriptor instead.
 func (*SnapshotHead) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{27}
+	return file_op_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SnapshotHead) GetVersion() uint32 {
@@ -2097,14 +2366,16 @@ func (x *SnapshotHead) GetRev() uint64 {
 type Ledger struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Limits        *Limits                `protobuf:"bytes,1,opt,name=limits,proto3" json:"limits,omitempty"`
-	Floor         uint64                 `protobuf:"varint,2,opt,name=floor,proto3" json:"floor,omitempty"` // a session that was born before it may be one that has expired
+	Floor         uint64                 `protobuf:"varint,2,opt,name=floor,proto3" json:"floor,omitempty"`  // a session that was born before it may be one that has expired
+	Gone          []*Owner               `protobuf:"bytes,3,rep,name=gone,proto3" json:"gone,omitempty"`     // by name: the latest incarnation that is gone
+	Actors        []*Owner               `protobuf:"bytes,4,rep,name=actors,proto3" json:"actors,omitempty"` // that may own keys
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_op_proto_msgTypes[28]
+	mi := &file_op_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2116,7 +2387,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[28]
+	mi := &file_op_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2129,7 +2400,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{28}
+	return file_op_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Ledger) GetLimits() *Limits {
@@ -2146,6 +2417,20 @@ func (x *Ledger) GetFloor() uint64 {
 	return 0
 }
 
+func (x *Ledger) GetGone() []*Owner {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+func (x *Ledger) GetActors() []*Owner {
+	if x != nil {
+		return x.Actors
+	}
+	return nil
+}
+
 type Session struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2158,7 +2443,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_op_proto_msgTypes[29]
+	mi := &file_op_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2455,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[29]
+	mi := &file_op_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2468,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{29}
+	return file_op_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Session) GetId() uint64 {
@@ -2224,7 +2509,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_op_proto_msgTypes[30]
+	mi := &file_op_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2521,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[30]
+	mi := &file_op_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2534,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{30}
+	return file_op_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Kept) GetSeq() uint64 {
@@ -2278,7 +2563,7 @@ type SnapshotTail struct {
 
 func (x *SnapshotTail) Reset() {
 	*x = SnapshotTail{}
-	mi := &file_op_proto_msgTypes[31]
+	mi := &file_op_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2575,7 @@ func (x *SnapshotTail) String() string {
 func (*SnapshotTail) ProtoMessage() {}
 
 func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[31]
+	mi := &file_op_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2588,7 @@ func (x *SnapshotTail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTail.ProtoReflect.Descriptor instead.
 func (*SnapshotTail) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{31}
+	return file_op_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SnapshotTail) GetCount() uint64 {
@@ -2325,13 +2610,14 @@ type Entry struct {
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	Rev           uint64                 `protobuf:"varint,3,opt,name=rev,proto3" json:"rev,omitempty"`
+	Owner         *Owner                 `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_op_proto_msgTypes[32]
+	mi := &file_op_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2629,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_op_proto_msgTypes[32]
+	mi := &file_op_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2642,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_op_proto_rawDescGZIP(), []int{32}
+	return file_op_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Entry) GetKey() []byte {
@@ -2380,11 +2666,18 @@ func (x *Entry) GetRev() uint64 {
 	return 0
 }
 
+func (x *Entry) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
 var File_op_proto protoreflect.FileDescriptor
 
 const file_op_proto_rawDesc = "" +
 	"\n" +
-	"\bop.proto\x12\x0fgendac.gdict.v1\"\xf3\x05\n" +
+	"\bop.proto\x12\x0fgendac.gdict.v1\"\x9c\a\n" +
 	"\x02Op\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12.\n" +
 	"\x05store\x18\x02 \x01(\v2\x16.gendac.gdict.v1.StoreH\x00R\x05store\x12.\n" +
@@ -2398,25 +2691,41 @@ const file_op_proto_rawDesc = "" +
 	"appendList\x121\n" +
 	"\x06update\x18\n" +
 	" \x01(\v2\x17.gendac.gdict.v1.UpdateH\x00R\x06update\x124\n" +
-	"\aupdated\x18\v \x01(\v2\x18.gendac.gdict.v1.UpdatedH\x00R\aupdated\x12\x18\n" +
+	"\aupdated\x18\v \x01(\v2\x18.gendac.gdict.v1.UpdatedH\x00R\aupdated\x125\n" +
+	"\town_actor\x18\f \x01(\v2\x16.gendac.gdict.v1.OwnerH\x00R\bownActor\x120\n" +
+	"\x06disown\x18\r \x01(\v2\x16.gendac.gdict.v1.OwnerH\x00R\x06disown\x12>\n" +
+	"\vmember_ends\x18\x0e \x01(\v2\x1b.gendac.gdict.v1.MemberEndsH\x00R\n" +
+	"memberEnds\x12\x18\n" +
 	"\asession\x18\x14 \x01(\x06R\asession\x12\x10\n" +
 	"\x03seq\x18\x15 \x01(\x04R\x03seq\x12\x18\n" +
 	"\asettled\x18\x16 \x01(\x04R\asettled\x12\x12\n" +
 	"\x04born\x18\x17 \x01(\x04R\x04born\x12/\n" +
 	"\x06limits\x18\x18 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limitsB\x06\n" +
-	"\x04kind\"/\n" +
+	"\x04kind\"]\n" +
 	"\x05Store\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"\x19\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12,\n" +
+	"\x05owner\x18\x03 \x01(\v2\x16.gendac.gdict.v1.OwnerR\x05owner\"k\n" +
+	"\x05Owner\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
+	"\x05actor\x18\x03 \x01(\x04R\x05actor\x12\x16\n" +
+	"\x06leased\x18\x04 \x01(\bR\x06leased\"T\n" +
+	"\n" +
+	"MemberEnds\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x10\n" +
+	"\x03how\x18\x03 \x01(\rR\x03how\"\x19\n" +
 	"\x05Erase\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\"7\n" +
 	"\rUpdateCounter\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
-	"\x05delta\x18\x02 \x01(\x12R\x05delta\"K\n" +
+	"\x05delta\x18\x02 \x01(\x12R\x05delta\"y\n" +
 	"\x0fCompareAndStore\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
 	"\x03rev\x18\x02 \x01(\x04R\x03rev\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\fR\x05value\"%\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\x12,\n" +
+	"\x05owner\x18\x04 \x01(\v2\x16.gendac.gdict.v1.OwnerR\x05owner\"%\n" +
 	"\vErasePrefix\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\".\n" +
 	"\x06Append\x12\x10\n" +
@@ -2462,7 +2771,7 @@ const file_op_proto_rawDesc = "" +
 	"\x06Exists\"+\n" +
 	"\x05Range\x12\x10\n" +
 	"\x03min\x18\x01 \x01(\x12R\x03min\x12\x10\n" +
-	"\x03max\x18\x02 \x01(\x12R\x03max\"\xb8\x01\n" +
+	"\x03max\x18\x02 \x01(\x12R\x03max\"\xd0\x01\n" +
 	"\x06Limits\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value\x12\x14\n" +
@@ -2471,7 +2780,8 @@ const file_op_proto_rawDesc = "" +
 	"\x06prefix\x18\x05 \x01(\fR\x06prefix\x12\x10\n" +
 	"\x03ops\x18\x06 \x01(\x04R\x03ops\x12\x10\n" +
 	"\x03txn\x18\a \x01(\x04R\x03txn\x12\x1a\n" +
-	"\bsessions\x18\b \x01(\x04R\bsessions\"\xff\x04\n" +
+	"\bsessions\x18\b \x01(\x04R\bsessions\x12\x16\n" +
+	"\x06owners\x18\t \x01(\x04R\x06owners\"\xbc\x05\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x04done\x18\x02 \x01(\v2\x15.gendac.gdict.v1.DoneH\x00R\x04done\x127\n" +
@@ -2485,7 +2795,9 @@ const file_op_proto_rawDesc = "" +
 	" \x01(\v2\x18.gendac.gdict.v1.MissingH\x00R\amissing\x12J\n" +
 	"\x0ffunction_failed\x18\v \x01(\v2\x1f.gendac.gdict.v1.FunctionFailedH\x00R\x0efunctionFailed\x12<\n" +
 	"\vno_function\x18\f \x01(\v2\x19.gendac.gdict.v1.FunctionH\x00R\n" +
-	"noFunction\x12\x1a\n" +
+	"noFunction\x12;\n" +
+	"\n" +
+	"owner_gone\x18\r \x01(\v2\x1a.gendac.gdict.v1.OwnerGoneH\x00R\townerGone\x12\x1a\n" +
 	"\bunlogged\x18\t \x01(\bR\bunloggedB\t\n" +
 	"\aoutcome\"F\n" +
 	"\x04Done\x12\x10\n" +
@@ -2513,7 +2825,10 @@ const file_op_proto_rawDesc = "" +
 	"\aRefused\x12\x18\n" +
 	"\aproblem\x18\x01 \x01(\tR\aproblem\"\x1b\n" +
 	"\aMissing\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\fR\x03key\"s\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\"S\n" +
+	"\tOwnerGone\x12,\n" +
+	"\x05owner\x18\x01 \x01(\v2\x16.gendac.gdict.v1.OwnerR\x05owner\x12\x18\n" +
+	"\aproblem\x18\x02 \x01(\tR\aproblem\"s\n" +
 	"\x0eFunctionFailed\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x125\n" +
 	"\bfunction\x18\x02 \x01(\v2\x19.gendac.gdict.v1.FunctionR\bfunction\x12\x18\n" +
@@ -2522,10 +2837,12 @@ const file_op_proto_rawDesc = "" +
 	"\x03rev\x18\x01 \x01(\x04R\x03rev\":\n" +
 	"\fSnapshotHead\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x10\n" +
-	"\x03rev\x18\x02 \x01(\x04R\x03rev\"O\n" +
+	"\x03rev\x18\x02 \x01(\x04R\x03rev\"\xab\x01\n" +
 	"\x06Ledger\x12/\n" +
 	"\x06limits\x18\x01 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\x12\x14\n" +
-	"\x05floor\x18\x02 \x01(\x04R\x05floor\"r\n" +
+	"\x05floor\x18\x02 \x01(\x04R\x05floor\x12*\n" +
+	"\x04gone\x18\x03 \x03(\v2\x16.gendac.gdict.v1.OwnerR\x04gone\x12.\n" +
+	"\x06actors\x18\x04 \x03(\v2\x16.gendac.gdict.v1.OwnerR\x06actors\"r\n" +
 	"\aSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04used\x18\x02 \x01(\x04R\x04used\x12\x18\n" +
@@ -2536,11 +2853,12 @@ const file_op_proto_rawDesc = "" +
 	"\x05reply\x18\x02 \x01(\fR\x05reply\"6\n" +
 	"\fSnapshotTail\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x10\n" +
-	"\x03crc\x18\x02 \x01(\aR\x03crc\"A\n" +
+	"\x03crc\x18\x02 \x01(\aR\x03crc\"o\n" +
 	"\x05Entry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x10\n" +
-	"\x03rev\x18\x03 \x01(\x04R\x03revB.Z,github.com/gendac/gendac/gdict/internal/wireb\x06proto3"
+	"\x03rev\x18\x03 \x01(\x04R\x03rev\x12,\n" +
+	"\x05owner\x18\x04 \x01(\v2\x16.gendac.gdict.v1.OwnerR\x05ownerB.Z,github.com/gendac/gendac/gdict/internal/wireb\x06proto3"
 
 var (
 	file_op_proto_rawDescOnce sync.Once
@@ -2554,80 +2872,93 @@ func file_op_proto_rawDescGZIP() []byte {
 	return file_op_proto_rawDescData
 }
 
-var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_op_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_op_proto_goTypes = []any{
 	(*Op)(nil),              // 0: gendac.gdict.v1.Op
 	(*Store)(nil),           // 1: gendac.gdict.v1.Store
-	(*Erase)(nil),           // 2: gendac.gdict.v1.Erase
-	(*UpdateCounter)(nil),   // 3: gendac.gdict.v1.UpdateCounter
-	(*CompareAndStore)(nil), // 4: gendac.gdict.v1.CompareAndStore
-	(*ErasePrefix)(nil),     // 5: gendac.gdict.v1.ErasePrefix
-	(*Append)(nil),          // 6: gendac.gdict.v1.Append
-	(*AppendList)(nil),      // 7: gendac.gdict.v1.AppendList
-	(*Function)(nil),        // 8: gendac.gdict.v1.Function
-	(*Update)(nil),          // 9: gendac.gdict.v1.Update
-	(*Updated)(nil),         // 10: gendac.gdict.v1.Updated
-	(*Txn)(nil),             // 11: gendac.gdict.v1.Txn
-	(*Condition)(nil),       // 12: gendac.gdict.v1.Condition
-	(*Exists)(nil),          // 13: gendac.gdict.v1.Exists
-	(*Range)(nil),           // 14: gendac.gdict.v1.Range
-	(*Limits)(nil),          // 15: gendac.gdict.v1.Limits
-	(*Reply)(nil),           // 16: gendac.gdict.v1.Reply
-	(*Done)(nil),            // 17: gendac.gdict.v1.Done
-	(*TxnDone)(nil),         // 18: gendac.gdict.v1.TxnDone
-	(*Part)(nil),            // 19: gendac.gdict.v1.Part
-	(*Conflict)(nil),        // 20: gendac.gdict.v1.Conflict
-	(*TooBig)(nil),          // 21: gendac.gdict.v1.TooBig
-	(*BadValue)(nil),        // 22: gendac.gdict.v1.BadValue
-	(*Refused)(nil),         // 23: gendac.gdict.v1.Refused
-	(*Missing)(nil),         // 24: gendac.gdict.v1.Missing
-	(*FunctionFailed)(nil),  // 25: gendac.gdict.v1.FunctionFailed
-	(*Expired)(nil),         // 26: gendac.gdict.v1.Expired
-	(*SnapshotHead)(nil),    // 27: gendac.gdict.v1.SnapshotHead
-	(*Ledger)(nil),          // 28: gendac.gdict.v1.Ledger
-	(*Session)(nil),         // 29: gendac.gdict.v1.Session
-	(*Kept)(nil),            // 30: gendac.gdict.v1.Kept
-	(*SnapshotTail)(nil),    // 31: gendac.gdict.v1.SnapshotTail
-	(*Entry)(nil),           // 32: gendac.gdict.v1.Entry
+	(*Owner)(nil),           // 2: gendac.gdict.v1.Owner
+	(*MemberEnds)(nil),      // 3: gendac.gdict.v1.MemberEnds
+	(*Erase)(nil),           // 4: gendac.gdict.v1.Erase
+	(*UpdateCounter)(nil),   // 5: gendac.gdict.v1.UpdateCounter
+	(*CompareAndStore)(nil), // 6: gendac.gdict.v1.CompareAndStore
+	(*ErasePrefix)(nil),     // 7: gendac.gdict.v1.ErasePrefix
+	(*Append)(nil),          // 8: gendac.gdict.v1.Append
+	(*AppendList)(nil),      // 9: gendac.gdict.v1.AppendList
+	(*Function)(nil),        // 10: gendac.gdict.v1.Function
+	(*Update)(nil),          // 11: gendac.gdict.v1.Update
+	(*Updated)(nil),         // 12: gendac.gdict.v1.Updated
+	(*Txn)(nil),             // 13: gendac.gdict.v1.Txn
+	(*Condition)(nil),       // 14: gendac.gdict.v1.Condition
+	(*Exists)(nil),          // 15: gendac.gdict.v1.Exists
+	(*Range)(nil),           // 16: gendac.gdict.v1.Range
+	(*Limits)(nil),          // 17: gendac.gdict.v1.Limits
+	(*Reply)(nil),           // 18: gendac.gdict.v1.Reply
+	(*Done)(nil),            // 19: gendac.gdict.v1.Done
+	(*TxnDone)(nil),         // 20: gendac.gdict.v1.TxnDone
+	(*Part)(nil),            // 21: gendac.gdict.v1.Part
+	(*Conflict)(nil),        // 22: gendac.gdict.v1.Conflict
+	(*TooBig)(nil),          // 23: gendac.gdict.v1.TooBig
+	(*BadValue)(nil),        // 24: gendac.gdict.v1.BadValue
+	(*Refused)(nil),         // 25: gendac.gdict.v1.Refused
+	(*Missing)(nil),         // 26: gendac.gdict.v1.Missing
+	(*OwnerGone)(nil),       // 27: gendac.gdict.v1.OwnerGone
+	(*FunctionFailed)(nil),  // 28: gendac.gdict.v1.FunctionFailed
+	(*Expired)(nil),         // 29: gendac.gdict.v1.Expired
+	(*SnapshotHead)(nil),    // 30: gendac.gdict.v1.SnapshotHead
+	(*Ledger)(nil),          // 31: gendac.gdict.v1.Ledger
+	(*Session)(nil),         // 32: gendac.gdict.v1.Session
+	(*Kept)(nil),            // 33: gendac.gdict.v1.Kept
+	(*SnapshotTail)(nil),    // 34: gendac.gdict.v1.SnapshotTail
+	(*Entry)(nil),           // 35: gendac.gdict.v1.Entry
 }
 var file_op_proto_depIdxs = []int32{
 	1,  // 0: gendac.gdict.v1.Op.store:type_name -> gendac.gdict.v1.Store
-	2,  // 1: gendac.gdict.v1.Op.erase:type_name -> gendac.gdict.v1.Erase
-	3,  // 2: gendac.gdict.v1.Op.update_counter:type_name -> gendac.gdict.v1.UpdateCounter
-	4,  // 3: gendac.gdict.v1.Op.compare_and_store:type_name -> gendac.gdict.v1.CompareAndStore
-	11, // 4: gendac.gdict.v1.Op.txn:type_name -> gendac.gdict.v1.Txn
-	5,  // 5: gendac.gdict.v1.Op.erase_prefix:type_name -> gendac.gdict.v1.ErasePrefix
-	6,  // 6: gendac.gdict.v1.Op.append:type_name -> gendac.gdict.v1.Append
-	7,  // 7: gendac.gdict.v1.Op.append_list:type_name -> gendac.gdict.v1.AppendList
-	9,  // 8: gendac.gdict.v1.Op.update:type_name -> gendac.gdict.v1.Update
-	10, // 9: gendac.gdict.v1.Op.updated:type_name -> gendac.gdict.v1.Updated
-	15, // 10: gendac.gdict.v1.Op.limits:type_name -> gendac.gdict.v1.Limits
-	8,  // 11: gendac.gdict.v1.Update.function:type_name -> gendac.gdict.v1.Function
-	8,  // 12: gendac.gdict.v1.Updated.function:type_name -> gendac.gdict.v1.Function
-	12, // 13: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
-	0,  // 14: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
-	0,  // 15: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
-	13, // 16: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
-	14, // 17: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
-	17, // 18: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
-	20, // 19: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
-	21, // 20: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
-	22, // 21: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
-	23, // 22: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
-	18, // 23: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
-	26, // 24: gendac.gdict.v1.Reply.expired:type_name -> gendac.gdict.v1.Expired
-	24, // 25: gendac.gdict.v1.Reply.missing:type_name -> gendac.gdict.v1.Missing
-	25, // 26: gendac.gdict.v1.Reply.function_failed:type_name -> gendac.gdict.v1.FunctionFailed
-	8,  // 27: gendac.gdict.v1.Reply.no_function:type_name -> gendac.gdict.v1.Function
-	19, // 28: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
-	8,  // 29: gendac.gdict.v1.FunctionFailed.function:type_name -> gendac.gdict.v1.Function
-	15, // 30: gendac.gdict.v1.Ledger.limits:type_name -> gendac.gdict.v1.Limits
-	30, // 31: gendac.gdict.v1.Session.kept:type_name -> gendac.gdict.v1.Kept
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	4,  // 1: gendac.gdict.v1.Op.erase:type_name -> gendac.gdict.v1.Erase
+	5,  // 2: gendac.gdict.v1.Op.update_counter:type_name -> gendac.gdict.v1.UpdateCounter
+	6,  // 3: gendac.gdict.v1.Op.compare_and_store:type_name -> gendac.gdict.v1.CompareAndStore
+	13, // 4: gendac.gdict.v1.Op.txn:type_name -> gendac.gdict.v1.Txn
+	7,  // 5: gendac.gdict.v1.Op.erase_prefix:type_name -> gendac.gdict.v1.ErasePrefix
+	8,  // 6: gendac.gdict.v1.Op.append:type_name -> gendac.gdict.v1.Append
+	9,  // 7: gendac.gdict.v1.Op.append_list:type_name -> gendac.gdict.v1.AppendList
+	11, // 8: gendac.gdict.v1.Op.update:type_name -> gendac.gdict.v1.Update
+	12, // 9: gendac.gdict.v1.Op.updated:type_name -> gendac.gdict.v1.Updated
+	2,  // 10: gendac.gdict.v1.Op.own_actor:type_name -> gendac.gdict.v1.Owner
+	2,  // 11: gendac.gdict.v1.Op.disown:type_name -> gendac.gdict.v1.Owner
+	3,  // 12: gendac.gdict.v1.Op.member_ends:type_name -> gendac.gdict.v1.MemberEnds
+	17, // 13: gendac.gdict.v1.Op.limits:type_name -> gendac.gdict.v1.Limits
+	2,  // 14: gendac.gdict.v1.Store.owner:type_name -> gendac.gdict.v1.Owner
+	2,  // 15: gendac.gdict.v1.CompareAndStore.owner:type_name -> gendac.gdict.v1.Owner
+	10, // 16: gendac.gdict.v1.Update.function:type_name -> gendac.gdict.v1.Function
+	10, // 17: gendac.gdict.v1.Updated.function:type_name -> gendac.gdict.v1.Function
+	14, // 18: gendac.gdict.v1.Txn.conditions:type_name -> gendac.gdict.v1.Condition
+	0,  // 19: gendac.gdict.v1.Txn.then:type_name -> gendac.gdict.v1.Op
+	0,  // 20: gendac.gdict.v1.Txn.otherwise:type_name -> gendac.gdict.v1.Op
+	15, // 21: gendac.gdict.v1.Condition.exists:type_name -> gendac.gdict.v1.Exists
+	16, // 22: gendac.gdict.v1.Condition.counter:type_name -> gendac.gdict.v1.Range
+	19, // 23: gendac.gdict.v1.Reply.done:type_name -> gendac.gdict.v1.Done
+	22, // 24: gendac.gdict.v1.Reply.conflict:type_name -> gendac.gdict.v1.Conflict
+	23, // 25: gendac.gdict.v1.Reply.too_big:type_name -> gendac.gdict.v1.TooBig
+	24, // 26: gendac.gdict.v1.Reply.bad_value:type_name -> gendac.gdict.v1.BadValue
+	25, // 27: gendac.gdict.v1.Reply.refused:type_name -> gendac.gdict.v1.Refused
+	20, // 28: gendac.gdict.v1.Reply.txn_done:type_name -> gendac.gdict.v1.TxnDone
+	29, // 29: gendac.gdict.v1.Reply.expired:type_name -> gendac.gdict.v1.Expired
+	26, // 30: gendac.gdict.v1.Reply.missing:type_name -> gendac.gdict.v1.Missing
+	28, // 31: gendac.gdict.v1.Reply.function_failed:type_name -> gendac.gdict.v1.FunctionFailed
+	10, // 32: gendac.gdict.v1.Reply.no_function:type_name -> gendac.gdict.v1.Function
+	27, // 33: gendac.gdict.v1.Reply.owner_gone:type_name -> gendac.gdict.v1.OwnerGone
+	21, // 34: gendac.gdict.v1.TxnDone.parts:type_name -> gendac.gdict.v1.Part
+	2,  // 35: gendac.gdict.v1.OwnerGone.owner:type_name -> gendac.gdict.v1.Owner
+	10, // 36: gendac.gdict.v1.FunctionFailed.function:type_name -> gendac.gdict.v1.Function
+	17, // 37: gendac.gdict.v1.Ledger.limits:type_name -> gendac.gdict.v1.Limits
+	2,  // 38: gendac.gdict.v1.Ledger.gone:type_name -> gendac.gdict.v1.Owner
+	2,  // 39: gendac.gdict.v1.Ledger.actors:type_name -> gendac.gdict.v1.Owner
+	33, // 40: gendac.gdict.v1.Session.kept:type_name -> gendac.gdict.v1.Kept
+	2,  // 41: gendac.gdict.v1.Entry.owner:type_name -> gendac.gdict.v1.Owner
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_op_proto_init() }
@@ -2646,21 +2977,24 @@ func file_op_proto_init() {
 		(*Op_AppendList)(nil),
 		(*Op_Update)(nil),
 		(*Op_Updated)(nil),
+		(*Op_OwnActor)(nil),
+		(*Op_Disown)(nil),
+		(*Op_MemberEnds)(nil),
 	}
-	file_op_proto_msgTypes[9].OneofWrappers = []any{}
-	file_op_proto_msgTypes[10].OneofWrappers = []any{
+	file_op_proto_msgTypes[11].OneofWrappers = []any{}
+	file_op_proto_msgTypes[12].OneofWrappers = []any{
 		(*Updated_Value)(nil),
 		(*Updated_Missing)(nil),
 		(*Updated_Problem)(nil),
 	}
-	file_op_proto_msgTypes[12].OneofWrappers = []any{
+	file_op_proto_msgTypes[14].OneofWrappers = []any{
 		(*Condition_Rev)(nil),
 		(*Condition_Exists)(nil),
 		(*Condition_Value)(nil),
 		(*Condition_OtherValue)(nil),
 		(*Condition_Counter)(nil),
 	}
-	file_op_proto_msgTypes[16].OneofWrappers = []any{
+	file_op_proto_msgTypes[18].OneofWrappers = []any{
 		(*Reply_Done)(nil),
 		(*Reply_Conflict)(nil),
 		(*Reply_TooBig)(nil),
@@ -2671,6 +3005,7 @@ func file_op_proto_init() {
 		(*Reply_Missing)(nil),
 		(*Reply_FunctionFailed)(nil),
 		(*Reply_NoFunction)(nil),
+		(*Reply_OwnerGone)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2678,7 +3013,7 @@ func file_op_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_op_proto_rawDesc), len(file_op_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
