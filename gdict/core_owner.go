@@ -79,13 +79,43 @@ type owned struct {
 	owner  tree // of a key: its owner's id is the value
 	keys   tree // owner's id and key
 	actors tree // ids of the actors that may own keys
-	gone   map[string]uint64
+	gone   *goneMembers
+}
+
+// goneMembers are the latest incarnations that are gone, by name. They never change; nil: none.
+type goneMembers struct{ latest map[string]uint64 }
+
+func (g *goneMembers) all() map[string]uint64 {
+	if g == nil {
+		return nil
+	}
+	return g.latest
+}
+
+// with returns the same with one more. Incarnations rise with time, so of too many the lowest is the one that nobody asks
+// about any more.
+func (g *goneMembers) with(m genleader.Member) *goneMembers {
+	latest := maps.Clone(g.all())
+	if latest == nil {
+		latest = map[string]uint64{}
+	}
+	latest[m.Name] = max(latest[m.Name], m.Incarnation)
+	for len(latest) > maxGone {
+		oldest := ""
+		for name, incarnation := range latest {
+			if oldest == "" || incarnation < latest[oldest] || incarnation == latest[oldest] && name < oldest {
+				oldest = name
+			}
+		}
+		delete(latest, oldest)
+	}
+	return &goneMembers{latest}
 }
 
 func emptyOwned() owned { return owned{owner: emptyTree(), keys: emptyTree(), actors: emptyTree()} }
 
 // idle tells that nobody has owned anything yet: then nobody need be told of ends.
-func (o *owned) idle() bool { return o.owner.Len() == 0 && o.actors.Len() == 0 && len(o.gone) == 0 }
+func (o *owned) idle() bool { return o.owner.Len() == 0 && o.actors.Len() == 0 && o.gone == nil }
 
 // watched tells whether there is an owner that may end.
 func (o *owned) watched() bool { return o.owner.Len() > 0 || o.actors.Len() > 0 }
@@ -142,7 +172,7 @@ func (d *draft) bind(key, was, id string) {
 
 // mayOwn tells whether an owner has not ended yet, as far as the log knows.
 func (d *draft) mayOwn(o Owner) error {
-	if o.Member.Incarnation <= d.owned.gone[o.Member.Name] {
+	if o.Member.Incarnation <= d.owned.gone.all()[o.Member.Name] {
 		return &OwnerError{Owner: o, Problem: "its process is gone"}
 	}
 	if _, registered := d.owned.actors.Find(actorID(o)); o.actor > 0 && !registered {
@@ -196,28 +226,10 @@ func (d *draft) memberEnds(o memberEnds) int64 {
 			edit{d.owned.actors}.remove(entry.Key)
 		}
 	}
-	if o.how == ended && o.member.Incarnation > d.owned.gone[o.member.Name] {
-		d.owned.gone = maps.Clone(d.owned.gone)
-		if d.owned.gone == nil {
-			d.owned.gone = map[string]uint64{}
-		}
-		d.owned.gone[o.member.Name] = o.member.Incarnation
-		forgetOldest(d.owned.gone)
+	if o.how == ended {
+		d.owned.gone = d.owned.gone.with(o.member)
 	}
 	return n
-}
-
-// forgetOldest bounds the names; incarnations rise with time, so the lowest is the one that nobody asks about any more.
-func forgetOldest(gone map[string]uint64) {
-	for len(gone) > maxGone {
-		oldest := ""
-		for name, incarnation := range gone {
-			if oldest == "" || incarnation < gone[oldest] || incarnation == gone[oldest] && name < oldest {
-				oldest = name
-			}
-		}
-		delete(gone, oldest)
-	}
 }
 
 // eraseOwned erases the keys of the owners whose ids begin with prefix and which are chosen.

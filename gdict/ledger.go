@@ -18,8 +18,9 @@ func (i image) writeLedger(r *recordWriter) {
 		ledger.Limits = encodeLimits(*l)
 	}
 	owned := i.state.owned
-	for _, name := range slices.Sorted(maps.Keys(owned.gone)) {
-		ledger.Gone = append(ledger.Gone, &wire.Owner{Name: []byte(name), Incarnation: owned.gone[name]})
+	gone := owned.gone.all()
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		ledger.Gone = append(ledger.Gone, &wire.Owner{Name: []byte(name), Incarnation: gone[name]})
 	}
 	for entry := range owned.actors.scan("") {
 		actor, _ := ownerOf(entry.Key)
@@ -59,16 +60,19 @@ func (d *decoding) ledger(body []byte) error {
 
 // ownersOf reads who is gone, and which actors may own keys.
 func (d *decoding) ownersOf(m *wire.Ledger) error {
-	last := ""
+	last, latest := "", map[string]uint64{}
 	for _, gone := range m.GetGone() {
 		o := *ownerIn(gone)
 		if err := o.check(); err != nil || o.Member.Name <= last || o.actor > 0 || o.leased || !known(gone) {
 			return fmt.Errorf("member %v, which is gone, is not in its place", o)
 		}
-		if d.owners.owned.gone == nil {
-			d.owners.owned.gone = map[string]uint64{}
-		}
-		d.owners.owned.gone[o.Member.Name], last = o.Member.Incarnation, o.Member.Name
+		latest[o.Member.Name], last = o.Member.Incarnation, o.Member.Name
+	}
+	if len(latest) > maxGone {
+		return fmt.Errorf("%d members are gone, at most %d", len(latest), maxGone)
+	}
+	if len(latest) > 0 {
+		d.owners.owned.gone = &goneMembers{latest}
 	}
 	last = ""
 	for _, actor := range m.GetActors() {

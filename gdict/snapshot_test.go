@@ -83,7 +83,22 @@ func TestABrokenSnapshotIsRefusedWhole(t *testing.T) {
 		return record{recordSession, m}
 	}
 	great := &wire.Session{Id: 1, Used: 1, Settled: 1, Kept: []*wire.Kept{{Seq: 1, Reply: make([]byte, sessionBytes+1)}}}
+	n1 := &wire.Owner{Name: []byte("n1"), Incarnation: 3}
+	actor := &wire.Owner{Name: []byte("n1"), Incarnation: 4, Actor: 1}
+	owned := func(o *wire.Owner) record {
+		return record{recordEntry, &wire.Entry{Key: []byte("a"), Rev: 1, Owner: o}}
+	}
+	owners := func(gone, actors []*wire.Owner) record {
+		return record{recordLedger, &wire.Ledger{Gone: gone, Actors: actors}}
+	}
 	for name, records := range map[string][]record{
+		"an owner of no incarnation":  {head(4), ledger, owned(&wire.Owner{Name: []byte("n1")})},
+		"an owner that is gone":       {head(4), owners([]*wire.Owner{n1}, nil), owned(n1)},
+		"an actor that never began":   {head(4), ledger, owned(actor)},
+		"gone twice":                  {head(4), owners([]*wire.Owner{n1, n1}, nil)},
+		"an actor that is gone":       {head(4), owners([]*wire.Owner{actor}, nil)},
+		"an actor twice":              {head(4), owners(nil, []*wire.Owner{actor, actor})},
+		"an actor that is none":       {head(4), owners(nil, []*wire.Owner{n1})},
 		"no head":                     {entry("a", 1)},
 		"two heads":                   {head(4), ledger, head(4)},
 		"another version":             {head(2), ledger},
