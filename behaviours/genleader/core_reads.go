@@ -83,7 +83,7 @@ func (c *core) pumpReads() {
 	if rs.asking && rs.leader == c.leader && rs.term == c.term && !c.due(&c.readAt) {
 		return
 	}
-	rs.asking = false
+	rs.asking, c.readAt = false, time.Time{} // a deadline that has passed would keep all later ones from ringing
 	leader := c.electorate[c.leader]
 	if c.rounds == nil && (c.phase != Following || !c.reaches(leader, c.leader)) {
 		return // asked as soon as there is a leader to ask

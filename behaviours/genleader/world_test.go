@@ -99,6 +99,7 @@ type host struct {
 	written map[uint64][]byte // images that are being sent: what is left of them
 	read    map[uint64][]byte // images that are being received
 	decodes time.Time         // when what is being received will have been decoded
+	timers  uint64            // how often the timer was set
 }
 
 // placeless is what is cut from events: where in the log a snapshot was taken.
@@ -292,6 +293,13 @@ func (w *world) read(name string, timeout time.Duration) uint64 {
 	return seq
 }
 
+// ring is the one timer, unless it was set anew since.
+func (h *host) ring(set uint64) {
+	if set == h.timers {
+		h.take(woke{})
+	}
+}
+
 // take steps one event, now or, in a paused process, when it goes on.
 
 func (h *host) take(ev event) {
@@ -327,8 +335,9 @@ func (h *host) perform(e effect) {
 	case flush:
 		w.after(0, func() { h.take(flushed{}) })
 	case setTimer:
-		if !e.at.IsZero() {
-			w.after(max(0, e.at.Sub(w.now)), func() { h.take(woke{}) })
+		h.timers++ // it replaces the one before
+		if set := h.timers; !e.at.IsZero() {
+			w.after(max(0, e.at.Sub(w.now)), func() { h.ring(set) })
 		}
 	case *ask:
 		if e.cast {
