@@ -46,6 +46,7 @@ func (s *Store) open(owner Owner, id uint64) error {
 	}
 	s.encoder.begin()
 	s.encoder.add(kindReset, s.stored.Snapshot.GetMetadata())
+	s.segments[len(s.segments)-1].keepReset(s.stored.Snapshot.GetMetadata())
 	return s.flush()
 }
 
@@ -168,6 +169,7 @@ func (r *replay) take(records []record) error {
 				return fmt.Errorf("the log goes on behind a snapshot at %d, and the newest one is at %d", rec.reset.GetIndex(), base)
 			}
 			r.stored.Entries = nil
+			r.segment.keepReset(rec.reset)
 			r.unreset = r.unreset && rec.reset.GetIndex() != base
 		case rec.state != nil:
 			r.stored.State = rec.state

@@ -4,12 +4,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // A segment is one file of the log.
 type segment struct {
 	number uint64
 	last   uint64 // highest index of any entry in it
+}
+
+// keepReset makes a segment stay, like one with an entry, that says that the log begins anew behind a leader's snapshot:
+// without that word nothing behind the snapshot counts.
+func (seg *segment) keepReset(snapshot *raftpb.SnapshotMetadata) {
+	seg.last = max(seg.last, snapshot.GetIndex()+1)
 }
 
 func (s *Store) segmentPath(number uint64) string {

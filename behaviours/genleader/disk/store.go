@@ -119,6 +119,9 @@ func (s *Store) save(writes []genleader.Write) error {
 		for _, e := range w.Entries {
 			seg.last = max(seg.last, e.GetIndex())
 		}
+		if w.Snapshot != nil {
+			seg.keepReset(w.Snapshot.GetMetadata())
+		}
 		s.mu.Unlock()
 		if w.Snapshot != nil {
 			if err := s.flush(); err != nil {
