@@ -154,6 +154,9 @@ func (c *core) sought(from Member, hello *wire.Hello) {
 func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 	c.stale = true
 	c.conf = c.node.ApplyConfChange(cc)
+	if c.rounds != nil {
+		c.rounds.fenced = true // see settleFence
+	}
 	if addsVoter(cc) {
 		c.whole = len(c.conf.GetVoters())
 	}

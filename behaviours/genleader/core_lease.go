@@ -28,7 +28,7 @@ type rounds struct {
 	former  []former  // incarnations that were replaced
 	fence   time.Time // no lease of an earlier leader counts from a later moment
 	opened  bool      // the behaviour has been told
-	fenced  bool      // fence is what a majority said, not just the moment of the election
+	fenced  bool      // fence does not change any more
 	reads   readRounds
 	governs candidacy
 
@@ -225,7 +225,8 @@ func (c *core) ackHeard(from Member, a *wire.Ack) {
 }
 
 // settleFence replaces the moment of the election by what a majority says about the earlier leaders: none of them can
-// have had a round confirmed after the last time that one of this majority answered it.
+// have had a round confirmed after the last time that one of this majority answered it. Once the electorate has changed
+// in this term that does not hold any more, since who has entered may have answered nobody: then the moment stays.
 func (c *core) settleFence() {
 	r := c.rounds
 	if r.fenced {
@@ -242,7 +243,10 @@ func (c *core) settleFence() {
 		}
 	}
 	if c.quorum().VoteResult(answered) == quorum.VoteWon {
-		r.fence, r.fenced = latest, true
+		r.fenced = true
+		if latest.Before(r.fence) { // one that was started since may say no more than that
+			r.fence = latest
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ type world struct {
 	snapshotErr error         // what Snapshot returns
 	logEntries  uint64
 	refusing    map[[2]string]bool // the transport takes nothing of that direction
+	loses       func(from, to string, p *wire.Packet) bool
 	logBytes    uint64
 	delay       time.Duration // of every message, besides the random latency
 	apart       uint64        // what raft ids exceed incarnations by
@@ -475,7 +476,11 @@ func (h *host) send(e send) {
 		h.w.after(0, func() { h.take(unsent(e)) })
 		return
 	}
-	h.transmit(e.to, h.core.links[e.to], received{from: h.self, packets: e.packets})
+	packets := e.packets
+	if lose := h.w.loses; lose != nil {
+		packets = slices.DeleteFunc(slices.Clone(packets), func(p *wire.Packet) bool { return lose(h.self.Name, e.to, p) })
+	}
+	h.transmit(e.to, h.core.links[e.to], received{from: h.self, packets: packets})
 }
 
 // transmit brings something to that incarnation of a peer.
