@@ -382,6 +382,7 @@ func (s *shell) terminate(reason error) {
 	for seq := range s.waiting { // some of them may be in the log
 		s.resolve(seq, outcome{err: fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)})
 	}
+	close(s.group.gone) // nobody waits for the storage
 	if s.group.hub != nil {
 		defer s.group.hub.ended(s.group)
 	}

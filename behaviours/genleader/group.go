@@ -84,7 +84,8 @@ type Group struct {
 	pid     atomic.Pointer[actor.PID]
 	seq     atomic.Uint64
 	inbox   inbox
-	ended   chan struct{}
+	gone    chan struct{} // closed when the actor has ended and answers nobody any more
+	ended   chan struct{} // closed when the storage is closed, too
 	reason  atomic.Pointer[error]
 
 	progress progress
@@ -117,7 +118,7 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, ended: make(chan struct{})}
+	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, gone: make(chan struct{}), ended: make(chan struct{})}
 	g.view.Store(&View{})
 	if err := g.load(); err != nil {
 		return nil, err
@@ -249,7 +250,7 @@ func (g *Group) Call(ctx context.Context, request any) (any, error) {
 	select {
 	case out := <-call.answer:
 		return out.reply, out.err
-	case <-g.ended:
+	case <-g.gone:
 		return nil, ErrStopped
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", process.ErrTimeout, context.Cause(ctx))
@@ -275,11 +276,15 @@ func (g *Group) LinkDown(who Member, refused bool) { g.tell(linkDown{who, refuse
 
 // Leave hands leadership over, says goodbye and ends the group on this member.
 func (g *Group) Leave(ctx context.Context) error {
-	if !g.tell(leaving{}) {
+	leaves := g.tell(leaving{})
+	if !leaves && g.pid.Load() == nil {
 		return nil
 	}
 	select {
 	case <-g.ended:
+		if !leaves {
+			return nil // it had ended before
+		}
 		return g.Err()
 	case <-ctx.Done():
 		return fmt.Errorf("genleader: leaving: %w", context.Cause(ctx))
@@ -292,7 +297,7 @@ func (g *Group) rests() bool { return g.hub != nil && !g.Leases }
 func (g *Group) tell(msg any) bool {
 	pid := g.pid.Load()
 	select {
-	case <-g.ended:
+	case <-g.gone:
 		return false
 	default:
 	}

@@ -47,13 +47,13 @@ func (g *Group) await(ctx context.Context, seq uint64, answer chan outcome) (out
 	select {
 	case out = <-answer:
 		return out, false
-	case <-g.ended:
+	case <-g.gone:
 	case <-ctx.Done():
 		g.tell(abandoned{seq: seq})
 		select {
 		case out = <-answer:
 			return out, false
-		case <-g.ended:
+		case <-g.gone:
 		}
 	}
 	select {
@@ -84,7 +84,7 @@ func (g *Group) WaitApplied(ctx context.Context, index uint64) error {
 	select {
 	case <-reached:
 		return nil
-	case <-g.ended:
+	case <-g.gone:
 		return ErrStopped
 	case <-ctx.Done():
 		return fmt.Errorf("%w: entry %d, of which it has %d (%w)", ErrBehind, index, g.Applied(), context.Cause(ctx))

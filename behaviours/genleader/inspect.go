@@ -85,7 +85,7 @@ func (g *Group) Inspect(ctx context.Context) (Inspection, error) {
 	select {
 	case in := <-ask.answer:
 		return in, nil
-	case <-g.ended:
+	case <-g.gone:
 		return Inspection{}, ErrStopped
 	case <-ctx.Done():
 		return Inspection{}, fmt.Errorf("%w: %w", process.ErrTimeout, context.Cause(ctx))

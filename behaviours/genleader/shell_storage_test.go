@@ -226,6 +226,13 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 		}
 		began := time.Now()
 		leader.stop()
+		synctest.Wait()
+		if err := callOf(leader, "late"); !errors.Is(err, ErrStopped) {
+			t.Errorf("a call of a member that has ended: %v", err)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("the call waited %v for the disk", took)
+		}
 		<-leader.group.Done()
 		if took := time.Since(began); took > closeWithin {
 			t.Errorf("its end took %v", took)
