@@ -164,7 +164,7 @@ func (c *core) changeElectorate(cc *raftpb.ConfChangeV2) {
 	if len(cc.GetContext()) > 0 && proto.Unmarshal(cc.GetContext(), change) == nil {
 		c.enroll(change.GetJoins())
 		joiner := c.memberOf(raftID(change.GetJoins()))
-		if c.rounds != nil {
+		if c.rounds != nil && c.rounds.opened { // else its own election tells the joiner as well
 			c.emit(elected{term: c.term, joiner: &joiner})
 		}
 	}
