@@ -123,10 +123,17 @@ func (d *Dict) watchOwners() {
 func (d *Dict) lookRound(e *genleader.Election) {
 	group, _ := d.warden.attached()
 	s := d.now.Load()
-	if group == nil || group.View().Phase != genleader.Leading || !s.owned.watched() {
+	if group == nil || !s.owned.watched() {
 		return
 	}
-	for _, said := range overdue(group.View(), s.owned.members(), group.Leases, time.Now()) {
+	v := group.View()
+	if v.Phase == genleader.Electing { // it was asked by the election itself, and may have been quicker
+		d.warden.watch(roundEvery)
+	}
+	if v.Phase != genleader.Leading {
+		return
+	}
+	for _, said := range overdue(v, s.owned.members(), group.Leases, time.Now()) {
 		e.Broadcast(d.ordered(encodeRequest(said, ticket{})))
 	}
 	d.warden.watch(roundEvery)
