@@ -112,6 +112,15 @@ func inDurableNet(t *testing.T, f func(t *testing.T, n *net, storages map[string
 	})
 }
 
+// lose makes the net forget members that have ended.
+func (n *net) lose(names ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, name := range names {
+		delete(n.members, name)
+	}
+}
+
 func callOf(m *member, request string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
@@ -132,7 +141,7 @@ func TestAMemberGoesOnFromItsStorage(t *testing.T) {
 			n.members[name].stop()
 		}
 		time.Sleep(time.Second)
-		clear(n.members)
+		n.lose(n.names...)
 		for i, name := range n.names {
 			n.startWith(name, uint64(i+11), nil, func(c *Config) { c.Storage = storages[name] })
 		}
@@ -197,7 +206,7 @@ func TestAStorageThatFailsEndsItsMemberOnly(t *testing.T) {
 		if v := leader.group.View(); !strings.Contains(v.Problem, full.Error()) || v.Phase == Leading {
 			t.Errorf("its last view is %v", v)
 		}
-		delete(n.members, name)
+		n.lose(name)
 		for _, m := range n.members {
 			m.group.LinkDown(leader.group.Self, true)
 		}
@@ -237,7 +246,7 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 		if took := time.Since(began); took > closeWithin {
 			t.Errorf("its end took %v", took)
 		}
-		delete(n.members, leader.group.Self.Name)
+		n.lose(leader.group.Self.Name)
 		time.Sleep(30 * time.Second) // for the disk
 	})
 }
