@@ -19,7 +19,7 @@ import (
 //	once all have said so the leader rests too
 //
 // Whatever happens to a member that rests wakes it, but for what belongs to falling asleep. A follower that wakes starts
-// its timers as if it had just heard the leader, and tells it; a leader that wakes sends beats, which wake the others. A
+// its timers as if it had just heard the leader, and tells all others; a leader that wakes sends beats. A
 // link that is lost or silent is such an event: from then on everything goes as in a group that never rested.
 
 // restAfter is how many election times a group must have had nothing to do before it rests.
@@ -148,6 +148,7 @@ func (c *core) rouse(ev event) {
 	silent, _ := ev.(linkSilent)
 	if c.rounds == nil {
 		c.wakeFollower(silent)
+		c.wakeOthers(ev)
 		return
 	}
 	c.beatAt, c.rounds.tickAt = c.now, c.now
@@ -159,7 +160,7 @@ func (c *core) rouse(ev event) {
 }
 
 // wakeFollower waits for the leader as if it had been heard when its link was heard last; a process that stood still
-// itself waits a little from now on. The leader has to know: it sends no beats otherwise.
+// itself waits a little from now on.
 func (c *core) wakeFollower(silent linkSilent) {
 	c.contact()
 	if silent.member == c.memberOf(c.leader) {
@@ -170,8 +171,22 @@ func (c *core) wakeFollower(silent linkSilent) {
 		late := c.now.Sub(heard)
 		c.forgetAt, c.campaignAt = c.forgetAt.Add(-late), c.campaignAt.Add(-late)
 	}
-	if c.leader != 0 {
-		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_Woke{Woke: &wire.Woke{Term: c.term}}})
+}
+
+// wakeOthers tells everybody that this follower is awake, unless it was woken by such word itself. If the leader's
+// process lives and its group hangs, all must be awake to elect another.
+func (c *core) wakeOthers(ev event) {
+	if heard, ok := ev.(received); ok {
+		for _, p := range heard.packets {
+			if p.GetWoke() != nil {
+				return
+			}
+		}
+	}
+	for _, id := range c.memberIDs() {
+		if id != c.id {
+			c.post(c.electorate[id], &wire.Packet{What: &wire.Packet_Woke{Woke: &wire.Woke{Term: c.term}}})
+		}
 	}
 }
 

@@ -179,6 +179,9 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 	case "traffic": // packets of the group since the last time, beats of links apart
 		fmt.Fprintln(&b, "anything sent:", w.packets > 0)
 		w.packets = 0
+	case "hang":
+		w.hosts[args[0]].hung = true
+		fmt.Fprintln(&b, "ok")
 	case "events":
 		for _, line := range w.hosts[args[0]].events {
 			fmt.Fprintln(&b, line)

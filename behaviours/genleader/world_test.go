@@ -86,6 +86,7 @@ type host struct {
 	late    From                // of the call that is to be answered later
 	nextSeq uint64
 	ended   error
+	hung    bool                    // the group's actor is; the process lives
 	hub     *hubCore                // in a world that rests
 	parts   map[string][]*wire.Part // what the hub is about to say
 
@@ -321,6 +322,9 @@ func (h *host) take(ev event) {
 }
 
 func (h *host) step(ev event) {
+	if h.hung {
+		return
+	}
 	var effects []effect
 	h.core, effects = step(h.core, input{at: h.w.now, event: ev})
 	for _, e := range effects {

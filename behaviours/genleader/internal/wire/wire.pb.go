@@ -885,7 +885,7 @@ func (x *Beat) GetRest() uint64 {
 	return 0
 }
 
-// Woke says that the sender rests no more, and needs beats of the leader of that term.
+// Woke says that the sender follows in that term and rests no more: whoever hears it wakes, and the leader sends beats.
 type Woke struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
