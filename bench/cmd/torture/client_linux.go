@@ -17,6 +17,7 @@ const (
 	registers  = 5
 	counters   = 2
 	pause      = 30 * time.Millisecond // at most, between two operations of a client
+	owned      = "o/"                  // begins the keys that belong to a process
 	lastOnes   = 3                     // generations that are read in the end
 )
 
@@ -26,6 +27,22 @@ type client struct {
 	number int
 	dice   *rand.Rand
 	seen   uint64 // the latest revision that a write returned
+}
+
+// own stores a key that belongs to this process, once.
+func (c *client) own(ctx context.Context) {
+	key := owned + c.process
+	for stored := false; !stored && ctx.Err() == nil; {
+		value := c.value()
+		o := history.Op{Group: key, Then: []history.Action{{Do: "store", Key: key, Value: value}}}
+		c.do(o, func(ctx context.Context, dict *gdict.Dict) (history.Result, error) {
+			self := genleader.Member{Name: c.node.Name(), Incarnation: c.node.Status().Incarnation}
+			rev, err := dict.Store(ctx, root+key, []byte(value), gdict.OwnedBy(gdict.Member(self)))
+			stored = err == nil
+			return done(true, rev), err
+		})
+		time.Sleep(pause)
+	}
 }
 
 // work goes on until ctx ends.
@@ -97,6 +114,9 @@ func outcomeOf(err error) history.Outcome {
 		if errors.Is(err, refusal) {
 			return history.Refused
 		}
+	}
+	if owner := (*gdict.OwnerError)(nil); errors.As(err, &owner) {
+		return history.Refused
 	}
 	return history.Unknown
 }

@@ -19,6 +19,10 @@ import (
 	"github.com/gendac/gendac/cluster/netnstest"
 )
 
+// ownersGo is how long keys may outlive their owner, at the most: until its lease is certainly over, and a leader has
+// looked.
+const ownersGo = 5 * time.Second
+
 const patience = 60 * time.Second // for whatever has to happen some time; this machine may be busy
 
 // A cluster is members as processes, each at its own place of a network that can be cut.
@@ -34,6 +38,9 @@ type cluster struct {
 	running map[string]*process
 	starts  int
 	slowest time.Duration // from the last fault's end until all were well again
+
+	settled int64            // whatever belonged to a process that had ended by then is gone in the end
+	ends    map[string]int64 // when each process ended, or was told to
 
 	mu       sync.Mutex
 	records  []history.Record
@@ -53,7 +60,7 @@ type process struct {
 }
 
 func newCluster(o options, out io.Writer) (*cluster, error) {
-	c := &cluster{dir: o.out, data: o.data, seed: o.seed, out: out, began: time.Now(), running: map[string]*process{}}
+	c := &cluster{dir: o.out, data: o.data, seed: o.seed, out: out, began: time.Now(), running: map[string]*process{}, ends: map[string]int64{}}
 	for i := range o.members {
 		c.names = append(c.names, fmt.Sprintf("%c1", 'a'+i))
 	}
@@ -177,9 +184,15 @@ func (c *cluster) says(name string) history.Record {
 	return p.status
 }
 
+// ending notes that a process may be gone from now on.
+func (c *cluster) ending(name string) {
+	c.ends[fmt.Sprintf("%s#%d", name, c.running[name].cmd.Process.Pid)] = int64(clock())
+}
+
 // kill ends processes at once, and returns when they are gone.
 func (c *cluster) kill(names ...string) {
 	for _, name := range names {
+		c.ending(name)
 		_ = c.running[name].cmd.Process.Kill() // fails only when it has ended
 	}
 	for _, name := range names {
@@ -190,6 +203,7 @@ func (c *cluster) kill(names ...string) {
 
 // leave lets a process stop in order. One that does not is killed.
 func (c *cluster) leave(name string) {
+	c.ending(name)
 	p := c.running[name]
 	_ = p.stdin.Close()
 	select {
@@ -269,7 +283,8 @@ func (c *cluster) rest() error {
 	if err := c.order(wordLast); err != nil {
 		return err
 	}
-	time.Sleep(time.Second) // for the watches
+	time.Sleep(ownersGo) // and the watches show it
+	c.settled = int64(clock() - ownersGo)
 	for _, name := range c.names {
 		c.leave(name)
 	}

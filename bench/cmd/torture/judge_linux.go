@@ -24,6 +24,8 @@ func judge(c *cluster, f *faults, tortured time.Duration, out io.Writer) error {
 	problems = append(problems, union.Acknowledged(records)...)
 	locals, more := union.Locals(records)
 	problems = append(problems, more...)
+	erased, more := union.Owned(records, root+owned, c.ends, c.settled)
+	problems = append(problems, more...)
 	problems = append(problems, c.problems...)
 
 	outcomes := map[history.Outcome]int{}
@@ -42,8 +44,8 @@ func judge(c *cluster, f *faults, tortured time.Duration, out io.Writer) error {
 		fmt.Fprintf(out, " %s: %d", name, f.done[name])
 	}
 	fmt.Fprintf(out, " ), %d processes, slowest recovery %v\n", c.starts, c.slowest.Round(time.Millisecond))
-	fmt.Fprintf(out, "%d operations judged (%d done, %d unknown or read without an answer, %d refused), %d changes in %d watches, %d local reads\n",
-		checked, outcomes[history.Done], outcomes[history.Unknown], outcomes[history.Refused], union.Changes(), watches, locals)
+	fmt.Fprintf(out, "%d operations judged (%d done, %d unknown or read without an answer, %d refused), %d changes in %d watches, %d local reads, %d keys erased with their owners\n",
+		checked, outcomes[history.Done], outcomes[history.Unknown], outcomes[history.Refused], union.Changes(), watches, locals, erased)
 	if len(problems) == 0 {
 		fmt.Fprintln(out, "all of it fits one order of operations")
 		return nil

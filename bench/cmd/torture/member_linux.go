@@ -89,7 +89,12 @@ func (m *tortured) live(in io.Reader) error {
 	for i := range clients {
 		c := &client{tortured: m, number: i + 1, dice: rand.New(rand.NewPCG(m.seed, uint64(i)))}
 		all = append(all, c)
-		busy.Go(func() { c.work(working) })
+		busy.Go(func() {
+			if c.number == 1 {
+				c.own(working)
+			}
+			c.work(working)
+		})
 	}
 	go m.watch(ctx)
 	go m.tellStatus(ctx)
