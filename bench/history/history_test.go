@@ -157,6 +157,16 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			t.watch("a", 1, 0, at(1, "k", "1"))
 			t.add(Record{Kind: Local, Process: "a", Seen: 1, Key: "k", Erased: true})
 		}, "its own write at 1"},
+		"a read does not cover what it claims to": {func(t *tale) {
+			t.do("a", store("k", "1"), done(1)) // acknowledged at 2
+			t.watch("a", 1, 0, at(1, "k", "1"))
+			t.add(Record{Kind: Local, Process: "b", Key: "k", Erased: true, Covers: 3})
+		}, "and 1 was acknowledged in time"},
+		"a read covers what was acknowledged before": {func(t *tale) {
+			t.do("a", store("k", "1"), done(1))
+			t.watch("a", 1, 0, at(1, "k", "1"))
+			t.add(Record{Kind: Local, Process: "b", Key: "k", Erased: true, Covers: 2})
+		}, ""},
 		"a local read of what was never there": {func(t *tale) {
 			t.watch("a", 1, 0, at(1, "k", "1"))
 			t.add(Record{Kind: Local, Process: "a", Rev: 1, Key: "k", Value: "7"})

@@ -197,9 +197,10 @@ func (u *Union) Acknowledged(records []Record) (problems []string) {
 }
 
 // Locals says how many local reads there were, and which of them show something that was not there at the revision they
-// name, or an older revision than an earlier one of their client or than its own write.
+// name, or an older revision than an earlier one of their client, than its own write, or than what they claim to cover.
 func (u *Union) Locals(records []Record) (reads int, problems []string) {
 	latest := map[string]uint64{}
+	acknowledged := newAcknowledgements(records)
 	byRev := map[uint64][]Record{}
 	for _, r := range records {
 		if r.Kind != Local {
@@ -210,6 +211,9 @@ func (u *Union) Locals(records []Record) (reads int, problems []string) {
 		client := fmt.Sprint(r.Process, "/", r.Client)
 		if r.Rev < max(latest[client], r.Seen) {
 			problems = append(problems, fmt.Sprintf("%s reads %s as of %d, after %d and its own write at %d", client, r.Key, r.Rev, latest[client], r.Seen))
+		}
+		if must := acknowledged.before(r.Covers); r.Rev < must {
+			problems = append(problems, fmt.Sprintf("%s reads %s as of %d, and %d was acknowledged in time", client, r.Key, r.Rev, must))
 		}
 		latest[client] = max(latest[client], r.Rev)
 	}
@@ -222,4 +226,34 @@ func (u *Union) Locals(records []Record) (reads int, problems []string) {
 	})
 	slices.SortFunc(problems, cmp.Compare[string])
 	return reads, problems
+}
+
+// acknowledgements are the revisions that callers were told of, in the order of the moments.
+type acknowledgements []acknowledgement
+
+type acknowledgement struct {
+	at  int64
+	rev uint64 // the latest until then
+}
+
+func newAcknowledgements(records []Record) acknowledgements {
+	var all acknowledgements
+	for _, a := range answers(records) {
+		if a.result.Outcome == Done && a.result.Rev > 0 {
+			all = append(all, acknowledgement{a.end, a.result.Rev})
+		}
+	}
+	slices.SortFunc(all, func(a, b acknowledgement) int { return cmp.Compare(a.at, b.at) })
+	for i := 1; i < len(all); i++ {
+		all[i].rev = max(all[i].rev, all[i-1].rev)
+	}
+	return all
+}
+
+func (all acknowledgements) before(moment int64) uint64 {
+	i, _ := slices.BinarySearchFunc(all, moment, func(a acknowledgement, moment int64) int { return cmp.Compare(a.at, moment) })
+	if i == 0 {
+		return 0
+	}
+	return all[i-1].rev
 }

@@ -148,7 +148,11 @@ func (c *client) useRegister(key string) {
 			return done(true, rev), err
 		})
 	case 4:
-		c.readHere(key)
+		if c.dice.IntN(2) == 0 {
+			c.readHere(key)
+		} else {
+			c.readBounded(key)
+		}
 	default:
 		c.read(key, key)
 	}
@@ -168,6 +172,23 @@ func (c *client) readHere(key string) (gdict.Entry, bool) {
 	e, found := view.Find(root + key)
 	c.write(history.Record{Kind: history.Local, Client: c.number, Rev: view.Rev(), Seen: c.seen, Key: root + key, Value: string(e.Value), Erased: !found})
 	return e, found
+}
+
+// readBounded reads what is not older than it may be.
+func (c *client) readBounded(key string) {
+	bound := time.Duration(1+c.dice.IntN(1+c.dice.IntN(1000))) * time.Millisecond
+	ctx, cancel := c.patience()
+	defer cancel()
+	covers := clock() - bound
+	view, err := c.node.Dict().Read(ctx, gdict.Bounded(bound))
+	if err != nil {
+		return // it says that it cannot tell
+	}
+	e, found := view.Find(root + key)
+	c.write(history.Record{
+		Kind: history.Local, Client: c.number, Rev: view.Rev(), Seen: c.seen, Covers: int64(covers),
+		Key: root + key, Value: string(e.Value), Erased: !found,
+	})
 }
 
 // read reads linearizably.
