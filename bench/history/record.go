@@ -36,7 +36,7 @@ type Record struct {
 	Rev     uint64            `json:"rev,omitempty"`
 	Through uint64            `json:"through,omitempty"` // of a change: all up to this revision has been shown
 	Seen    uint64            `json:"seen,omitempty"`    // of a local read: the latest revision that its client was given before
-	Covers  int64             `json:"covers,omitempty"` // of a local read: it must see what was acknowledged before that moment
+	Covers  int64             `json:"covers,omitempty"`  // of a local read: it must see what was acknowledged before that moment
 	Key     string            `json:"key,omitempty"`
 	Value   string            `json:"value,omitempty"`
 	Erased  bool              `json:"erased,omitempty"` // of a change, and of a local read: no entry

@@ -74,7 +74,7 @@ func (c *client) do(o history.Op, do func(ctx context.Context, dict *gdict.Dict)
 	defer cancel()
 	id := c.nextID()
 	c.write(history.Record{Kind: history.Invoke, Client: c.number, ID: id, Op: &o})
-	r, err := do(ctx, c.node.Dict())
+	r, err := do(ctx, c.dict)
 	for open := (*gdict.UncertainError)(nil); errors.As(err, &open) && c.dice.IntN(2) == 0; {
 		r, err = c.goOn(open, o) // whatever it comes to, it is the same operation
 	}
@@ -168,7 +168,7 @@ func condition(key string, was gdict.Entry, found bool) history.Cond {
 
 // readHere reads what this member has, whatever the others do.
 func (c *client) readHere(key string) (gdict.Entry, bool) {
-	view := c.node.Dict().View()
+	view := c.dict.View()
 	e, found := view.Find(root + key)
 	c.write(history.Record{Kind: history.Local, Client: c.number, Rev: view.Rev(), Seen: c.seen, Key: root + key, Value: string(e.Value), Erased: !found})
 	return e, found
@@ -180,7 +180,7 @@ func (c *client) readBounded(key string) {
 	ctx, cancel := c.patience()
 	defer cancel()
 	covers := clock() - bound
-	view, err := c.node.Dict().Read(ctx, gdict.Bounded(bound))
+	view, err := c.dict.Read(ctx, gdict.Bounded(bound))
 	if err != nil {
 		return // it says that it cannot tell
 	}

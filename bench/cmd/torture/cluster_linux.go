@@ -31,6 +31,7 @@ type cluster struct {
 	names   []string
 	dir     string
 	data    bool
+	own     bool
 	seed    uint64
 	out     io.Writer
 	began   time.Time
@@ -60,7 +61,7 @@ type process struct {
 }
 
 func newCluster(o options, out io.Writer) (*cluster, error) {
-	c := &cluster{dir: o.out, data: o.data, seed: o.seed, out: out, began: time.Now(), running: map[string]*process{}, ends: map[string]int64{}}
+	c := &cluster{dir: o.out, data: o.data, own: o.own, seed: o.seed, out: out, began: time.Now(), running: map[string]*process{}, ends: map[string]int64{}}
 	for i := range o.members {
 		c.names = append(c.names, fmt.Sprintf("%c1", 'a'+i))
 	}
@@ -103,6 +104,9 @@ func (c *cluster) start(name string) error {
 	}
 	c.starts++
 	argv := c.network.Command(name, self, "member", "-name", name, "-spec", c.spec(), "-seed", fmt.Sprint(c.seed+uint64(c.starts)))
+	if c.own {
+		argv = append(argv, "-own")
+	}
 	if c.data {
 		argv = append(argv, "-data", c.dataOf(name))
 	}

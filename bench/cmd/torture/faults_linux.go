@@ -42,6 +42,12 @@ var durable = []fault{
 	{"lose a disk", func(f *faults) (string, func() error, error) { return f.lostDisk() }},
 }
 
+// commands are what can be done to a dictionary of the users' own.
+var commands = []fault{
+	{"move the leadership", func(f *faults) (string, func() error, error) { return f.moved() }},
+	{"move the leadership", func(f *faults) (string, func() error, error) { return f.moved() }},
+}
+
 // faults does things to a cluster, in an order that its seed chooses.
 type faults struct {
 	c     *cluster
@@ -54,7 +60,10 @@ type faults struct {
 func newFaults(c *cluster, o options) *faults {
 	f := &faults{c: c, known: all, dice: rand.New(rand.NewPCG(o.seed, 1)), done: map[string]int{}}
 	if o.data {
-		f.known = slices.Concat(all, durable)
+		f.known = slices.Concat(f.known, durable)
+	}
+	if o.own {
+		f.known = slices.Concat(f.known, commands)
 	}
 	return f
 }
@@ -204,6 +213,16 @@ func (f *faults) lost(how, name string, end func(names ...string)) (string, func
 		f.c.say("%s started", name)
 		return f.c.start(name)
 	}, nil
+}
+
+// moved asks for another leader, and does not wait for it.
+func (f *faults) moved() (string, func() error, error) {
+	name := f.somebody()
+	if f.c.running[name] == nil {
+		return name + " is not running", nil, nil
+	}
+	_, _ = fmt.Fprintln(f.c.running[name].stdin, wordLead) // fails only when it has ended
+	return name + " wants to lead", func() error { return nil }, nil
 }
 
 func (f *faults) paused(name string) (string, func() error, error) {

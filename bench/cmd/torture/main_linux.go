@@ -17,6 +17,7 @@ type options struct {
 	steps   int
 	minutes float64
 	data    bool
+	own     bool
 	out     string
 }
 
@@ -42,6 +43,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.steps, "steps", 0, "how many times something is done to the members; 0 for no limit")
 	flags.Float64Var(&o.minutes, "minutes", 3, "how long it is done to them; 0 for no limit")
 	flags.BoolVar(&o.data, "data", false, "members keep what they have on disk, and may all die at once")
+	flags.BoolVar(&o.own, "own", false, "the dictionary is one of the users' own, whose leadership is also moved by command, not the cluster's")
 	flags.StringVar(&o.out, "out", "", "an existing directory for the history, logs and pictures; default: a new one below the system's for temporary files")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -71,7 +73,7 @@ func runAll(args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "torture: -seed %d -members %d -data=%t, results in %s\n", o.seed, o.members, o.data, o.out)
+	fmt.Fprintf(out, "torture: -seed %d -members %d -data=%t -own=%t, results in %s\n", o.seed, o.members, o.data, o.own, o.out)
 	c, err := newCluster(o, out)
 	if err != nil {
 		return err

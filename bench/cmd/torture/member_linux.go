@@ -10,14 +10,17 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/bench/history"
 	"github.com/gendac/gendac/cluster/node"
 	"github.com/gendac/gendac/cluster/spec"
+	"github.com/gendac/gendac/gdict"
 )
 
 const (
@@ -29,11 +32,14 @@ const (
 const (
 	wordQuiet = "quiet" // no more operations
 	wordLast  = "last"  // every client reads every key of late, linearizably
+	wordLead  = "lead"  // this member wants to lead
 )
 
 // A tortured is one process under torture. Whatever it does it writes down on stdout, one record a line.
 type tortured struct {
 	node    *node.Node
+	dict    *gdict.Dict
+	group   *genleader.Group // of the dictionary, if it is not the cluster's own
 	process string
 	seed    uint64
 
@@ -57,6 +63,7 @@ func runMember(args []string, in io.Reader, out io.Writer) error {
 	name := flags.String("name", "", "")
 	file := flags.String("spec", "", "")
 	data := flags.String("data", "", "")
+	own := flags.Bool("own", false, "")
 	seed := flags.Uint64("seed", 0, "")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -75,7 +82,12 @@ func runMember(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	m := &tortured{node: n, process: fmt.Sprintf("%s#%d", *name, os.Getpid()), seed: *seed, out: out}
+	m := &tortured{node: n, dict: n.Dict(), process: fmt.Sprintf("%s#%d", *name, os.Getpid()), seed: *seed, out: out}
+	if *own {
+		if m.dict, m.group, err = n.OpenDict("torture"); err != nil {
+			return err
+		}
+	}
 	return m.live(in)
 }
 
@@ -111,6 +123,10 @@ func (m *tortured) live(in io.Reader) error {
 			m.write(history.Record{Kind: history.Failed, Problem: fmt.Sprint(m.node.Err())})
 			return m.node.Err()
 		case word, more := <-words:
+			if word == wordLead && m.group != nil {
+				go m.lead(ctx)
+				continue
+			}
 			quiet()
 			busy.Wait()
 			if !more {
@@ -154,6 +170,10 @@ func (m *tortured) tellStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for ; ctx.Err() == nil; <-tick.C {
+		if m.group != nil {
+			m.write(statusOf(m.group))
+			continue
+		}
 		s := m.node.Status()
 		r := history.Record{Kind: history.Status, Leader: s.Leader, Rev: s.Incarnation, Members: map[string]string{}}
 		for _, other := range s.Members {
@@ -161,6 +181,22 @@ func (m *tortured) tellStatus(ctx context.Context) {
 		}
 		m.write(r)
 	}
+}
+
+func statusOf(group *genleader.Group) history.Record {
+	view := group.View()
+	r := history.Record{Kind: history.Status, Leader: view.Leader.Name, Rev: group.Self.Incarnation, Members: map[string]string{}}
+	for _, s := range view.Standings {
+		r.Members[s.Name] = standing(s.Incarnation, s.State == genleader.Up && slices.Contains(view.Voters, s.Member))
+	}
+	return r
+}
+
+// lead asks for the leadership. Whether it comes to that is not for this member to say.
+func (m *tortured) lead(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_ = m.group.TransferLeadership(ctx, m.node.Name())
 }
 
 // standing is how the leader sees a process, in one word that others can be held against.

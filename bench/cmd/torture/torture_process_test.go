@@ -29,7 +29,7 @@ func TestWhatClientsSeeUnderTortureFitsOneOrder(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, args := range []string{"-members 3 -steps 60", "-members 5 -steps 30"} {
+	for _, args := range []string{"-members 3 -steps 40", "-members 5 -steps 20 -data", "-members 3 -steps 40 -own"} {
 		t.Run(args, func(t *testing.T) {
 			cmd := exec.Command(binary, strings.Fields(args+" -minutes 0")...)
 			cmd.Env = append(os.Environ(), "TMPDIR="+os.TempDir()) // what is found stays after the test

@@ -50,9 +50,9 @@ func (m *tortured) open(id int, after uint64) (*gdict.Watch, error) {
 	opened := history.Record{Kind: history.Opened, ID: id, Rev: after}
 	if after == 0 {
 		m.write(opened)
-		return m.node.Dict().Watch(root, gdict.EveryChange(mayWait)), nil
+		return m.dict.Watch(root, gdict.EveryChange(mayWait)), nil
 	}
-	w, err := m.node.Dict().WatchFrom(root, after, gdict.EveryChange(mayWait))
+	w, err := m.dict.WatchFrom(root, after, gdict.EveryChange(mayWait))
 	if err == nil {
 		m.write(opened)
 	}
