@@ -39,7 +39,8 @@ type Member struct {
 	Incarnation uint64 `json:"incarnation"` // zero until first seen
 	State       string `json:"state"`       // up, suspect, dead, left
 	Voter       bool   `json:"voter"`
-	Witness     bool   `json:"witness"` // votes and runs nothing
+	Learner     bool   `json:"learner,omitempty"` // has the log and a lease, and no vote
+	Witness     bool   `json:"witness"`           // votes and runs nothing
 
 	// What only the leader knows of others: Log is how far the member has the log, Sending is probe, replicate or snapshot,
 	// Heard is how many milliseconds ago it was heard. Elsewhere they are absent.

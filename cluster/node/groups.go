@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -115,16 +114,10 @@ func (n *Node) storedGroup(name string, cfg genleader.Config) (*genleader.Group,
 
 // completed fills in what a group of this member has in common with the cluster's own.
 func (n *Node) completed(cfg genleader.Config) genleader.Config {
-	if len(cfg.Candidates) == 0 {
-		cfg.Candidates = slices.Sorted(maps.Keys(n.cfg.Spec.Members))
-	}
 	if cfg.Timing == (genleader.Timing{}) {
 		cfg.Timing = n.timing()
 	}
-	if cfg.Cluster == "" {
-		cfg.Cluster = n.cfg.Spec.Cluster
-	}
-	cfg.Witness = cfg.Witness || n.cfg.Spec.Members[n.self.Member].Witness
+	n.electorate(&cfg)
 	return cfg
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,8 +131,7 @@ func (n *Node) newGroup() error {
 	if n.storage, err = n.openStorage(clusterGroup); err != nil {
 		return err
 	}
-	group, err := n.hub.Group(clusterGroup, genleader.Config{
-		Candidates:  slices.Sorted(maps.Keys(n.cfg.Spec.Members)),
+	cfg := genleader.Config{
 		Timing:      n.timing(),
 		Leases:      true,
 		Behaviour:   n.dict.Behaviour(),
@@ -142,7 +139,9 @@ func (n *Node) newGroup() error {
 		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },
 		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
 		Logger:      n.cfg.Logger,
-	})
+	}
+	n.electorate(&cfg)
+	group, err := n.hub.Group(clusterGroup, cfg)
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,8 @@ func (n *Node) members(view genleader.View, society controller.Society) []admin.
 		known := latest[name]
 		m := admin.Member{
 			Name: name, Incarnation: known.Incarnation, State: known.State, Witness: n.cfg.Spec.Members[name].Witness,
-			Voter: slices.Contains(view.Voters, genleader.Member{Name: name, Incarnation: known.Incarnation}),
+			Voter:   slices.Contains(view.Voters, genleader.Member{Name: name, Incarnation: known.Incarnation}),
+			Learner: slices.Contains(view.Learners, genleader.Member{Name: name, Incarnation: known.Incarnation}),
 		}
 		if found, ok := n.found.Load().Find(name); ok {
 			m.Addr = found.Addr

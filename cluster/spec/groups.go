@@ -158,12 +158,7 @@ func claim(group string, uses []appUse, holder map[string]string) error {
 
 // Lint returns what is allowed and yet probably not meant, one line each, in a fixed order; nil when there is nothing.
 func (s *Spec) Lint() []string {
-	var warnings []string
-	if n := len(s.Members); n == 1 {
-		warnings = append(warnings, "members: 1 member: when it is lost, everything is")
-	} else if n%2 == 0 {
-		warnings = append(warnings, fmt.Sprintf("members: %d members, all of which vote: only %d may be lost, no more than with %d; add a witness", n, (n-1)/2, n-1))
-	}
+	warnings := s.lintElectorate()
 	used := map[string]bool{}
 	for _, g := range s.Groups {
 		for _, app := range s.Apps(g) {

@@ -9,7 +9,8 @@ import (
 type Spec struct {
 	Cluster      string                 `yaml:"cluster" json:"cluster"`                               // members of another cluster are refused
 	Timing       Timing                 `yaml:"timing" json:"timing"`                                 // zero fields mean the defaults
-	Members      map[string]Member      `yaml:"members" json:"members"`                               // by name; all of them vote
+	Electorate   Electorate             `yaml:"electorate,omitempty" json:"electorate"`               // zero fields mean the defaults
+	Members      map[string]Member      `yaml:"members" json:"members"`                               // by name
 	Applications map[string]Application `yaml:"applications,omitempty" json:"applications,omitempty"` // by name
 	Roles        map[string][]string    `yaml:"roles,omitempty" json:"roles,omitempty"`               // a name for applications that move together
 	Groups       []Group                `yaml:"groups,omitempty" json:"groups,omitempty"`             // planned in this order
@@ -30,6 +31,17 @@ type Timing struct {
 	ClockMargin Duration `yaml:"clock_margin,omitempty" json:"clock_margin,omitempty"`
 	// Settle is how long the first start of a group waits for a candidate that it prefers and that is not there yet; 2s.
 	Settle Duration `yaml:"settle,omitempty" json:"settle,omitempty"`
+}
+
+// Electorate is who votes for the leader, out of all members. A zero field means the default named beside it.
+type Electorate struct {
+	// Expect is how many members must be there for the cluster to begin, once; all. With fewer, some that have lost their
+	// memory can begin a second cluster while others still are the first.
+	Expect int `yaml:"expect,omitempty" json:"expect,omitempty"`
+	// MaxVoters is up to how many members vote; 5. Those of the first names do, after the witnesses; the others take over.
+	MaxVoters int `yaml:"max_voters,omitempty" json:"max_voters,omitempty"`
+	// ForgetAfter is how long a member may be away before its seat is given to another; 1h. At least four times Election.
+	ForgetAfter Duration `yaml:"forget_after,omitempty" json:"forget_after,omitempty"`
 }
 
 // A Member is one process of the cluster.

@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	defaultMaxVoters    = 5
+	defaultForgetAfter  = Duration(time.Hour)
 	defaultRestarts     = 3
 	defaultWithin       = Duration(10 * time.Second)
 	defaultStartTimeout = Duration(10 * time.Second)
@@ -29,10 +31,10 @@ func DefaultTiming() Timing {
 }
 
 // Validate fills the defaults and then checks every rule. It returns the first thing that is wrong, as an *Error, in an
-// order that depends on the specification only: timing, members, applications, roles, groups; maps by name.
+// order that depends on the specification only: timing, members, electorate, applications, roles, groups; maps by name.
 func (s *Spec) Validate() error {
 	s.fill()
-	for _, check := range []func() error{s.checkTiming, s.checkMembers, s.checkApplications, s.checkRoles, s.checkGroups} {
+	for _, check := range []func() error{s.checkTiming, s.checkMembers, s.checkElectorate, s.checkApplications, s.checkRoles, s.checkGroups} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -48,6 +50,9 @@ func (s *Spec) fill() {
 	fillZero(&s.Timing.StartAfter, d.StartAfter)
 	fillZero(&s.Timing.ClockMargin, d.ClockMargin)
 	fillZero(&s.Timing.Settle, d.Settle)
+	fillZero(&s.Electorate.Expect, len(s.Members))
+	fillZero(&s.Electorate.MaxVoters, defaultMaxVoters)
+	fillZero(&s.Electorate.ForgetAfter, defaultForgetAfter)
 	for name, a := range s.Applications {
 		fillZero(&a.Failover, Safe)
 		fillZero(&a.Within, defaultWithin)

@@ -75,7 +75,7 @@ func TestWhatTheUserDidWrongIsOneLineAndStatus2(t *testing.T) {
 		"half of TLS":          {[]string{"node", "-f", good, "--name", "a1", "--tls-cert", good}, `node: --tls-key: missing; --tls-cert, --tls-key and --tls-ca go together`},
 		"unknown field": {
 			[]string{"check", "-f", change("members:", "timings: {}\nmembers:")},
-			`FILE: spec: timings: unknown field: here may stand cluster, timing, members, applications, roles, groups (line 2)`,
+			`FILE: spec: timings: unknown field: here may stand cluster, timing, electorate, members, applications, roles, groups (line 2)`,
 		},
 		"duplicate slot": {
 			[]string{"check", "-f", change("active: [daemon]", "active: [daemon, daemon]")},

@@ -97,6 +97,8 @@ func part(m admin.Member, leader string) string {
 		parts = append(parts, "leader")
 	} else if m.Voter {
 		parts = append(parts, "voter")
+	} else if m.Learner {
+		parts = append(parts, "learner")
 	}
 	if m.Witness {
 		parts = append(parts, "witness")
