@@ -117,6 +117,9 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 	case callMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = called{seq: msg.seq, only: msg.only, request: msg.request, deadline: msg.deadline}
+	case askAllMessage:
+		s.waiting[msg.seq] = msg.answer
+		in.event = askedAll{seq: msg.seq, request: msg.request}
 	case transferMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = transferAsked{seq: msg.seq, name: msg.name}
@@ -198,6 +201,10 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		s.resolve(e.seq, outcome{reply: e.reply, err: e.err})
 	case readable:
 		s.resolve(e.seq, outcome{index: e.index, err: e.err})
+	case askLocal:
+		s.askLocal(e)
+	case gathered:
+		s.resolve(e.seq, outcome{answers: e.answers, err: e.err})
 	case transferred:
 		s.resolve(e.seq, outcome{err: e.err})
 	case advanced:

@@ -93,6 +93,7 @@ type core struct {
 	readers readers
 	readAt  time.Time // when an ask of the readers is made again
 
+	gatherings map[uint64]*gathering
 	transfers  map[uint64]*transferWait
 	transferAt time.Time // when their leader is asked again
 	appointed  uint64    // the term in which this member is meant to lead, by command
@@ -165,7 +166,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 	return &core{
 		settings: s, now: now, began: now, dice: seed,
 		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]*seeker{}, strangers: map[string]stranger{}, stateful: map[string]uint64{},
-		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, transfers: map[uint64]*transferWait{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
+		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, transfers: map[uint64]*transferWait{}, gatherings: map[uint64]*gathering{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
 		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
 	}
 }
@@ -204,6 +205,11 @@ func step(c *core, in input) (*core, []effect) {
 		c.settle(ev.seq)
 		c.abandonRead(ev.seq)
 		c.abandonTransfer(ev.seq)
+		c.abandonGathering(ev.seq, ErrNoAnswer)
+	case askedAll:
+		c.askAll(ev)
+	case localAnswered:
+		c.askedHere(ev)
 	case transferAsked:
 		c.transfer(ev)
 	case readAsked:

@@ -230,6 +230,7 @@ func (c *core) linkDown(who Member, refused bool) {
 		delete(c.links, who.Name)
 	}
 	c.loseStreams(who)
+	c.loseAsked(who)
 	if fresh := c.seeking[who.Name]; fresh != nil && fresh.incarnation == who.Incarnation {
 		delete(c.seeking, who.Name)
 	}
@@ -292,6 +293,10 @@ func (c *core) receive(from Member, p *wire.Packet) {
 		if c.phase == Leading && what.Cast.GetTerm() == c.term {
 			c.emit(&ask{term: c.term, request: what.Cast.GetRequest(), cast: true})
 		}
+	case *wire.Packet_Question:
+		c.emit(askLocal{from: from, seq: what.Question.GetSeq(), request: what.Question.GetRequest()})
+	case *wire.Packet_Response:
+		c.askAnswered(from, what.Response)
 	case *wire.Packet_Appoint:
 		c.appoint(from, what.Appoint.GetTerm())
 	case *wire.Packet_TransferAsk:
@@ -335,6 +340,9 @@ func (c *core) depart() {
 	c.loseReaders()
 	for _, seq := range slices.Sorted(maps.Keys(c.transfers)) {
 		c.endTransfer(seq, ErrStopped)
+	}
+	for _, seq := range slices.Sorted(maps.Keys(c.gatherings)) {
+		c.abandonGathering(seq, ErrStopped)
 	}
 	c.emit(departed{})
 }

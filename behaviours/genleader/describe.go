@@ -40,6 +40,10 @@ func describe(p *wire.Packet) string {
 		return fmt.Sprintf("cast(%q)", what.Cast.GetRequest())
 	case *wire.Packet_Hello:
 		return fmt.Sprintf("hello(%d)", what.Hello.GetId())
+	case *wire.Packet_Question:
+		return fmt.Sprintf("ask(%d %q)", what.Question.GetSeq(), what.Question.GetRequest())
+	case *wire.Packet_Response:
+		return fmt.Sprintf("ask-answer(%d %q failed=%v)", what.Response.GetSeq(), what.Response.GetReply(), what.Response.GetFailed())
 	case *wire.Packet_Appoint:
 		return fmt.Sprintf("appoint(term=%d)", what.Appoint.GetTerm())
 	case *wire.Packet_TransferAsk:

@@ -34,6 +34,9 @@ var (
 	ErrNotReady      = errors.New("genleader: the member is behind, unreachable or without a lease")
 	// ErrNotTransferred is a transfer that was not done before its deadline. It may still be.
 	ErrNotTransferred = errors.New("genleader: leadership was not handed over in time")
+	// ErrUnreachable and ErrNoAnswer are why a candidate did not answer: there is no link to it, or it took too long.
+	ErrUnreachable = errors.New("genleader: the member is not linked")
+	ErrNoAnswer    = errors.New("genleader: the member did not answer in time")
 	// ErrOtherCluster ends a member that met a group of another cluster than its own before it had joined any.
 	ErrOtherCluster = errors.New("genleader: this member is configured for another cluster than those it has met")
 	// ErrGone and ErrLeft are the reasons of HandleDown: the process is gone, or has left in order.

@@ -195,9 +195,10 @@ func InTerm(ctx context.Context, term uint64) context.Context {
 }
 
 type outcome struct {
-	reply []byte
-	index uint64 // of a read
-	err   error
+	reply   []byte
+	index   uint64 // of a read
+	answers Answers
+	err     error
 }
 
 // LeaderCall asks the leader and waits for its answer, which is this member's FromLeader's if the leader broadcast. A

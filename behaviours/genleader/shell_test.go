@@ -231,6 +231,10 @@ func (m *member) HandleDown(_ *Election, who Member, reason error) Answer {
 }
 
 func (m *member) HandleCall(e *Election, req any) (any, error) {
+	if asked, ok := req.([]byte); ok { // a question to all candidates
+		reply, err := m.HandleCall(e, string(asked))
+		return fmt.Append(nil, reply), err
+	}
 	m.note("HandleCall", "%v", req)
 	if req == "fail" {
 		return nil, errStop

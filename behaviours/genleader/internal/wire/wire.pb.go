@@ -122,7 +122,7 @@ func (x Progress_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Progress_State.Descriptor instead.
 func (Progress_State) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26, 0}
+	return file_wire_proto_rawDescGZIP(), []int{28, 0}
 }
 
 // Frame is everything one member says to another in one turn, in order.
@@ -192,6 +192,8 @@ type Packet struct {
 	//	*Packet_Appoint
 	//	*Packet_TransferAsk
 	//	*Packet_TransferAnswer
+	//	*Packet_Question
+	//	*Packet_Response
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -396,6 +398,24 @@ func (x *Packet) GetTransferAnswer() *TransferAnswer {
 	return nil
 }
 
+func (x *Packet) GetQuestion() *Question {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Question); ok {
+			return x.Question
+		}
+	}
+	return nil
+}
+
+func (x *Packet) GetResponse() *Response {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
@@ -472,6 +492,14 @@ type Packet_TransferAnswer struct {
 	TransferAnswer *TransferAnswer `protobuf:"bytes,17,opt,name=transfer_answer,json=transferAnswer,proto3,oneof"`
 }
 
+type Packet_Question struct {
+	Question *Question `protobuf:"bytes,21,opt,name=question,proto3,oneof"`
+}
+
+type Packet_Response struct {
+	Response *Response `protobuf:"bytes,22,opt,name=response,proto3,oneof"`
+}
+
 func (*Packet_Seek) isPacket_What() {}
 
 func (*Packet_Genesis) isPacket_What() {}
@@ -507,6 +535,10 @@ func (*Packet_Appoint) isPacket_What() {}
 func (*Packet_TransferAsk) isPacket_What() {}
 
 func (*Packet_TransferAnswer) isPacket_What() {}
+
+func (*Packet_Question) isPacket_What() {}
+
+func (*Packet_Response) isPacket_What() {}
 
 // Identity is a process, and with an id the member of the electorate that it is for raft.
 type Identity struct {
@@ -1508,6 +1540,128 @@ func (x *TransferAnswer) GetWhy() TransferAnswer_Why {
 	return TransferAnswer_FAILED
 }
 
+// Question is put to the receiver's own instance.
+type Question struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Request       []byte                 `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Question) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Question) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+// Response answers a question.
+type Response struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Reply         []byte                 `protobuf:"bytes,2,opt,name=reply,proto3" json:"reply,omitempty"`
+	Failed        bool                   `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	Failure       string                 `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Response) Reset() {
+	*x = Response{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Response) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Response) ProtoMessage() {}
+
+func (x *Response) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Response.ProtoReflect.Descriptor instead.
+func (*Response) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Response) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Response) GetReply() []byte {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *Response) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *Response) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
 // Record is one entry of the log.
 type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1522,7 +1676,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1688,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1701,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -1604,7 +1758,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1770,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1783,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Broadcast) GetOrigin() *Identity {
@@ -1680,7 +1834,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1846,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1859,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1746,7 +1900,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1912,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1925,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1795,7 +1949,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1961,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1974,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -1876,7 +2030,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2042,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2055,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Stream) GetId() uint64 {
@@ -2010,7 +2164,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2176,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2189,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -2080,7 +2234,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2246,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2259,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Progress) GetState() Progress_State {
@@ -2143,7 +2297,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xe3\a\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xdd\b\n" +
 	"\x06Packet\x12/\n" +
 	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
 	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
@@ -2164,7 +2318,9 @@ const file_wire_proto_rawDesc = "" +
 	"\arefused\x18\x0e \x01(\v2\x1c.gendac.genleader.v1.RefusedH\x00R\arefused\x128\n" +
 	"\aappoint\x18\x0f \x01(\v2\x1c.gendac.genleader.v1.AppointH\x00R\aappoint\x12E\n" +
 	"\ftransfer_ask\x18\x10 \x01(\v2 .gendac.genleader.v1.TransferAskH\x00R\vtransferAsk\x12N\n" +
-	"\x0ftransfer_answer\x18\x11 \x01(\v2#.gendac.genleader.v1.TransferAnswerH\x00R\x0etransferAnswerB\x06\n" +
+	"\x0ftransfer_answer\x18\x11 \x01(\v2#.gendac.genleader.v1.TransferAnswerH\x00R\x0etransferAnswer\x12;\n" +
+	"\bquestion\x18\x15 \x01(\v2\x1d.gendac.genleader.v1.QuestionH\x00R\bquestion\x12;\n" +
+	"\bresponse\x18\x16 \x01(\v2\x1d.gendac.genleader.v1.ResponseH\x00R\bresponseB\x06\n" +
 	"\x04what\"j\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -2242,7 +2398,15 @@ const file_wire_proto_rawDesc = "" +
 	"\aUNKNOWN\x10\x01\x12\f\n" +
 	"\bNO_VOTER\x10\x02\x12\v\n" +
 	"\aWITNESS\x10\x03\x12\r\n" +
-	"\tNOT_READY\x10\x04\"\x81\x01\n" +
+	"\tNOT_READY\x10\x04\"6\n" +
+	"\bQuestion\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x18\n" +
+	"\arequest\x18\x02 \x01(\fR\arequest\"d\n" +
+	"\bResponse\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05reply\x18\x02 \x01(\fR\x05reply\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\bR\x06failed\x12\x18\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"\x81\x01\n" +
 	"\x06Record\x12>\n" +
 	"\tbroadcast\x18\x01 \x01(\v2\x1e.gendac.genleader.v1.BroadcastH\x00R\tbroadcast\x12/\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncH\x00R\x04syncB\x06\n" +
@@ -2304,7 +2468,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_wire_proto_goTypes = []any{
 	(TransferAnswer_Why)(0), // 0: gendac.genleader.v1.TransferAnswer.Why
 	(Progress_State)(0),     // 1: gendac.genleader.v1.Progress.State
@@ -2327,14 +2491,16 @@ var file_wire_proto_goTypes = []any{
 	(*Appoint)(nil),         // 18: gendac.genleader.v1.Appoint
 	(*TransferAsk)(nil),     // 19: gendac.genleader.v1.TransferAsk
 	(*TransferAnswer)(nil),  // 20: gendac.genleader.v1.TransferAnswer
-	(*Record)(nil),          // 21: gendac.genleader.v1.Record
-	(*Broadcast)(nil),       // 22: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),            // 23: gendac.genleader.v1.Sync
-	(*Change)(nil),          // 24: gendac.genleader.v1.Change
-	(*Image)(nil),           // 25: gendac.genleader.v1.Image
-	(*Stream)(nil),          // 26: gendac.genleader.v1.Stream
-	(*Chunk)(nil),           // 27: gendac.genleader.v1.Chunk
-	(*Progress)(nil),        // 28: gendac.genleader.v1.Progress
+	(*Question)(nil),        // 21: gendac.genleader.v1.Question
+	(*Response)(nil),        // 22: gendac.genleader.v1.Response
+	(*Record)(nil),          // 23: gendac.genleader.v1.Record
+	(*Broadcast)(nil),       // 24: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),            // 25: gendac.genleader.v1.Sync
+	(*Change)(nil),          // 26: gendac.genleader.v1.Change
+	(*Image)(nil),           // 27: gendac.genleader.v1.Image
+	(*Stream)(nil),          // 28: gendac.genleader.v1.Stream
+	(*Chunk)(nil),           // 29: gendac.genleader.v1.Chunk
+	(*Progress)(nil),        // 30: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
@@ -2350,31 +2516,33 @@ var file_wire_proto_depIdxs = []int32{
 	16, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
 	17, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
 	10, // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
-	26, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	28, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
 	7,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
 	18, // 15: gendac.genleader.v1.Packet.appoint:type_name -> gendac.genleader.v1.Appoint
 	19, // 16: gendac.genleader.v1.Packet.transfer_ask:type_name -> gendac.genleader.v1.TransferAsk
 	20, // 17: gendac.genleader.v1.Packet.transfer_answer:type_name -> gendac.genleader.v1.TransferAnswer
-	5,  // 18: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
-	4,  // 19: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	0,  // 20: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
-	22, // 21: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	23, // 22: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	4,  // 23: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	4,  // 24: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	4,  // 25: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	4,  // 26: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	4,  // 27: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	23, // 28: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	23, // 29: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	27, // 30: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	28, // 31: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	1,  // 32: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	21, // 18: gendac.genleader.v1.Packet.question:type_name -> gendac.genleader.v1.Question
+	22, // 19: gendac.genleader.v1.Packet.response:type_name -> gendac.genleader.v1.Response
+	5,  // 20: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
+	4,  // 21: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
+	0,  // 22: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
+	24, // 23: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
+	25, // 24: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	4,  // 25: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
+	4,  // 26: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	4,  // 27: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	4,  // 28: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	4,  // 29: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	25, // 30: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	25, // 31: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	29, // 32: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	30, // 33: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	1,  // 34: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2401,12 +2569,14 @@ func file_wire_proto_init() {
 		(*Packet_Appoint)(nil),
 		(*Packet_TransferAsk)(nil),
 		(*Packet_TransferAnswer)(nil),
+		(*Packet_Question)(nil),
+		(*Packet_Response)(nil),
 	}
-	file_wire_proto_msgTypes[19].OneofWrappers = []any{
+	file_wire_proto_msgTypes[21].OneofWrappers = []any{
 		(*Record_Broadcast)(nil),
 		(*Record_Sync)(nil),
 	}
-	file_wire_proto_msgTypes[24].OneofWrappers = []any{
+	file_wire_proto_msgTypes[26].OneofWrappers = []any{
 		(*Stream_Offer)(nil),
 		(*Stream_Chunk)(nil),
 		(*Stream_Ask)(nil),
@@ -2419,7 +2589,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
