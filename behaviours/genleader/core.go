@@ -306,14 +306,20 @@ func (c *core) finish(turnEnds bool) {
 		c.wakeAt = next
 		c.emit(setTimer{at: next})
 	}
-	if c.stale {
-		c.stale = false
-		c.compareMembers()
-		if view := c.look(); !view.equal(c.view) {
-			c.compareViews(c.view, view)
-			c.view = view
-			c.emit(announce{view: view})
-		}
+	c.publish()
+}
+
+// publish tells of a changed view.
+func (c *core) publish() {
+	if !c.stale {
+		return
+	}
+	c.stale = false
+	c.compareMembers()
+	if view := c.look(); !view.equal(c.view) {
+		c.compareViews(c.view, view)
+		c.view = view
+		c.emit(announce{view: view})
 	}
 }
 

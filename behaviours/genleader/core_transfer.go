@@ -63,6 +63,7 @@ func (c *core) pumpTransfers() {
 			continue
 		}
 		if c.electorate[c.leader] == t.name {
+			c.publish() // whoever hears that it is done sees it too
 			c.endTransfer(seq, nil)
 			continue
 		}

@@ -60,7 +60,7 @@ func (s *source) id(w *world) uint64 {
 
 func (s *source) packet(w *world, to, from *host) *wire.Packet {
 	term, applied := to.core.term, to.core.applied
-	switch s.pick(19) {
+	switch s.pick(22) {
 	case 0:
 		return &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{Hello: s.hello(w)}}}
 	case 1:
@@ -86,6 +86,14 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 		return &wire.Packet{What: &wire.Packet_Cast{Cast: &wire.Cast{Term: s.number(term), Request: s.data}}}
 	case 7:
 		return &wire.Packet{}
+	case 13:
+		return &wire.Packet{What: &wire.Packet_Appoint{Appoint: &wire.Appoint{Term: s.number(term)}}}
+	case 14:
+		return &wire.Packet{What: &wire.Packet_TransferAsk{TransferAsk: &wire.TransferAsk{Seq: s.number(1), Name: append(w.names, "")[s.pick(len(w.names)+1)]}}}
+	case 15:
+		return &wire.Packet{What: &wire.Packet_TransferAnswer{TransferAnswer: &wire.TransferAnswer{
+			Seq: s.number(1), Why: wire.TransferAnswer_Why(s.byte()),
+		}}}
 	case 11:
 		return &wire.Packet{What: &wire.Packet_Hello{Hello: s.hello(w)}}
 	case 12:
