@@ -105,9 +105,11 @@ func inDurableNet(t *testing.T, f func(t *testing.T, n *net, storages map[string
 		}
 		time.Sleep(10 * time.Second)
 		for name, s := range storages {
-			if s.closed == 0 {
-				t.Errorf("the storage of %s was not closed", name)
-			}
+			s.set(func(s *heldStorage) {
+				if s.closed == 0 {
+					t.Errorf("the storage of %s was not closed", name)
+				}
+			})
 		}
 	})
 }
