@@ -7,6 +7,8 @@ import "io"
 type Behaviour interface {
 	// Elected runs on the leader: with a nil joiner when it has won and has applied every earlier entry, and again with
 	// the joiner each time a member joins. What it returns reaches Surrendered, on all others or on that joiner only.
+	// A joiner may have applied broadcasts by then that are later than its sync: replicated state comes with Restore, and
+	// has no place in a sync.
 	Elected(e *Election, joiner *Member) (sync []byte)
 	// Surrendered runs on every other member when it accepts a leader, before any FromLeader of that leader.
 	Surrendered(e *Election, sync []byte)
