@@ -55,8 +55,13 @@ func (h *host) viaHub(ev hubEvent) {
 		case beatPeer:
 			h.sayLater(e.to)
 		case hubTimer:
-			if !e.at.IsZero() {
-				h.w.after(max(0, e.at.Sub(h.w.now)), func() { h.take(hubInput{hubWoke{}}) })
+			h.hubSets++ // it replaces the one before
+			if set := h.hubSets; !e.at.IsZero() {
+				h.w.after(max(0, e.at.Sub(h.w.now)), func() {
+					if set == h.hubSets {
+						h.take(hubInput{hubWoke{}})
+					}
+				})
 			}
 		}
 	}

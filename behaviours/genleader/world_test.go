@@ -102,6 +102,7 @@ type host struct {
 	read    map[uint64][]byte // images that are being received
 	decodes time.Time         // when what is being received will have been decoded
 	timers  uint64            // how often the timer was set
+	hubSets uint64            // and that of the hub
 }
 
 // placeless is what is cut from events: where in the log a snapshot was taken.
