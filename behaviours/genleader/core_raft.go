@@ -53,7 +53,15 @@ func (c *core) begin(storage *memoryLog, applied uint64) {
 // stepRaft takes a raft message of a peer. Messages for an earlier incarnation of this name are not ours.
 func (c *core) stepRaft(from Member, data []byte) {
 	m := &raftpb.Message{}
-	if proto.Unmarshal(data, m) != nil || !c.plausible(from, m) {
+	if proto.Unmarshal(data, m) != nil {
+		return
+	}
+	if c.hasLost(from, m) {
+		c.failStorage(fmt.Errorf("the leader counts on entry %d, and the directory ends with entry %d: it is an older copy; give this member an empty one",
+			m.GetCommit(), c.logEnd))
+		return
+	}
+	if !c.plausible(from, m) {
 		return
 	}
 	c.present(from, m.GetFrom())

@@ -190,3 +190,10 @@ func (c *core) imageKept(ev imageKept) {
 	}
 	c.imageSize = ev.size
 }
+
+// hasLost says whether a leader has heard from this member that it had stored what it does not have now. A heartbeat tells
+// no member that more is committed than it has acknowledged.
+func (c *core) hasLost(from Member, m *raftpb.Message) bool {
+	return c.durable && c.node != nil && m.GetType() == raftpb.MsgHeartbeat && m.GetTo() == c.id && c.plausibleSender(from, m.GetFrom()) &&
+		m.GetTerm() == c.node.BasicStatus().GetTerm() && m.GetCommit() > c.logEnd
+}
