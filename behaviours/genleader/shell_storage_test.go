@@ -153,6 +153,7 @@ func TestAMemberGoesOnFromItsStorage(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		for name, m := range n.members {
 			m.mu.Lock()
 			if got := strings.Join(m.applied, " "); !strings.HasSuffix(got, "one two three four") {
