@@ -272,9 +272,11 @@ func (o *owned) members() (all []genleader.Member) {
 func overdue(v genleader.View, owners []genleader.Member, leases bool, now time.Time) (said []memberEnds) {
 	for _, who := range owners {
 		member, at, state := who == v.Leader, v.ForeignSafeAt, genleader.Suspect
+		later := false // than the process of its name that this leader has met: it kept its log, and is silent since
 		for _, list := range [][]genleader.Member{v.Voters, v.Learners} {
 			for _, m := range list {
 				member = member || m == who
+				later = later || m.Name == who.Name && m.Incarnation < who.Incarnation
 			}
 		}
 		for _, s := range v.Standings {
@@ -286,7 +288,7 @@ func overdue(v genleader.View, owners []genleader.Member, leases bool, now time.
 		switch {
 		case state == genleader.Dead || state == genleader.Left:
 			said = append(said, memberEnds{member: who, how: ended})
-		case who == v.Leader || state == genleader.Up:
+		case who == v.Leader || state == genleader.Up || later:
 		case !member && safe:
 			said = append(said, memberEnds{member: who, how: endOf(v, who)})
 		case member && safe && leases:
