@@ -10,7 +10,7 @@
 //
 // A View is the dictionary at one revision; everything is read from one. Read returns one that is as fresh as a Level says:
 // Local, AtLeast, Bounded, Linearizable. Of shows the keys under a name with types of Go. A Watch can go on after a
-// revision, also at another member. Export and Import are backups in a file.
+// revision, also at another member. OwnedBy binds keys to a member or an actor. Export and Import are backups in a file.
 //
 // Promised: a write that returns nil is held by a majority and applied on the caller's own member, so a local read sees
 // it; a write is done at most once, however often it is sent; one that returns an error wrapping

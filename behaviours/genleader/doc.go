@@ -33,7 +33,8 @@
 // first and is promoted once it has caught up; one that is lost for long enough loses its seat, to a learner or, as long
 // as a majority of the whole electorate remains, to nobody. The rules are in core_members.go.
 //
-// State is in memory: a process that restarts is a new incarnation, gets a new Raft id and takes the place of the old one
-// by a change of the electorate, so it can never contradict votes or entries that it has forgotten. If a majority of the
-// voters restart at once the log is gone, and View.Problem says so.
+// Without Config.Storage state is in memory: a process that restarts is a new incarnation, gets a new Raft id and takes the
+// place of the old one by a change of the electorate, so it can never contradict votes or entries that it has forgotten.
+// If a majority of the voters restart at once the log is gone, and View.Problem says so. With a storage, such as package
+// disk's, a process that restarts keeps its Raft id and goes on with what it had, also when all restart at once.
 package genleader
