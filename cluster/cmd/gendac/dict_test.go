@@ -143,7 +143,7 @@ func TestDictExitStatusSaysWhatWentWrong(t *testing.T) {
 		{exitConflict, `dict cas: gdict: key "k" exists already, at revision ` + first, []string{"cas", "k", "2", "--rev", "0"}},
 		{exitConflict, `dict del: gdict: key "k" is at revision ` + first + `, wanted 999`, []string{"del", "k", "--rev", "999"}},
 		{exitRun, `dict put: admin: the key is reserved for the cluster itself: "gendac/x"`, []string{"put", "gendac/x", "1"}},
-		{exitRun, `dict get: gdict: read rev=1000000: ...`, []string{"get", "k", "--read", "rev=1000000", "--timeout", "100ms"}},
+		{exitRun, `dict get: gdict: read rev=1000000: ...`, []string{"get", "k", "--read", "rev=1000000", "--timeout", "1s"}},
 		{exitUsage, `dict get: --read "soon": want local, linearizable, bounded=DURATION or rev=REVISION`, []string{"get", "k", "--read", "soon"}},
 		{exitUsage, `dict get: --timeout 1m0s: want more than 0s and at most 10s`, []string{"get", "k", "--timeout", "1m"}},
 		{exitUsage, `required flag(s) "rev" not set`, []string{"cas", "k", "1"}},
