@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	splitSeeds = flag.Int("seeds", 100, "how many random runs each TestRandomSplits makes")
+	splitSeeds = flag.Int("seeds", defaultSeeds, "how many random runs each TestRandomSplits makes")
 	splitSeed  = flag.Uint64("seed", 0, "the one run to repeat; 0 makes -seeds of them")
 )
 
