@@ -63,6 +63,13 @@ func (m *tenant) HandleDown(_ *Election, who Member, reason error) Answer {
 	return NoReply()
 }
 
+// has is what this member has applied.
+func (m *tenant) has() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.applied, " ")
+}
+
 // told takes the events since the last time.
 func (m *tenant) told() string {
 	synctest.Wait()
@@ -269,7 +276,7 @@ func TestGroupsOfOneHubDoNotKnowOfEachOther(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		for name := range orders {
-			if got := strings.Join(orders[name].applied, " ") + "|" + strings.Join(prices[name].applied, " "); got != "one|two" {
+			if got := orders[name].has() + "|" + prices[name].has(); got != "one|two" {
 				t.Errorf("%s has applied %s, want one|two", name, got)
 			}
 		}
