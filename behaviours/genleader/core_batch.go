@@ -43,7 +43,18 @@ func (c *core) propose(from From, b *wire.Broadcast) {
 		return
 	}
 	c.wait(from, data)
-	c.touch()
+	if !c.mustWait() { // else what settles those before it submits it
+		c.touch()
+	}
+}
+
+// mustWait says whether what is proposed waits for others of this term that are on their way.
+func (c *core) mustWait() bool {
+	if c.unsettled > 0 && c.node.BasicStatus().GetCommit() >= c.logEnd {
+		c.unsettled = 0 // a majority has them all, be this member's own disk as slow as it likes
+	}
+	w := c.waiting
+	return c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes
 }
 
 func (c *core) wait(from From, data []byte) {
@@ -63,13 +74,7 @@ func (c *core) submit() {
 		return
 	}
 	status := c.node.BasicStatus()
-	if status.GetCommit() >= c.logEnd {
-		c.unsettled = 0 // a majority has them all, be this member's own disk as slow as it likes
-	}
-	if c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes {
-		return
-	}
-	if c.holdBack(status) {
+	if c.mustWait() || c.holdBack(status) {
 		return
 	}
 	c.waiting = proposals{}
