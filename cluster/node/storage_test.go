@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gendac/gendac/behaviours/genleader/disk"
+	"github.com/gendac/gendac/gdict"
 )
 
 // TestWithADataDirectoryDictionariesAreKept, the cluster's own and those of users, when all members stop and start again.
@@ -33,12 +34,15 @@ func TestWithADataDirectoryDictionariesAreKept(t *testing.T) {
 		c.stop(name)
 	}
 	c.start(names...)
-	for _, name := range names {
+	again := map[string]*gdict.Dict{}
+	for _, name := range names { // all of them before anything is expected: alone a member knows of no commit that it had not heard of
 		c.dict(name, prices)
-		dict, _ := c.dict(name, "more")
+		again[name], _ = c.dict(name, "more")
+	}
+	for _, name := range names {
 		c.eventually(name+" has what was stored", func() bool {
 			cluster, _ := c.nodes[name].Dict().Find("eur")
-			users, _ := dict.Find("eur")
+			users, _ := again[name].Find("eur")
 			return string(cluster.Value) == "1" && string(users.Value) == "2"
 		})
 	}
