@@ -35,7 +35,8 @@ func TestAMemberThatStartsAgainGets200MiBWhileOthersGoOn(t *testing.T) {
 	before := standing{c.nodes["a1"].group.View().Leader, held(c.nodes["a1"]), held(c.nodes["w1"])}
 	ctx, cancel := context.WithCancel(t.Context())
 	writing := make(chan written, 1)
-	go func() { writing <- write(ctx, c.nodes["a1"].Dict()) }()
+	writer := c.nodes["a1"].Dict() // the map of nodes is about to change
+	go func() { writing <- write(ctx, writer) }()
 	began := time.Now()
 	c.start("b1")
 	c.eventually("b1 has everything", func() bool { return sameSize(c.nodes["a1"].Dict(), c.nodes["b1"].Dict()) })
