@@ -42,7 +42,8 @@ type change struct {
 }
 
 // entryCost is what an entry counts beside its key and value, for the memory that holds it: some 115 bytes, measured
-// with 300,000 entries, and once more while a write copies what it changes. Changing it would let members decide differently: it is part of the log's meaning.
+// with 300,000 entries, and once more while a write copies what it changes. Changing it would let members decide
+// differently: it is part of the log's meaning.
 const entryCost = 192
 
 func cost(key, value int) uint64 { return uint64(key) + uint64(value) + entryCost }

@@ -70,11 +70,11 @@ func (c *core) wait(from From, data []byte) {
 // the calls stay pending: the next leader's sync sends them again.
 func (c *core) submit() {
 	w := c.waiting
-	if len(w.entries) == 0 {
+	if len(w.entries) == 0 || c.mustWait() {
 		return
 	}
 	status := c.node.BasicStatus()
-	if c.mustWait() || c.holdBack(status) {
+	if c.holdBack(status) {
 		return
 	}
 	c.waiting = proposals{}
