@@ -91,6 +91,16 @@ func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []stri
 	return n
 }
 
+// startThree starts a group of three.
+func (b *bus) startThree(t *testing.T) []*node {
+	voters := []string{"n1", "n2", "n3"}
+	var nodes []*node
+	for i, name := range voters {
+		nodes = append(nodes, b.start(t, name, uint64(i+1), voters, 0))
+	}
+	return nodes
+}
+
 // cut makes a member unreachable, as by a silent network fault.
 func (b *bus) cut(name string) *node {
 	b.mu.Lock()
@@ -116,11 +126,7 @@ func inBubble(t *testing.T, f func(t *testing.T, b *bus)) {
 
 func TestAReplyMeansThatTheCallersOwnMemberHasIt(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
-		voters := []string{"n1", "n2", "n3"}
-		var nodes []*node
-		for i, name := range voters {
-			nodes = append(nodes, b.start(t, name, uint64(i+1), voters, 0))
-		}
+		nodes := b.startThree(t)
 		for i := range 30 {
 			n := nodes[i%3]
 			key := fmt.Sprint("k", i)
@@ -180,11 +186,7 @@ func TestAMemberThatStartsAgainIsBroughtUpToDate(t *testing.T) {
 // TestWithoutAMajorityNothingSucceeds: a member that is cut off answers with an error, and changes nothing.
 func TestWithoutAMajorityNothingSucceeds(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
-		voters := []string{"n1", "n2", "n3"}
-		var nodes []*node
-		for i, name := range voters {
-			nodes = append(nodes, b.start(t, name, uint64(i+1), voters, 0))
-		}
+		nodes := b.startThree(t)
 		if _, err := nodes[0].dict.Store(t.Context(), "k", []byte("before")); err != nil {
 			t.Fatal(err)
 		}

@@ -223,11 +223,7 @@ func TestAWatchGoesOnInARealGroup(t *testing.T) {
 // without a majority only what needs nobody is read.
 func TestReadLevelsInARealGroup(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
-		voters := []string{"n1", "n2", "n3"}
-		var nodes []*node
-		for i, name := range voters {
-			nodes = append(nodes, b.start(t, name, uint64(i+1), voters, 0))
-		}
+		nodes := b.startThree(t)
 		for i := range 30 {
 			rev, err := nodes[i%3].dict.Store(t.Context(), "k", []byte{byte(i)})
 			if err != nil {
@@ -266,11 +262,7 @@ func TestReadLevelsInARealGroup(t *testing.T) {
 // without asking, and then says how old it is; what was written meanwhile is not passed off as fresh.
 func TestBoundedReadsOutliveTheLeaderForAsLongAsTheyMay(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bus) {
-		voters := []string{"n1", "n2", "n3"}
-		var nodes []*node
-		for i, name := range voters {
-			nodes = append(nodes, b.start(t, name, uint64(i+1), voters, 0))
-		}
+		nodes := b.startThree(t)
 		if _, err := nodes[0].dict.Store(t.Context(), "k", []byte("before")); err != nil {
 			t.Fatal(err)
 		}
