@@ -19,13 +19,6 @@ import (
 const frameSize = 4 << 20
 
 type (
-	callMessage struct {
-		seq      uint64
-		only     uint64
-		request  []byte
-		deadline time.Time
-		answer   chan outcome
-	}
 	frameMessage struct {
 		from  Member
 		frame []byte
@@ -54,6 +47,8 @@ type shell struct {
 	lapsed  lease.Term // the latest term whose end has been told
 	failed  bool
 	sayings []event // what the behaviour said and the core has not heard
+	heard   []event // what it has
+	calls   []called
 	writer  *writer // nil in memory
 }
 
@@ -99,24 +94,30 @@ func (s *shell) said(e event) {
 	s.sayings = append(s.sayings, e)
 }
 
+// takeSayings returns what the behaviour has said. It is good until the next time.
+func (s *shell) takeSayings() []event {
+	clear(s.heard)
+	s.heard, s.sayings = s.sayings, s.heard[:0]
+	return s.heard
+}
+
 func (s *shell) lift(ctx actor.Context) (input, bool) {
 	in := input{at: time.Now()}
 	switch msg := ctx.Message().(type) {
 	case sayings:
-		in.event = behaved{events: s.sayings}
-		s.sayings = nil
-	case castMade:
-		s.group.inbox.give(len(msg.request))
-		in.event = msg
+		said := s.takeSayings()
+		in.event = behaved{events: said}
+		return in, len(said) > 0
+	case flushed:
+		in.event = flushed{said: s.takeSayings()}
+	case arrivalsWait:
+		in.event = s.arrived()
 	case event:
 		in.event = msg
 	case imageDone:
 		read, wanted := s.imageRead(msg)
 		in.event = read
 		return in, wanted
-	case callMessage:
-		s.waiting[msg.seq] = msg.answer
-		in.event = called{seq: msg.seq, only: msg.only, request: msg.request, deadline: msg.deadline}
 	case askAllMessage:
 		s.waiting[msg.seq] = msg.answer
 		in.event = askedAll{seq: msg.seq, request: msg.request}
@@ -166,6 +167,9 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case send:
 		s.send(e)
 	case flush:
+		if e.gather {
+			s.group.arrivals.gather()
+		}
 		s.again(flushed{})
 	case setTimer:
 		s.setTimer(e.at)

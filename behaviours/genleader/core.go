@@ -60,6 +60,7 @@ type core struct {
 	term       uint64
 	leader     uint64
 	applied    uint64
+	extra      uint64 // broadcasts applied beyond one for each entry: what an index is ahead of raft's
 	told       uint64 // what was told to be applied last
 
 	generation uint64 // of streams, in both directions
@@ -118,8 +119,12 @@ type core struct {
 	imageErr   string // why a member gets no snapshot, if so
 	storageErr string // why the storage cannot be used any more, or no snapshot gets there
 	outbox     map[string][]*wire.Packet
+	bare       map[string]int // where in the outbox an append without entries is, by member
 	waiting    proposals
-	unsettled  int // entries of this leader's term that were submitted and of which not all are committed
+	batch      []broadcast // room for the one that is being applied
+	unsettled  bool        // of what this leader has submitted in this term not all is committed
+	served     bool        // callers of this member have been, since the last flush
+	holding    bool        // what is to be said and proposed waits for those callers to come again
 	out        []effect
 }
 
@@ -167,7 +172,7 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 		settings: s, now: now, began: now, dice: seed,
 		links: map[string]uint64{}, refused: map[Member]bool{}, left: map[Member]bool{}, seeking: map[string]*seeker{}, strangers: map[string]stranger{}, stateful: map[string]uint64{},
 		electorate: map[uint64]string{}, welcomes: map[string]*wire.Sync{}, carriers: map[uint64]uint64{}, transfers: map[uint64]*transferWait{}, gatherings: map[uint64]*gathering{}, witnesses: map[uint64]bool{}, presented: map[string]presence{},
-		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, streams: map[uint64]*stream{},
+		calls: map[uint64]*pendingCall{}, outbox: map[string][]*wire.Packet{}, bare: map[string]int{}, streams: map[uint64]*stream{},
 	}
 }
 
@@ -176,7 +181,7 @@ func step(c *core, in input) (*core, []effect) {
 	clear(c.out) // they have been acted on
 	c.now, c.out = in.at, c.out[:0]
 	switch in.event.(type) {
-	case called, abandoned, castMade, readAsked, handled, behaved, flushed, received, inspecting, saved, chunkRead, chunkUsed, unsent:
+	case called, arrived, abandoned, readAsked, handled, behaved, flushed, received, inspecting, saved, chunkRead, chunkUsed, unsent:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
 	default:
 		c.stale = true
@@ -199,6 +204,10 @@ func step(c *core, in input) (*core, []effect) {
 		}
 	case called:
 		c.call(ev)
+	case arrived:
+		for _, each := range ev.calls {
+			c.call(each)
+		}
 	case unsent:
 		c.unsent(ev)
 	case abandoned:
@@ -214,8 +223,6 @@ func step(c *core, in input) (*core, []effect) {
 		c.transfer(ev)
 	case readAsked:
 		c.readIndex(ev.seq)
-	case castMade:
-		c.cast(ev.request)
 	case behaved:
 		for _, each := range ev.events {
 			c.behaved(each)
@@ -239,13 +246,15 @@ func step(c *core, in input) (*core, []effect) {
 	case leaving:
 		c.leave()
 	case flushed:
+		for _, each := range ev.said {
+			c.behaved(each)
+		}
 		c.flushing = false
 		c.drive()
 	case linkSilent, woke:
 	}
 	c.alarms()
-	_, turnEnds := in.event.(flushed)
-	c.finish(turnEnds)
+	c.finish(in.event)
 	return c, c.out
 }
 
@@ -290,23 +299,33 @@ func (c *core) due(deadline *time.Time) bool {
 
 // finish turns what this step left behind into effects: calls that can go now, packets once everything in the mailbox has
 // been stepped, the timer, a changed view.
-func (c *core) finish(turnEnds bool) {
+func (c *core) finish(ev event) {
 	c.pump()
 	c.pumpReads()
 	c.pumpTransfers()
 	c.tellApplied()
-	if turnEnds || c.phase == Departed {
+	if _, turnEnds := ev.(flushed); turnEnds && !c.holding || c.phase == Departed {
 		c.sendOutbox()
 	}
-	if (c.dirty || len(c.outbox) > 0) && !c.flushing {
+	if (c.dirty || c.holding || len(c.outbox) > 0) && !c.flushing {
 		c.flushing = true
-		c.emit(flush{})
+		c.emit(flush{gather: c.holding || gathers(ev)})
 	}
 	if next := c.nextDeadline(); !next.Equal(c.wakeAt) {
 		c.wakeAt = next
 		c.emit(setTimer{at: next})
 	}
 	c.publish()
+}
+
+// gathers says whether more like this event is likely to come at once. An answer to another member waits for nothing.
+func gathers(ev event) bool {
+	switch ev.(type) {
+	case called, arrived, behaved:
+		return true
+	default:
+		return false
+	}
 }
 
 // publish tells of a changed view.

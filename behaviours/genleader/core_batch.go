@@ -13,11 +13,12 @@ import (
 )
 
 // Much can happen before everything that was in the mailbox has been stepped: hundreds of calls and answers. What they
-// say to a member goes in one frame then, and what they add to the log goes to raft together, as one message to each
-// member. A round through raft costs much more than an entry in it, so entries wait while others are on their way, until
-// these are settled or there are many: alone nobody waits, and under load rounds are few and large.
+// say to a member goes in one frame then, and what they add to the log goes to raft together, as one entry and one message
+// to each member. A round through raft costs much more than a broadcast in it, so broadcasts wait while others are on their
+// way, until these are settled or there are many. And when they are settled, the callers who were answered first get the
+// chance to come again: see drive. Alone nobody waits, and under load rounds are few and large.
 
-// These many entries, or bytes of them, wait for no others.
+// These many broadcasts, or bytes of them, wait for no others, and make an entry of their own.
 const (
 	fullBatch      = 1024
 	fullBatchBytes = 256 << 10
@@ -26,67 +27,114 @@ const (
 // proposals wait to be added to the log in that term.
 type proposals struct {
 	term    uint64
+	count   int
 	bytes   int
-	entries []*raftpb.Entry
-	callers []From
-	syncs   int // entries that are no broadcasts
+	entries []proposal
+}
+
+// A proposal is one entry in the making: broadcasts, or without any of them a sync.
+type proposal struct {
+	batch
+	sync []byte
+}
+
+func (p *proposal) data() ([]byte, error) {
+	if p.sync != nil {
+		return p.sync, nil
+	}
+	return p.record()
 }
 
 // propose adds a broadcast to what this turn adds to the log.
-func (c *core) propose(from From, b *wire.Broadcast) {
-	data, err := proto.Marshal(&wire.Record{What: &wire.Record_Broadcast{Broadcast: b}})
-	if err != nil {
-		return // only text that is not UTF-8 does that, and member names are checked before they get here
-	}
-	if c.waiting.bytes+len(data) > maxUncommitted && c.handing() {
+func (c *core) propose(from From, a Answer) {
+	size := len(a.message) + len(a.reply)
+	if c.waiting.bytes+size > maxUncommitted && c.handing() {
 		c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
 		return
 	}
-	c.wait(from, data)
+	c.openBatch(size).add(from, a.message, a.reply, a.replies)
+	c.waiting.count++
+	c.waiting.bytes += size
 	if !c.mustWait() { // else what settles those before it submits it
 		c.touch()
 	}
 }
 
-// mustWait says whether what is proposed waits for others of this term that are on their way.
-func (c *core) mustWait() bool {
-	if c.unsettled > 0 && c.node.BasicStatus().GetCommit() >= c.logEnd {
-		c.unsettled = 0 // a majority has them all, be this member's own disk as slow as it likes
+// openBatch is where the next broadcast goes.
+func (c *core) openBatch(size int) *batch {
+	w := c.waitingNow()
+	if last := len(w.entries) - 1; last >= 0 {
+		e := &w.entries[last]
+		if e.sync == nil && len(e.callers) < fullBatch && len(e.broadcasts)+size <= fullBatchBytes {
+			return &e.batch
+		}
 	}
-	w := c.waiting
-	return c.unsettled > 0 && w.term == c.term && len(w.entries) < fullBatch && w.bytes < fullBatchBytes
+	w.entries = append(w.entries, proposal{})
+	return &w.entries[len(w.entries)-1].batch
 }
 
-func (c *core) wait(from From, data []byte) {
+// waitingNow is what waits in this term.
+func (c *core) waitingNow() *proposals {
 	if c.waiting.term != c.term {
 		c.waiting = proposals{term: c.term}
 	}
-	c.waiting.entries = append(c.waiting.entries, &raftpb.Entry{Data: data})
-	c.waiting.callers = append(c.waiting.callers, from)
-	c.waiting.bytes += len(data)
+	return &c.waiting
 }
 
-// submit gives raft what was proposed, unless others of this term are on their way. Once leadership is gone or handed over
-// the calls stay pending: the next leader's sync sends them again.
-func (c *core) submit() {
+// mustWait says whether what is proposed waits for others of this term that are on their way.
+func (c *core) mustWait() bool {
+	if c.unsettled && c.node.BasicStatus().GetCommit() >= c.logEnd {
+		c.unsettled = false // a majority has them all, be this member's own disk as slow as it likes
+	}
+	w := c.waiting
+	return c.unsettled && w.term == c.term && w.count < fullBatch && w.bytes < fullBatchBytes
+}
+
+// submit gives raft what was proposed, unless others of this term are on their way, and says whether it did. Once
+// leadership is gone or handed over the calls stay pending: the next leader's sync sends them again.
+func (c *core) submit() bool {
 	w := c.waiting
 	if len(w.entries) == 0 || c.mustWait() {
-		return
+		return false
 	}
 	status := c.node.BasicStatus()
 	if c.holdBack(status) {
-		return
+		return false
 	}
 	c.waiting = proposals{}
 	if status.RaftState != raft.StateLeader || status.GetTerm() != w.term {
-		return
+		return false
 	}
-	err := c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: w.entries})
+	entries, err := w.encode()
+	if err != nil {
+		return false // only text that is not UTF-8 does that, and member names are checked before they get here
+	}
+	err = c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: entries})
 	switch {
 	case err == nil:
-		c.unsettled += len(w.entries) - w.syncs
+		c.unsettled = c.unsettled || w.count > 0
 	case errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0:
-		for _, from := range w.callers {
+		c.overload(w)
+	}
+	return err == nil
+}
+
+func (w proposals) encode() ([]*raftpb.Entry, error) {
+	entries := make([]*raftpb.Entry, len(w.entries))
+	for i := range w.entries {
+		data, err := w.entries[i].data()
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = &raftpb.Entry{Data: data}
+	}
+	return entries, nil
+}
+
+// overload tells the callers that there was no room for what they want.
+func (c *core) overload(w proposals) {
+	for _, e := range w.entries {
+		for _, from := range e.callers {
 			c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
 		}
 	}
@@ -98,12 +146,13 @@ func (c *core) proposeSync(sync *wire.Sync) error {
 	if err != nil {
 		return err
 	}
-	c.unsettled = 0
+	c.unsettled = false
 	c.submit()
 	c.touch()
 	if c.handing() {
-		c.wait(From{}, data)
-		c.waiting.syncs++
+		w := c.waitingNow()
+		w.entries = append(w.entries, proposal{sync: data})
+		w.bytes += len(data)
 		return nil
 	}
 	return c.node.Propose(data)
@@ -115,4 +164,5 @@ func (c *core) sendOutbox() {
 		c.emit(send{to: name, packets: c.outbox[name]})
 	}
 	clear(c.outbox)
+	clear(c.bare)
 }

@@ -23,6 +23,10 @@ type pendingCall struct {
 }
 
 func (c *core) call(ev called) {
+	if ev.cast {
+		c.cast(ev.request)
+		return
+	}
 	if c.phase == Departed {
 		c.emit(resolve{seq: ev.seq, err: ErrStopped})
 		return
@@ -219,11 +223,7 @@ func (c *core) handled(ev handled) {
 		}
 		return
 	}
-	c.propose(ev.from, &wire.Broadcast{
-		Origin:  &wire.Identity{Name: ev.from.Member.Name, Incarnation: ev.from.Member.Incarnation},
-		Seq:     ev.from.Seq,
-		Message: ev.answer.message, HasReply: ev.answer.replies, Reply: ev.answer.reply,
-	})
+	c.propose(ev.from, ev.answer)
 }
 
 // answer brings an answer to the member of the caller, which may be this one.

@@ -63,7 +63,7 @@ func (c *core) lead() {
 	c.rounds.governs.appointed = c.appointed == c.term
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
 	c.clearBacklog()
-	c.waiting, c.unsettled = proposals{}, 0
+	c.waiting, c.unsettled = proposals{}, false
 	c.beatAt = c.now
 }
 

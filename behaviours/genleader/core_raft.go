@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -145,8 +146,23 @@ func (c *core) drive() {
 		return
 	}
 	c.tellReports()
-	c.submit()
 	c.beginReads()
+	c.takeReady()
+	if c.rounds != nil && c.served && !c.holding {
+		c.served, c.holding = false, true
+		return
+	}
+	c.served, c.holding = false, false
+	for c.submit() {
+		c.takeReady()
+	}
+	c.dropInstalling()
+	c.trimLog()
+	c.maybeKeep()
+}
+
+// takeReady does what raft has ready until it has no more.
+func (c *core) takeReady() {
 	for c.node.HasReady() {
 		rd := c.node.Ready()
 		for _, m := range rd.Messages {
@@ -161,16 +177,14 @@ func (c *core) drive() {
 		}
 		c.confirmReads(rd.ReadStates)
 		c.observeRole()
-		c.submit()
 	}
-	c.dropInstalling()
-	c.trimLog()
-	c.maybeKeep()
 }
 
 // applyAll applies committed entries, all of which are stored here.
 func (c *core) applyAll(m *raftpb.Message) {
-	c.sendOutbox() // the others need not wait until it is applied here
+	if c.rounds == nil || len(c.calls) == 0 { // else they hear of it with what comes next: see drive
+		c.sendOutbox() // the others need not wait until it is applied here
+	}
 	for _, entry := range m.GetEntries() {
 		c.applyEntry(entry)
 	}
@@ -190,8 +204,28 @@ func (c *core) sendRaft(m *raftpb.Message) {
 		c.reportSnapshot(m.GetTo(), raft.SnapshotFailure)
 	case linked: // else that id is gone; who has its name now must not hear its messages
 		if data, err := proto.Marshal(m); err == nil {
-			c.post(name, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
+			c.postRaft(name, m, &wire.Packet{What: &wire.Packet_Raft{Raft: data}})
 		}
+	}
+}
+
+// postRaft posts a raft message. An append that only says how far the log is committed says nothing that the next one to
+// the same member does not say as well, so that takes its place.
+func (c *core) postRaft(name string, m *raftpb.Message, p *wire.Packet) {
+	if m.GetType() != raftpb.MsgApp {
+		c.post(name, p)
+		return
+	}
+	at, waits := c.bare[name]
+	if waits {
+		c.outbox[name][at] = p
+	} else {
+		at = len(c.outbox[name])
+		c.post(name, p)
+	}
+	delete(c.bare, name)
+	if len(m.GetEntries()) == 0 {
+		c.bare[name] = at
 	}
 }
 
@@ -245,15 +279,25 @@ func (c *core) applyEntry(entry *raftpb.Entry) {
 			c.won(entry.GetTerm())
 			return
 		}
-		record := &wire.Record{}
-		if proto.Unmarshal(entry.GetData(), record) != nil {
-			return // every member skips it alike
-		}
-		if sync := record.GetSync(); sync != nil {
-			c.applySync(sync)
-		} else if broadcast := record.GetBroadcast(); broadcast != nil {
-			c.applyBroadcast(entry.GetIndex(), broadcast)
-		}
+		c.applyRecord(entry.GetData())
+	}
+}
+
+// applyRecord skips what is not readable, as every member does.
+func (c *core) applyRecord(data []byte) {
+	batch, err := readBatch(data, c.batch[:0])
+	defer func() { clear(batch) }() // the log may be cut long before the next batch comes
+	if err != nil {
+		return
+	}
+	if len(batch) > 0 {
+		c.batch = batch
+		c.applyBatch(batch)
+		return
+	}
+	record := &wire.Record{}
+	if proto.Unmarshal(data, record) == nil && record.GetSync() != nil {
+		c.applySync(record.GetSync())
 	}
 }
 
@@ -282,18 +326,34 @@ func (c *core) applySync(sync *wire.Sync) {
 	}
 }
 
-func (c *core) applyBroadcast(index uint64, b *wire.Broadcast) {
-	do := apply{index: index, message: b.GetMessage(), reply: b.GetReply(), hasReply: b.GetHasReply()}
-	if identityOf(b.GetOrigin()) == c.self && c.forgetCall(b.GetSeq()) {
-		do.seq = b.GetSeq()
+// applyBatch gives each broadcast an index of its own, which counts on from those of all entries before.
+func (c *core) applyBatch(batch []broadcast) {
+	many := c.applying()
+	many.broadcasts = slices.Grow(many.broadcasts, len(batch))
+	for i, b := range batch {
+		do := apply{index: c.index() + uint64(i), message: b.message, reply: b.reply, hasReply: b.hasReply}
+		if b.origin == c.self && c.forgetCall(b.seq) {
+			do.seq = b.seq
+			c.served = true
+		}
+		many.broadcasts = append(many.broadcasts, do)
 	}
+	c.extra += uint64(len(batch) - 1)
+}
+
+// index is what callers and the behaviour take for the place in the log of what is applied here.
+func (c *core) index() uint64 { return c.applied + c.extra }
+
+// applying is the effect that broadcasts which follow each other are put into.
+func (c *core) applying() *applyMany {
 	if last := len(c.out) - 1; last >= 0 {
 		if many, ok := c.out[last].(*applyMany); ok {
-			many.broadcasts = append(many.broadcasts, do)
-			return
+			return many
 		}
 	}
-	c.emit(&applyMany{broadcasts: []apply{do}})
+	many := &applyMany{}
+	c.emit(many)
+	return many
 }
 
 // adopt replaces this member's state by a leader's snapshot. Calls that were on their way may lie inside it.
@@ -314,7 +374,7 @@ func (c *core) takeUp(snapshot *raftpb.Snapshot) {
 	c.stale = true
 	c.conf, c.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
 	c.sync = image.GetSync()
-	c.founding, c.whole = image.GetFounding(), int(image.GetWhole())
+	c.founding, c.whole, c.extra = image.GetFounding(), int(image.GetWhole()), image.GetExtra()
 	c.electorate, c.witnesses = map[uint64]string{}, map[uint64]bool{}
 	for _, id := range image.GetElectorate() {
 		c.enroll(id)

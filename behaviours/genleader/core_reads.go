@@ -23,15 +23,17 @@ import (
 // readers are this member's own, in the order they came.
 type readers struct {
 	waiting []reader
-	asks    uint64 // number of the latest ask; they rise for the life of the process
-	asking  bool   // its answer is on its way
-	leader  uint64 // whom it was sent to
-	term    uint64 // and in which term
+	asks    uint64   // number of the latest ask; they rise for the life of the process
+	asking  bool     // its answer is on its way
+	leader  uint64   // whom it was sent to
+	term    uint64   // and in which term
+	behind  []reader // have their answer, and what it names is not applied here yet
 }
 
 type reader struct {
-	seq uint64
-	ask uint64 // the first ask that this reader was in; zero: none yet
+	seq   uint64
+	ask   uint64 // the first ask that this reader was in; zero: none yet
+	index uint64 // of raft, from which it may read
 }
 
 // readRounds is a leader's account of the asks of its term.
@@ -62,14 +64,18 @@ func (c *core) abandonRead(seq uint64) {
 		rs.waiting = slices.Delete(rs.waiting, i, i+1)
 		c.emit(readable{seq: seq, err: ErrNoLeader})
 	}
+	if i := slices.IndexFunc(rs.behind, func(r reader) bool { return r.seq == seq }); i >= 0 {
+		rs.behind = slices.Delete(rs.behind, i, i+1)
+		c.emit(readable{seq: seq, err: ErrBehind})
+	}
 }
 
 // loseReaders ends every wait, because this member leaves.
 func (c *core) loseReaders() {
-	for _, r := range c.readers.waiting {
+	for _, r := range slices.Concat(c.readers.waiting, c.readers.behind) {
 		c.emit(readable{seq: r.seq, err: ErrStopped})
 	}
-	c.readers.waiting = nil
+	c.readers.waiting, c.readers.behind = nil, nil
 }
 
 // pumpReads asks for all readers that are in no ask yet, one ask at a time, and again when the leader is another one or
@@ -169,7 +175,8 @@ func (c *core) answerRead(a readAsk, index uint64) {
 	}
 }
 
-// readAnswered answers every reader that was there when the ask was sent.
+// readAnswered answers every reader that was there when the ask was sent, once this member has applied so much: only then
+// it knows which index that is for its callers.
 func (c *core) readAnswered(ask, index uint64) {
 	rs := &c.readers
 	if ask == 0 || ask > rs.asks {
@@ -180,13 +187,25 @@ func (c *core) readAnswered(ask, index uint64) {
 		if r.ask == 0 || r.ask > ask {
 			later = append(later, r)
 		} else {
-			c.emit(readable{seq: r.seq, index: index})
+			r.index = index
+			rs.behind = append(rs.behind, r)
 		}
 	}
 	rs.waiting = later
 	if ask == rs.asks {
 		rs.asking = false
 	}
+	c.release()
+}
+
+// release lets those read who wait for what is applied here by now.
+func (c *core) release() {
+	c.readers.behind = slices.DeleteFunc(c.readers.behind, func(r reader) bool {
+		if r.index <= c.applied {
+			c.emit(readable{seq: r.seq, index: c.index()})
+		}
+		return r.index <= c.applied
+	})
 }
 
 // plausibleContext says whether the context of a heartbeat, or of an answer to one, is one that raft makes: the number of
@@ -216,8 +235,9 @@ func (c *core) freshen(stamp int64) {
 }
 
 func (c *core) tellApplied() {
-	if c.applied != c.told {
-		c.told = c.applied
-		c.emit(advanced{index: c.applied})
+	if c.index() != c.told {
+		c.told = c.index()
+		c.emit(advanced{index: c.told})
+		c.release()
 	}
 }

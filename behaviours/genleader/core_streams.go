@@ -69,7 +69,7 @@ func (c *core) imageNow() (*raftpb.Snapshot, error) {
 
 // image is the core's own part of a snapshot.
 func (c *core) image() *wire.Image {
-	image := &wire.Image{Sync: c.sync, Founding: c.founding, Whole: uint64(c.whole)}
+	image := &wire.Image{Sync: c.sync, Founding: c.founding, Whole: uint64(c.whole), Extra: c.extra}
 	for _, name := range slices.Sorted(maps.Keys(c.welcomes)) {
 		image.Welcomes = append(image.Welcomes, c.welcomes[name])
 	}

@@ -14,7 +14,8 @@ type Election struct {
 	term  uint64
 }
 
-// Index is the place in the log of the broadcast that FromLeader applies; it rises with each. Zero in other callbacks.
+// Index is the place in the log of the broadcast that FromLeader applies; it rises with each, and is the same on every
+// member. Zero in other callbacks.
 func (e *Election) Index() uint64 { return e.index }
 
 // Self is this member.

@@ -37,16 +37,19 @@ type (
 		from    Member
 		packets []*wire.Packet
 	}
-	// called is a local caller's leader call; seq is this member's own. With only, it is for that term of this member.
+	// called is a local caller's leader call; seq is this member's own. With only, it is for that term of this member. One
+	// that is a cast has none of these, and no answer.
 	called struct {
 		seq      uint64
 		only     uint64
 		request  []byte
 		deadline time.Time
+		cast     bool
 	}
+	// arrived is what callers have said since the last time, in their order.
+	arrived struct{ calls []called }
 	// abandoned says that the caller of seq waits no longer.
 	abandoned struct{ seq uint64 }
-	castMade  struct{ request []byte }
 	// transferAsked is a local caller's command to make a member of that name lead.
 	transferAsked struct {
 		seq  uint64
@@ -77,8 +80,9 @@ type (
 	behaved struct{ events []event }
 	// leaving asks for an orderly departure.
 	leaving struct{}
-	// flushed says that everything which was in the mailbox at the time of a flush has been stepped.
-	flushed struct{}
+	// flushed says that everything which was in the mailbox at the time of a flush has been stepped, but for what the
+	// behaviour said meanwhile.
+	flushed struct{ said []event }
 	// woke says that the timer rang.
 	woke struct{}
 )
@@ -90,7 +94,7 @@ func (linkSilent) event()    {}
 func (received) event()      {}
 func (called) event()        {}
 func (abandoned) event()     {}
-func (castMade) event()      {}
+func (arrived) event()       {}
 func (readAsked) event()     {}
 func (handled) event()       {}
 func (synced) event()        {}
@@ -108,23 +112,31 @@ func (e linkDown) String() string { return fmt.Sprintf("link down %v refused=%v"
 
 func (e linkSilent) String() string { return "link silent " + e.member.String() }
 func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
-func (e called) String() string     { return fmt.Sprintf("call %d %q", e.seq, e.request) }
 func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
-func (e castMade) String() string   { return fmt.Sprintf("cast %q", e.request) }
 func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
 func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
-func (e behaved) String() string {
-	text := "behaved:"
-	for _, each := range e.events {
+func (e called) String() string {
+	if e.cast {
+		return fmt.Sprintf("cast %q", e.request)
+	}
+	return fmt.Sprintf("call %d %q", e.seq, e.request)
+}
+func (e arrived) String() string { return "arrived:" + listed(e.calls) }
+func (e behaved) String() string { return "behaved:" + listed(e.events) }
+func (e flushed) String() string { return "flushed" + listed(e.said) }
+
+func listed[E event](events []E) string {
+	text := ""
+	for _, each := range events {
 		text += " " + each.String()
 	}
 	return text
 }
+
 func (e synced) String() string        { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
 func (inspecting) String() string      { return "inspect" }
 func (e unsent) String() string        { return "unsent to " + e.to + ":" + describeAll(e.packets) }
 func (leaving) String() string         { return "leave" }
-func (flushed) String() string         { return "flushed" }
 func (woke) String() string            { return "woke" }
 func (e transferAsked) String() string { return fmt.Sprintf("transfer %d to %s", e.seq, e.name) }
 
@@ -139,8 +151,9 @@ type (
 		to      string
 		packets []*wire.Packet
 	}
-	// flush asks for a flushed event behind everything that is in the mailbox now.
-	flush struct{}
+	// flush asks for a flushed event behind everything that is in the mailbox now. With gather, callers who can run come
+	// first.
+	flush struct{ gather bool }
 	// setTimer replaces the one timer; a zero time stops it.
 	setTimer struct{ at time.Time }
 	// ask calls HandleLeaderCall or HandleLeaderCast and answers with handled.

@@ -73,21 +73,22 @@ type Config struct {
 // A Group is this member's handle of a group. Its methods are safe for any goroutine.
 type Group struct {
 	Config
-	self    Member
-	hub     *Hub   // nil: the group has its links to itself
-	name    string // on the hub
-	raftID  uint64
-	kept    *Stored
-	install func() // puts the state of what was kept in place
-	lease   *lease.Lease
-	view    atomic.Pointer[View]
-	system  *actor.ActorSystem
-	pid     atomic.Pointer[actor.PID]
-	seq     atomic.Uint64
-	inbox   inbox
-	gone    chan struct{} // closed when the actor has ended and answers nobody any more
-	ended   chan struct{} // closed when the storage is closed, too
-	reason  atomic.Pointer[error]
+	self     Member
+	hub      *Hub   // nil: the group has its links to itself
+	name     string // on the hub
+	raftID   uint64
+	kept     *Stored
+	install  func() // puts the state of what was kept in place
+	lease    *lease.Lease
+	view     atomic.Pointer[View]
+	system   *actor.ActorSystem
+	pid      atomic.Pointer[actor.PID]
+	seq      atomic.Uint64
+	inbox    inbox
+	arrivals arrivals
+	gone     chan struct{} // closed when the actor has ended and answers nobody any more
+	ended    chan struct{} // closed when the storage is closed, too
+	reason   atomic.Pointer[error]
 
 	progress progress
 }
@@ -213,8 +214,8 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 		deadline = time.Now().Add(patience)
 	}
 	only, _ := ctx.Value(termKey{}).(uint64)
-	call := callMessage{seq: g.seq.Add(1), only: only, request: request, deadline: deadline, answer: make(chan outcome, 1)}
-	if !g.tell(call) {
+	call := arrival{called{seq: g.seq.Add(1), only: only, request: request, deadline: deadline}, make(chan outcome, 1)}
+	if !g.arrive(call) {
 		return nil, ErrStopped
 	}
 	out, ended := g.await(ctx, call.seq, call.answer)
@@ -239,7 +240,7 @@ func withCause(ctx context.Context, deadline time.Time, err error) error {
 // LeaderCast sends the leader a request that nobody answers. It is lost without a leader, and while too many wait.
 func (g *Group) LeaderCast(request []byte) {
 	if g.inbox.take(len(request)) {
-		g.tell(castMade{request: request})
+		g.arrive(arrival{called: called{cast: true, request: request}})
 	}
 }
 
@@ -296,14 +297,26 @@ func (g *Group) Leave(ctx context.Context) error {
 // rests says whether this member may rest: somebody else watches its links, and nobody needs leases.
 func (g *Group) rests() bool { return g.hub != nil && !g.Leases }
 
-func (g *Group) tell(msg any) bool {
-	pid := g.pid.Load()
+// arrive brings a call or a cast to the group's turn, behind what the same caller has told it before.
+func (g *Group) arrive(one arrival) bool {
+	if g.pid.Load() == nil {
+		return false
+	}
+	return !g.arrivals.add(one) && !g.hasGone() || g.tell(arrivalsWait{})
+}
+
+func (g *Group) hasGone() bool {
 	select {
 	case <-g.gone:
-		return false
+		return true
 	default:
+		return false
 	}
-	if pid == nil {
+}
+
+func (g *Group) tell(msg any) bool {
+	pid := g.pid.Load()
+	if pid == nil || g.hasGone() {
 		return false
 	}
 	g.system.Root.Send(pid, msg)

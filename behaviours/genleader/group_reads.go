@@ -22,8 +22,8 @@ type readMessage struct {
 // that was acknowledged to anybody before the call began. Any member may ask; WaitApplied then waits for the index here.
 // It costs the leader one exchange with a majority, which all that ask at the same time share.
 //
-// ErrNoLeader means that no leader could prove before the deadline that it still leads; ErrStopped that the group has
-// ended here. A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
+// ErrNoLeader means that no leader could prove before the deadline that it still leads; ErrBehind that one could, and this
+// member has not applied the log so far yet; ErrStopped that the group has ended here. A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
@@ -91,8 +91,9 @@ func (g *Group) WaitApplied(ctx context.Context, index uint64) error {
 	}
 }
 
-// Applied is the index of the last entry of the log, of any kind, that this member has applied; whatever FromLeader did
-// with it and with everything before has been done. It never falls.
+// Applied is the index of the last that this member has applied of the log, of any kind; whatever FromLeader did with it
+// and with everything before has been done. It never falls. Indexes count each broadcast, and everything else that is in
+// the log; they are no less than raft's own, which Inspect tells.
 func (g *Group) Applied() uint64 { return g.progress.applied.Load() }
 
 // FreshAsOf is an instant of this process's clock: everything that was acknowledged to anybody before it is applied

@@ -142,7 +142,7 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 			w.run(time.Millisecond)
 		}
 	case "cast":
-		w.hosts[args[0]].take(castMade{request: []byte(args[1])})
+		w.hosts[args[0]].take(called{cast: true, request: []byte(args[1])})
 	case "leave":
 		w.hosts[args[0]].take(leaving{})
 	case "play":
@@ -226,6 +226,10 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 	case "applied":
 		for _, name := range w.names {
 			fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(w.hosts[name].applied, " "))
+		}
+	case "indexes": // of broadcasts, the same on every member
+		for _, index := range slices.Sorted(maps.Keys(w.log)) {
+			fmt.Fprintf(&b, "%d: %s\n", index, w.log[index])
 		}
 	case "counts":
 		for _, name := range w.names {

@@ -13,7 +13,7 @@ import (
 
 const (
 	identityName    = "identity"
-	identityVersion = 1
+	identityVersion = 2 // 1: each broadcast was an entry of its own
 )
 
 // An Owner is the member whose data a directory holds.

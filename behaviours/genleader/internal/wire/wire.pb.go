@@ -122,7 +122,7 @@ func (x Progress_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Progress_State.Descriptor instead.
 func (Progress_State) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28, 0}
+	return file_wire_proto_rawDescGZIP(), []int{29, 0}
 }
 
 // Frame is everything one member says to another in one turn, in order.
@@ -1667,7 +1667,7 @@ type Record struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to What:
 	//
-	//	*Record_Broadcast
+	//	*Record_Batch
 	//	*Record_Sync
 	What          isRecord_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
@@ -1711,10 +1711,10 @@ func (x *Record) GetWhat() isRecord_What {
 	return nil
 }
 
-func (x *Record) GetBroadcast() *Broadcast {
+func (x *Record) GetBatch() *Batch {
 	if x != nil {
-		if x, ok := x.What.(*Record_Broadcast); ok {
-			return x.Broadcast
+		if x, ok := x.What.(*Record_Batch); ok {
+			return x.Batch
 		}
 	}
 	return nil
@@ -1733,21 +1733,74 @@ type isRecord_What interface {
 	isRecord_What()
 }
 
-type Record_Broadcast struct {
-	Broadcast *Broadcast `protobuf:"bytes,1,opt,name=broadcast,proto3,oneof"`
+type Record_Batch struct {
+	Batch *Batch `protobuf:"bytes,3,opt,name=batch,proto3,oneof"`
 }
 
 type Record_Sync struct {
 	Sync *Sync `protobuf:"bytes,2,opt,name=sync,proto3,oneof"`
 }
 
-func (*Record_Broadcast) isRecord_What() {}
+func (*Record_Batch) isRecord_What() {}
 
 func (*Record_Sync) isRecord_What() {}
 
+// Batch is broadcasts that follow each other. It is written and read by hand: see batch.go.
+type Batch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Origins       []*Identity            `protobuf:"bytes,1,rep,name=origins,proto3" json:"origins,omitempty"`
+	Broadcasts    []*Broadcast           `protobuf:"bytes,2,rep,name=broadcasts,proto3" json:"broadcasts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batch) Reset() {
+	*x = Batch{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batch) ProtoMessage() {}
+
+func (x *Batch) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batch.ProtoReflect.Descriptor instead.
+func (*Batch) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Batch) GetOrigins() []*Identity {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *Batch) GetBroadcasts() []*Broadcast {
+	if x != nil {
+		return x.Broadcasts
+	}
+	return nil
+}
+
 type Broadcast struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Origin        *Identity              `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	Origin        uint32                 `protobuf:"varint,1,opt,name=origin,proto3" json:"origin,omitempty"` // whose call it is: a place in origins
 	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
 	Message       []byte                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	HasReply      bool                   `protobuf:"varint,4,opt,name=has_reply,json=hasReply,proto3" json:"has_reply,omitempty"`
@@ -1758,7 +1811,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1770,7 +1823,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1783,14 +1836,14 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
-func (x *Broadcast) GetOrigin() *Identity {
+func (x *Broadcast) GetOrigin() uint32 {
 	if x != nil {
 		return x.Origin
 	}
-	return nil
+	return 0
 }
 
 func (x *Broadcast) GetSeq() uint64 {
@@ -1834,7 +1887,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +1899,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +1912,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1900,7 +1953,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +1965,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +1978,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -1943,13 +1996,14 @@ type Image struct {
 	Welcomes      []*Sync                `protobuf:"bytes,3,rep,name=welcomes,proto3" json:"welcomes,omitempty"` // those of that term which are for one joiner each
 	Founding      uint64                 `protobuf:"varint,4,opt,name=founding,proto3" json:"founding,omitempty"`
 	Whole         uint64                 `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"` // voters there were when one was added last
+	Extra         uint64                 `protobuf:"varint,6,opt,name=extra,proto3" json:"extra,omitempty"` // broadcasts so far beyond one for each entry
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2015,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2028,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -2012,6 +2066,13 @@ func (x *Image) GetWhole() uint64 {
 	return 0
 }
 
+func (x *Image) GetExtra() uint64 {
+	if x != nil {
+		return x.Extra
+	}
+	return 0
+}
+
 // Stream is one word on a snapshot's way from a leader to a member. The id is the leader's own and rises with each stream.
 type Stream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2030,7 +2091,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2103,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2116,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Stream) GetId() uint64 {
@@ -2164,7 +2225,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2237,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2250,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -2234,7 +2295,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2307,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2320,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Progress) GetState() Progress_State {
@@ -2406,13 +2467,18 @@ const file_wire_proto_rawDesc = "" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05reply\x18\x02 \x01(\fR\x05reply\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\bR\x06failed\x12\x18\n" +
-	"\afailure\x18\x04 \x01(\tR\afailure\"\x81\x01\n" +
-	"\x06Record\x12>\n" +
-	"\tbroadcast\x18\x01 \x01(\v2\x1e.gendac.genleader.v1.BroadcastH\x00R\tbroadcast\x12/\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"{\n" +
+	"\x06Record\x122\n" +
+	"\x05batch\x18\x03 \x01(\v2\x1a.gendac.genleader.v1.BatchH\x00R\x05batch\x12/\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncH\x00R\x04syncB\x06\n" +
-	"\x04what\"\xa1\x01\n" +
-	"\tBroadcast\x125\n" +
-	"\x06origin\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x06origin\x12\x10\n" +
+	"\x04whatJ\x04\b\x01\x10\x02\"\x80\x01\n" +
+	"\x05Batch\x127\n" +
+	"\aorigins\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\aorigins\x12>\n" +
+	"\n" +
+	"broadcasts\x18\x02 \x03(\v2\x1e.gendac.genleader.v1.BroadcastR\n" +
+	"broadcasts\"\x82\x01\n" +
+	"\tBroadcast\x12\x16\n" +
+	"\x06origin\x18\x01 \x01(\rR\x06origin\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\fR\amessage\x12\x1b\n" +
 	"\thas_reply\x18\x04 \x01(\bR\bhasReply\x12\x14\n" +
@@ -2423,7 +2489,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x02to\x18\x03 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x02to\x12\x12\n" +
 	"\x04sync\x18\x04 \x01(\fR\x04sync\"=\n" +
 	"\x06Change\x123\n" +
-	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xde\x01\n" +
+	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xf4\x01\n" +
 	"\x05Image\x12=\n" +
 	"\n" +
 	"electorate\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\n" +
@@ -2431,7 +2497,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\x125\n" +
 	"\bwelcomes\x18\x03 \x03(\v2\x19.gendac.genleader.v1.SyncR\bwelcomes\x12\x1a\n" +
 	"\bfounding\x18\x04 \x01(\x04R\bfounding\x12\x14\n" +
-	"\x05whole\x18\x05 \x01(\x04R\x05whole\"\xda\x01\n" +
+	"\x05whole\x18\x05 \x01(\x04R\x05whole\x12\x14\n" +
+	"\x05extra\x18\x06 \x01(\x04R\x05extra\"\xda\x01\n" +
 	"\x06Stream\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x05offer\x18\x02 \x01(\fH\x00R\x05offer\x122\n" +
@@ -2468,7 +2535,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_wire_proto_goTypes = []any{
 	(TransferAnswer_Why)(0), // 0: gendac.genleader.v1.TransferAnswer.Why
 	(Progress_State)(0),     // 1: gendac.genleader.v1.Progress.State
@@ -2494,13 +2561,14 @@ var file_wire_proto_goTypes = []any{
 	(*Question)(nil),        // 21: gendac.genleader.v1.Question
 	(*Response)(nil),        // 22: gendac.genleader.v1.Response
 	(*Record)(nil),          // 23: gendac.genleader.v1.Record
-	(*Broadcast)(nil),       // 24: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),            // 25: gendac.genleader.v1.Sync
-	(*Change)(nil),          // 26: gendac.genleader.v1.Change
-	(*Image)(nil),           // 27: gendac.genleader.v1.Image
-	(*Stream)(nil),          // 28: gendac.genleader.v1.Stream
-	(*Chunk)(nil),           // 29: gendac.genleader.v1.Chunk
-	(*Progress)(nil),        // 30: gendac.genleader.v1.Progress
+	(*Batch)(nil),           // 24: gendac.genleader.v1.Batch
+	(*Broadcast)(nil),       // 25: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),            // 26: gendac.genleader.v1.Sync
+	(*Change)(nil),          // 27: gendac.genleader.v1.Change
+	(*Image)(nil),           // 28: gendac.genleader.v1.Image
+	(*Stream)(nil),          // 29: gendac.genleader.v1.Stream
+	(*Chunk)(nil),           // 30: gendac.genleader.v1.Chunk
+	(*Progress)(nil),        // 31: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
@@ -2516,7 +2584,7 @@ var file_wire_proto_depIdxs = []int32{
 	16, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
 	17, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
 	10, // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
-	28, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	29, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
 	7,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
 	18, // 15: gendac.genleader.v1.Packet.appoint:type_name -> gendac.genleader.v1.Appoint
 	19, // 16: gendac.genleader.v1.Packet.transfer_ask:type_name -> gendac.genleader.v1.TransferAsk
@@ -2526,23 +2594,24 @@ var file_wire_proto_depIdxs = []int32{
 	5,  // 20: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
 	4,  // 21: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
 	0,  // 22: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
-	24, // 23: gendac.genleader.v1.Record.broadcast:type_name -> gendac.genleader.v1.Broadcast
-	25, // 24: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	4,  // 25: gendac.genleader.v1.Broadcast.origin:type_name -> gendac.genleader.v1.Identity
-	4,  // 26: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	4,  // 27: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	4,  // 28: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	4,  // 29: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	25, // 30: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	25, // 31: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	29, // 32: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	30, // 33: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	1,  // 34: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	24, // 23: gendac.genleader.v1.Record.batch:type_name -> gendac.genleader.v1.Batch
+	26, // 24: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	4,  // 25: gendac.genleader.v1.Batch.origins:type_name -> gendac.genleader.v1.Identity
+	25, // 26: gendac.genleader.v1.Batch.broadcasts:type_name -> gendac.genleader.v1.Broadcast
+	4,  // 27: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	4,  // 28: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	4,  // 29: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	4,  // 30: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	26, // 31: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	26, // 32: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	30, // 33: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	31, // 34: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	1,  // 35: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2573,10 +2642,10 @@ func file_wire_proto_init() {
 		(*Packet_Response)(nil),
 	}
 	file_wire_proto_msgTypes[21].OneofWrappers = []any{
-		(*Record_Broadcast)(nil),
+		(*Record_Batch)(nil),
 		(*Record_Sync)(nil),
 	}
-	file_wire_proto_msgTypes[26].OneofWrappers = []any{
+	file_wire_proto_msgTypes[27].OneofWrappers = []any{
 		(*Stream_Offer)(nil),
 		(*Stream_Chunk)(nil),
 		(*Stream_Ask)(nil),
@@ -2589,7 +2658,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
