@@ -1,6 +1,7 @@
 package gdict
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,6 +141,38 @@ func TestTheDictionaryKeepsNoBytesOfItsCallers(t *testing.T) {
 	for _, dict := range []*Dict{d, other} {
 		if entry, found := dict.Find("k"); !found || string(entry.Value) != "value" {
 			t.Errorf("found %q", entry.Value)
+		}
+	}
+}
+
+// The log's own bytes may be one large piece, of which a kept part would keep all.
+func TestTheDictionaryKeepsNoBytesOfTheLog(t *testing.T) {
+	d, other := New(), New()
+	seen := d.Watch("", EveryChange(100))
+	defer seen.Close()
+	for i, o := range append(samples(), samples()[0], compareAndStore{key: []byte("new"), value: []byte("v")}) {
+		index, at := uint64(i+1), ticket{session: 7, seq: uint64(i + 1), settled: 1}
+		cmd := encodeRequest(o, at)
+		if i == 0 {
+			cmd = encodeCommand(cmd, d.limits)
+		}
+		want := other.apply(index, 0, bytes.Clone(cmd))
+		reply := d.apply(index, 0, cmd)
+		clear(cmd)
+		if !bytes.Equal(reply, want) {
+			t.Errorf("%v: replied %x, wanted %x", o, reply, want)
+		}
+	}
+	have, err := d.snapshot()
+	want, wrong := other.snapshot()
+	if err != nil || wrong != nil || !bytes.Equal(have, want) {
+		t.Errorf("the dictionary has changed with the log (%v, %v)", err, wrong)
+	}
+	past, _ := d.past.after(0, seen.wants)
+	expected, _ := other.past.after(0, seen.wants)
+	for i, w := range expected {
+		if past[i].event.String() != w.event.String() {
+			t.Errorf("the history has %v, wanted %v", past[i].event, w.event)
 		}
 	}
 }

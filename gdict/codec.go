@@ -23,6 +23,13 @@ type command struct {
 
 // encodeRequest is what a client sends.
 func encodeRequest(o op, t ticket) []byte {
+	if b, hot := hotRequest(o, t); hot {
+		return b
+	}
+	return encodeAnyRequest(o, t)
+}
+
+func encodeAnyRequest(o op, t ticket) []byte {
 	m := opMessage(o)
 	m.Version = wireVersion
 	m.Session, m.Seq, m.Settled, m.Born = t.session, t.seq, t.settled, t.born
@@ -54,8 +61,15 @@ func decodeLimits(m *wire.Limits) *limits {
 }
 
 // decodeCommand never fails: what cannot be decoded is a command to refuse, the same on every member. A field that it
-// does not know may change what an operation means, so it is not skipped.
+// does not know may change what an operation means, so it is not skipped. The bytes of the operation may be those of b.
 func decodeCommand(b []byte) command {
+	if c, hot := hotCommand(b); hot {
+		return c
+	}
+	return decodeAnyCommand(b)
+}
+
+func decodeAnyCommand(b []byte) command {
 	m := &wire.Op{}
 	if err := proto.Unmarshal(b, m); err != nil {
 		return command{err: &RefusedError{Problem: "malformed operation"}}
@@ -72,7 +86,7 @@ func decodeCommand(b []byte) command {
 	switch {
 	case m.GetLimits() != nil && !known(m.GetLimits()):
 		return command{err: &RefusedError{Problem: "limits with unknown fields"}}
-	case c.session == 0 && c.ticket != ticket{}, c.session != 0 && (c.seq == 0 || c.settled == 0 || c.settled > c.seq):
+	case !c.sensible():
 		return command{err: &RefusedError{Problem: "a write of a session that makes no sense"}}
 	}
 	return c

@@ -10,49 +10,50 @@ import (
 )
 
 func encodeReply(r result) []byte {
+	if b, hot := encodeHotReply(r); hot {
+		return b
+	}
+	return encodeAnyReply(r)
+}
+
+func encodeAnyReply(r result) []byte {
 	m := &wire.Reply{Version: wireVersion, Unlogged: r.unlogged}
-	var conflict *ConflictError
-	var limit *LimitError
-	var value *ValueError
-	var refused *RefusedError
-	var expired *expiredError
-	var missing *missingError
-	var failed *UpdateError
-	var unknown *NoFunctionError
-	var owner *OwnerError
 	switch {
-	case r.err == nil && r.branched:
+	case r.err != nil:
+		fail(m, r.err)
+	case r.branched:
 		m.Outcome = &wire.Reply_TxnDone{TxnDone: encodeTxnDone(r)}
-	case r.err == nil:
-		m.Outcome = &wire.Reply_Done{Done: &wire.Done{Rev: r.rev, Number: r.number, Value: r.value}}
-	case errors.As(r.err, &conflict):
-		m.Outcome = &wire.Reply_Conflict{Conflict: &wire.Conflict{
-			Key: []byte(conflict.Key), Want: conflict.Want, Have: conflict.Have,
-		}}
-	case errors.As(r.err, &limit):
-		m.Outcome = &wire.Reply_TooBig{TooBig: &wire.TooBig{
-			What: limit.What, Key: []byte(limit.Key), Size: limit.Size, Limit: limit.Limit,
-		}}
-	case errors.As(r.err, &value):
-		m.Outcome = &wire.Reply_BadValue{BadValue: &wire.BadValue{Key: []byte(value.Key), Problem: value.Problem}}
-	case errors.As(r.err, &expired):
-		m.Outcome = &wire.Reply_Expired{Expired: &wire.Expired{Rev: expired.rev}}
-	case errors.As(r.err, &missing):
-		m.Outcome = &wire.Reply_Missing{Missing: &wire.Missing{Key: []byte(missing.key)}}
-	case errors.As(r.err, &failed):
-		m.Outcome = &wire.Reply_FunctionFailed{FunctionFailed: &wire.FunctionFailed{
-			Key: []byte(failed.Key), Function: functionID{failed.Function, failed.Version}.message(), Problem: failed.Problem,
-		}}
-	case errors.As(r.err, &unknown):
-		m.Outcome = &wire.Reply_NoFunction{NoFunction: functionID{unknown.Function, unknown.Version}.message()}
-	case errors.As(r.err, &owner):
-		m.Outcome = &wire.Reply_OwnerGone{OwnerGone: &wire.OwnerGone{Owner: ownerMessage(&owner.Owner), Problem: owner.Problem}}
-	case errors.As(r.err, &refused):
-		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: refused.Problem}}
 	default:
-		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: r.err.Error()}}
+		m.Outcome = &wire.Reply_Done{Done: &wire.Done{Rev: r.rev, Number: r.number, Value: r.value}}
 	}
 	return marshal(m)
+}
+
+// fail makes m the reply that says err.
+func fail(m *wire.Reply, err error) {
+	if e, is := errors.AsType[*ConflictError](err); is {
+		m.Outcome = &wire.Reply_Conflict{Conflict: &wire.Conflict{Key: []byte(e.Key), Want: e.Want, Have: e.Have}}
+	} else if e, is := errors.AsType[*LimitError](err); is {
+		m.Outcome = &wire.Reply_TooBig{TooBig: &wire.TooBig{What: e.What, Key: []byte(e.Key), Size: e.Size, Limit: e.Limit}}
+	} else if e, is := errors.AsType[*ValueError](err); is {
+		m.Outcome = &wire.Reply_BadValue{BadValue: &wire.BadValue{Key: []byte(e.Key), Problem: e.Problem}}
+	} else if e, is := errors.AsType[*expiredError](err); is {
+		m.Outcome = &wire.Reply_Expired{Expired: &wire.Expired{Rev: e.rev}}
+	} else if e, is := errors.AsType[*missingError](err); is {
+		m.Outcome = &wire.Reply_Missing{Missing: &wire.Missing{Key: []byte(e.key)}}
+	} else if e, is := errors.AsType[*UpdateError](err); is {
+		m.Outcome = &wire.Reply_FunctionFailed{FunctionFailed: &wire.FunctionFailed{
+			Key: []byte(e.Key), Function: functionID{e.Function, e.Version}.message(), Problem: e.Problem,
+		}}
+	} else if e, is := errors.AsType[*NoFunctionError](err); is {
+		m.Outcome = &wire.Reply_NoFunction{NoFunction: functionID{e.Function, e.Version}.message()}
+	} else if e, is := errors.AsType[*OwnerError](err); is {
+		m.Outcome = &wire.Reply_OwnerGone{OwnerGone: &wire.OwnerGone{Owner: ownerMessage(&e.Owner), Problem: e.Problem}}
+	} else if e, is := errors.AsType[*RefusedError](err); is {
+		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: e.Problem}}
+	} else {
+		m.Outcome = &wire.Reply_Refused{Refused: &wire.Refused{Problem: err.Error()}}
+	}
 }
 
 func encodeTxnDone(r result) *wire.TxnDone {
@@ -74,6 +75,13 @@ func decodeTxnDone(m *wire.TxnDone) result {
 // decodeReply returns the result that a reply carries, or an error if it carries none. No bytes are no reply: a success
 // is only what says so.
 func decodeReply(b []byte) (result, error) {
+	if r, hot := hotReply(b); hot {
+		return r, nil
+	}
+	return decodeAnyReply(b)
+}
+
+func decodeAnyReply(b []byte) (result, error) {
 	m := &wire.Reply{}
 	if err := proto.Unmarshal(b, m); err != nil {
 		return result{}, fmt.Errorf("%w: malformed", ErrBadReply)

@@ -146,11 +146,11 @@ func (d *draft) editOwned() {
 }
 
 // ownerIDOf returns the owner of a key, or "".
-func (d *draft) ownerIDOf(key string) string {
+func (d *draft) ownerIDOf(key []byte) string {
 	if d.owned.owner.Len() == 0 {
 		return ""
 	}
-	entry, _ := d.owned.owner.Find(key)
+	entry, _ := d.owned.owner.find(key)
 	return string(entry.Value)
 }
 

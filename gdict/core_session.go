@@ -23,6 +23,14 @@ type ticket struct {
 	born    uint64 // a revision from before the session's first write
 }
 
+// sensible tells whether a session can have such a write, or there is none at all.
+func (t ticket) sensible() bool {
+	if t.session == 0 {
+		return t == ticket{}
+	}
+	return t.seq != 0 && t.settled != 0 && t.settled <= t.seq
+}
+
 // sessions are the writes that must not be done again: what the log has decided about them, by session. What is kept is
 // bounded: so many sessions, of which the one that has rested longest goes when another begins; of each a window of
 // writes; of each so many bytes. All of it depends on the log alone.

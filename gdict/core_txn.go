@@ -106,11 +106,12 @@ func (d *draft) holds(c cond) bool {
 
 // put stores value under key at d.rev; whoever owns the key goes on to.
 func (d *draft) put(key, value []byte) error {
-	id := d.ownerIDOf(string(key))
+	id := d.ownerIDOf(key)
 	return d.putFor(key, value, id, id)
 }
 
-// putOwned stores value under key at d.rev, for an owner or, with nil, for none.
+// putOwned stores a copy of value under key at d.rev, for an owner or, with nil, for none. A part of the log's own bytes
+// would keep all of them in memory.
 func (d *draft) putOwned(key, value []byte, owner *Owner) error {
 	id := ""
 	if owner != nil {
@@ -119,17 +120,19 @@ func (d *draft) putOwned(key, value []byte, owner *Owner) error {
 		}
 		id = owner.id()
 	}
-	return d.putFor(key, value, d.ownerIDOf(string(key)), id)
+	return d.putFor(key, bytes.Clone(value), d.ownerIDOf(key), id)
 }
 
 // putFor stores value under key, which had the owner was. An overwrite that shrinks a dictionary beyond its limit is
 // allowed.
 func (d *draft) putFor(key, value []byte, was, owner string) error {
 	old, exists := d.edit.find(key)
-	entry := Entry{Key: string(key), Value: value, Rev: d.rev}
+	entry := &Entry{Key: old.Key, Value: value, Rev: d.rev}
 	size := d.size + cost(len(key), len(value))
 	if exists {
 		size -= cost(len(key), len(old.Value))
+	} else {
+		entry.Key = string(key)
 	}
 	if was != "" {
 		size -= ownerCost(entry.Key, was)
@@ -140,10 +143,10 @@ func (d *draft) putFor(key, value []byte, was, owner string) error {
 	if room := d.limits.room(key); size > room && size > d.size {
 		return &LimitError{What: whatTotal, Key: entry.Key, Size: size, Limit: room}
 	}
-	d.edit.put(&entry)
+	d.edit.put(entry)
 	d.bind(entry.Key, was, owner)
 	d.size = size
-	d.changes = append(d.changes, change{entry: entry, fresh: !exists})
+	d.changes = append(d.changes, change{entry: *entry, fresh: !exists})
 	return nil
 }
 
@@ -169,7 +172,7 @@ func (d *draft) removeAll(prefix []byte) int64 {
 
 func (d *draft) forget(was Entry) {
 	d.size -= cost(len(was.Key), len(was.Value))
-	if owner := d.ownerIDOf(was.Key); owner != "" {
+	if owner := d.ownerIDOf([]byte(was.Key)); owner != "" {
 		d.size -= ownerCost(was.Key, owner)
 		d.bind(was.Key, owner, "")
 	}
