@@ -210,7 +210,7 @@ func TestAReserveMustFit(t *testing.T) {
 
 func TestTheCoreRefusesAnUnknownOperation(t *testing.T) {
 	s := emptyState()
-	next, done, changed := apply(s, 1, command{limits: &limits{}})
+	next, done, changed := apply(s, 1, command{limits: &limits{}}, nil)
 	var refused *RefusedError
 	if !errors.As(done.err, &refused) || len(changed) > 0 || next.tree != s.tree {
 		t.Fatalf("%+v, %+v", done, changed)

@@ -48,10 +48,10 @@ const entryCost = 192
 
 func cost(key, value int) uint64 { return uint64(key) + uint64(value) + entryCost }
 
-// apply decides what a command does to s, and returns the next state, the answer, and the changes in their order. It
-// depends on nothing but its arguments, so that every member that applies the same log has the same dictionary. An index
-// that is not after s.rev was applied already and changes nothing.
-func apply(s state, index uint64, c command) (state, result, []change) {
+// apply decides what a command does to s, and returns the next state, the answer, and the changes in their order, in room
+// if there is enough. It depends on nothing but its arguments, so that every member that applies the same log has the same
+// dictionary. An index that is not after s.rev was applied already and changes nothing.
+func apply(s state, index uint64, c command, room []change) (state, result, []change) {
 	if index <= s.rev {
 		return s, result{err: &RefusedError{Problem: fmt.Sprintf("index %d is not after revision %d", index, s.rev)}}, nil
 	}
@@ -71,7 +71,7 @@ func apply(s state, index uint64, c command) (state, result, []change) {
 	var r result
 	var err error
 	o, many := c.op.(txn)
-	d := &draft{state: s, edit: edit{s.tree}}
+	d := &draft{state: s, edit: edit{s.tree}, changes: room[:0]}
 	if many || !s.editing { // a transaction may fail halfway
 		d.edit = s.tree.edit()
 	}

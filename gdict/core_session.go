@@ -176,9 +176,9 @@ type replica struct {
 	sessions sessions
 }
 
-// apply carries out one entry of the log, and returns the reply to its caller and the changes it made. Equal replicas
-// that apply equal logs stay equal and give equal replies.
-func (r *replica) apply(index uint64, cmd []byte) (reply []byte, changes []change) {
+// apply carries out one entry of the log, and returns the reply to its caller and the changes it made, in room if there is
+// enough. Equal replicas that apply equal logs stay equal and give equal replies.
+func (r *replica) apply(index uint64, cmd []byte, room []change) (reply []byte, changes []change) {
 	c := decodeCommand(cmd)
 	l := c.limits
 	if l == nil {
@@ -186,7 +186,7 @@ func (r *replica) apply(index uint64, cmd []byte) (reply []byte, changes []chang
 	}
 	if c.err != nil || c.session == 0 || l == nil || index <= r.state.rev {
 		var done result
-		r.state, done, changes = apply(r.state, index, c)
+		r.state, done, changes = apply(r.state, index, c, room)
 		return encodeReply(done), changes
 	}
 	reply, err := r.sessions.recall(index, c.ticket, l.sessions)
@@ -199,7 +199,7 @@ func (r *replica) apply(index uint64, cmd []byte) (reply []byte, changes []chang
 		return reply, nil
 	}
 	var done result
-	r.state, done, changes = apply(r.state, index, c)
+	r.state, done, changes = apply(r.state, index, c, room)
 	reply = encodeReply(done)
 	r.sessions.keep(c.ticket, reply)
 	return reply, changes

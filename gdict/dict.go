@@ -48,9 +48,10 @@ type Dict struct {
 	writer writer
 	warden warden
 
-	mu      sync.Mutex  // orders new states and watches; never held while waiting
-	log     replica     // what the log has come to; now is its state, for readers
-	steps   [][]waiting // of the batch that is being applied
+	mu      sync.Mutex // orders new states and watches; never held while waiting
+	log     replica    // what the log has come to; now is its state, for readers
+	changes []change   // room for those of one step
+	news    []waiting  // of the batch that is being applied
 	watches map[*Watch]struct{}
 	past    history
 	ended   error // why the group's instance ended; nil while it runs
@@ -132,23 +133,21 @@ func (d *Dict) batch(apply func()) {
 	d.log.state.tree, d.log.state.editing = was.edit().done(), true
 	apply()
 	d.log.state.editing = false
-	if len(d.steps) == 0 {
+	if len(d.news) == 0 {
 		d.log.state.tree = was
 	}
 	d.show()
-	for _, s := range d.steps {
-		d.publish(s)
-	}
-	clear(d.steps)
-	d.steps = d.steps[:0]
+	d.publish(d.news)
+	d.news = emptied(d.news)
 	d.watchOwners()
 }
 
 // step takes one entry of the log into the dictionary, within batch. term is the member's lease at this moment.
 func (d *Dict) step(index uint64, term lease.Term, cmd []byte) []byte {
-	reply, changes := d.log.apply(index, cmd)
+	reply, changes := d.log.apply(index, cmd, d.changes)
 	if len(changes) > 0 {
-		d.steps = append(d.steps, stepOf(changes, index, term))
+		d.news = appendStep(d.news, changes, index, term)
+		d.changes = emptied(changes)
 	}
 	return reply
 }

@@ -14,7 +14,7 @@ func newLeap(from, to state) *leap { return &leap{from: from, to: to, steps: map
 func (l *leap) step(prefix string) []waiting {
 	step, made := l.steps[prefix]
 	if !made {
-		step = stepOf(difference(l.from, l.to, prefix), l.to.rev, 0)
+		step = appendStep(nil, difference(l.from, l.to, prefix), l.to.rev, 0)
 		l.steps[prefix] = step
 	}
 	return step

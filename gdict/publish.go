@@ -6,18 +6,35 @@ import (
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
-// publish tells the history and the watches of one step: the changes that led to a revision. d.mu is held.
-func (d *Dict) publish(step []waiting) {
-	d.past.add(step)
-	d.tell(step)
+// publish tells the history and the watches of the changes that led to one or more revisions. d.mu is held.
+func (d *Dict) publish(news []waiting) {
+	d.past.add(news)
+	for len(news) > 0 && len(d.watches) > 0 {
+		n := 1
+		for n < len(news) && news[n].at == news[0].at {
+			n++
+		}
+		d.tell(news[:n])
+		news = news[n:]
+	}
 }
 
-func stepOf(changes []change, at uint64, term lease.Term) []waiting {
-	step := make([]waiting, len(changes))
-	for i, c := range changes {
-		step[i] = waiting{event: Event{Entry: c.entry, Erased: c.erased, Term: term}, fresh: c.fresh, at: at}
+// appendStep adds the changes that led to one revision.
+func appendStep(news []waiting, changes []change, at uint64, term lease.Term) []waiting {
+	for _, c := range changes {
+		news = append(news, waiting{event: Event{Entry: c.entry, Erased: c.erased, Term: term}, fresh: c.fresh, at: at})
 	}
-	return step
+	return news
+}
+
+// emptied returns a slice to use again, unless it once had to be large.
+func emptied[T any](s []T) []T {
+	const large = 4096
+	if cap(s) > large {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 func (d *Dict) tell(step []waiting) {

@@ -48,20 +48,20 @@ func (w *writer) attach(caller Caller) {
 
 // take begins a write. If the session has no room left, because one of its writes takes very long, or has none at all,
 // another one is begun; rev is a revision that has been.
-func (w *writer) take(rev uint64) (*pending, error) {
+func (w *writer) take(rev uint64) (*course, ticket, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.caller == nil {
-		return nil, ErrNotAttached
+		return nil, ticket{}, ErrNotAttached
 	}
 	if w.current != nil {
 		if t, ok := w.current.take(); ok {
-			return &pending{session: w.current, ticket: t}, nil
+			return w.current, t, nil
 		}
 	}
 	w.current = &course{caller: w.caller, id: rand.Uint64() | 1, born: rev, next: 1, settled: 1} // an id is not zero
 	t, _ := w.current.take()
-	return &pending{session: w.current, ticket: t}, nil
+	return w.current, t, nil
 }
 
 // drop begins no more writes in a session that is gone.
@@ -140,7 +140,7 @@ func (p *pending) send(ctx context.Context, end time.Time) (result, error) {
 func (p *pending) attempt(ctx context.Context, end time.Time) (done result, again bool, err error) {
 	left := time.Until(end)
 	mine := end.Add(min(max(left/2, min(left, minAttempt)), maxAttempt) - left)
-	bounded, cancel := context.WithDeadline(ctx, mine)
+	bounded, cancel := p.session.within(ctx, mine)
 	defer cancel()
 	answer, err := p.session.caller.LeaderCall(bounded, p.request)
 	switch {
@@ -157,6 +157,22 @@ func (p *pending) attempt(ctx context.Context, end time.Time) (done result, agai
 		return result{}, errors.Is(err, genleader.ErrNoLeader) && !time.Now().Before(mine), err
 	}
 }
+
+// within bounds a call. A group ends every call at its deadline by itself, so for a call to one no timer has to run.
+func (c *course) within(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
+	if _, group := c.caller.(*genleader.Group); group {
+		return endingBy{ctx, end}, func() {}
+	}
+	return context.WithDeadline(ctx, end)
+}
+
+// endingBy is a context with an earlier deadline, at which it does not end by itself.
+type endingBy struct {
+	context.Context
+	end time.Time
+}
+
+func (e endingBy) Deadline() (end time.Time, ok bool) { return e.end, true }
 
 // waits pauses, and tells whether there is still time.
 func waits(ctx context.Context, end time.Time, pause time.Duration) bool {

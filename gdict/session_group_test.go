@@ -2,11 +2,14 @@ package gdict
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader"
 )
 
 // TestCountersAreExactThoughTheLeaderIsLost: callers on both other members count while one of these hears nothing
@@ -133,4 +136,36 @@ func (b *bus) hear(name string, hears bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.deaf[name] = !hears
+}
+
+// TestAWriteWithoutALeaderEndsInTime: when the time of its context is over, or DefaultTimeout, or when it is cancelled.
+func TestAWriteWithoutALeaderEndsInTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bus) {
+		n := b.start(t, "n1", 1, []string{"n1", "n2", "n3"}, 0)
+		for name, c := range map[string]struct {
+			bound func(context.Context) (context.Context, context.CancelFunc)
+			takes time.Duration
+			wraps error
+		}{
+			"no deadline": {context.WithCancel, DefaultTimeout, context.DeadlineExceeded},
+			"a deadline": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, 3*minAttempt)
+			}, 3 * minAttempt, context.DeadlineExceeded},
+			"cancelled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			}, time.Second, context.Canceled},
+		} {
+			began := time.Now()
+			ctx, cancel := c.bound(context.Background())
+			_, err := n.dict.Store(ctx, "k", nil)
+			cancel()
+			took := time.Since(began)
+			if took > c.takes || took < c.takes-maxPause || !errors.Is(err, genleader.ErrNoLeader) || !errors.Is(err, c.wraps) {
+				t.Errorf("%s: %v after %v, wanted %v after %v", name, err, took, c.wraps, c.takes)
+			}
+		}
+		n.stop(t)
+	})
 }

@@ -78,18 +78,21 @@ func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, err
 		return result{}, err
 	}
 	for after := d.now.Load().rev; ; {
-		p, err := d.writer.take(after)
+		session, at, err := d.writer.take(after)
 		if err != nil {
 			return result{}, fmt.Errorf("gdict: %v: %w", o, err)
 		}
-		p.what, p.request = o, encodeRequest(o, p.ticket)
+		p := pending{session: session, ticket: at, what: o, request: encodeRequest(o, at)}
 		done, err := p.send(ctx, end)
-		expired := (*expiredError)(nil)
-		if !errors.As(err, &expired) || errors.Is(err, genleader.ErrUncertain) {
+		if err == nil {
+			return done, nil
+		}
+		expired, is := errors.AsType[*expiredError](err)
+		if !is || errors.Is(err, genleader.ErrUncertain) {
 			return done, err
 		}
 		// The session has gone while it rested, and this write was not done. Another session will do.
-		d.writer.drop(p.session)
+		d.writer.drop(session)
 		after = expired.rev
 	}
 }
