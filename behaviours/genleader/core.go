@@ -121,7 +121,9 @@ type core struct {
 	outbox     map[string][]*wire.Packet
 	bare       map[string]int // where in the outbox an append without entries is, by member
 	waiting    proposals
+	room       batch       // for the next one
 	batch      []broadcast // room for the one that is being applied
+	apply      []apply     // room for what it makes of it
 	unsettled  bool        // of what this leader has submitted in this term not all is committed
 	served     bool        // callers of this member have been, since the last flush
 	holding    bool        // what is to be said and proposed waits for those callers to come again
@@ -178,8 +180,8 @@ func newCore(s settings, now time.Time, seed uint64) *core {
 
 // step absorbs one event at one instant and returns what to do about it, in order. The list is good until the next step.
 func step(c *core, in input) (*core, []effect) {
-	clear(c.out) // they have been acted on
-	c.now, c.out = in.at, c.out[:0]
+	c.recycle()
+	c.now = in.at
 	switch in.event.(type) {
 	case called, arrived, abandoned, readAsked, handled, behaved, flushed, received, inspecting, saved, chunkRead, chunkUsed, unsent:
 		// These come by the thousand. What they change in the view says so itself: a role, an electorate, a beat.
@@ -256,6 +258,18 @@ func step(c *core, in input) (*core, []effect) {
 	c.alarms()
 	c.finish(in.event)
 	return c, c.out
+}
+
+// recycle takes back the room of effects that have been acted on.
+func (c *core) recycle() {
+	for _, e := range c.out {
+		if many, ok := e.(*applyMany); ok {
+			clear(many.broadcasts)
+			c.apply = many.broadcasts[:0]
+		}
+	}
+	clear(c.out)
+	c.out = c.out[:0]
 }
 
 // alarms acts on every deadline that has passed, whatever event brought the time.

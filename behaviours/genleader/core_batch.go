@@ -69,7 +69,8 @@ func (c *core) openBatch(size int) *batch {
 			return &e.batch
 		}
 	}
-	w.entries = append(w.entries, proposal{})
+	w.entries = append(w.entries, proposal{batch: c.room})
+	c.room = batch{}
 	return &w.entries[len(w.entries)-1].batch
 }
 
@@ -116,6 +117,7 @@ func (c *core) submit() bool {
 	case errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0:
 		c.overload(w)
 	}
+	c.reuse(w)
 	return err == nil
 }
 
@@ -129,6 +131,13 @@ func (w proposals) encode() ([]*raftpb.Entry, error) {
 		entries[i] = &raftpb.Entry{Data: data}
 	}
 	return entries, nil
+}
+
+// reuse keeps the room of what has been encoded for the next batch.
+func (c *core) reuse(w proposals) {
+	if used := w.entries[0].batch; cap(used.broadcasts) <= 2*fullBatchBytes {
+		c.room = batch{origins: used.origins[:0], broadcasts: used.broadcasts[:0], callers: used.callers[:0]}
+	}
 }
 
 // overload tells the callers that there was no room for what they want.

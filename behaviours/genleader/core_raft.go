@@ -351,7 +351,8 @@ func (c *core) applying() *applyMany {
 			return many
 		}
 	}
-	many := &applyMany{}
+	many := &applyMany{broadcasts: c.apply}
+	c.apply = nil
 	c.emit(many)
 	return many
 }

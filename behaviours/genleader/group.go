@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -86,6 +87,7 @@ type Group struct {
 	seq      atomic.Uint64
 	inbox    inbox
 	arrivals arrivals
+	answers  sync.Pool     // channels that nobody sends on any more
 	gone     chan struct{} // closed when the actor has ended and answers nobody any more
 	ended    chan struct{} // closed when the storage is closed, too
 	reason   atomic.Pointer[error]
@@ -214,15 +216,27 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 		deadline = time.Now().Add(patience)
 	}
 	only, _ := ctx.Value(termKey{}).(uint64)
-	call := arrival{called{seq: g.seq.Add(1), only: only, request: request, deadline: deadline}, make(chan outcome, 1)}
-	if !g.arrive(call) {
+	answer := g.channel()
+	call := called{seq: g.seq.Add(1), only: only, request: request, deadline: deadline}
+	if !g.arrive(arrival{call, answer}) {
 		return nil, ErrStopped
 	}
-	out, ended := g.await(ctx, call.seq, call.answer)
+	out, ended := g.await(ctx, call.seq, answer)
 	if ended {
 		return nil, fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)
 	}
-	return out.reply, withCause(ctx, deadline, out.err)
+	g.answers.Put(answer) // it gets one answer, which has come
+	if out.err != nil {
+		return nil, withCause(ctx, deadline, out.err)
+	}
+	return out.reply, nil
+}
+
+func (g *Group) channel() chan outcome {
+	if used, ok := g.answers.Get().(chan outcome); ok {
+		return used
+	}
+	return make(chan outcome, 1)
 }
 
 // withCause adds what ended the wait. The group keeps the deadline too, and may be quicker than the context.
@@ -231,7 +245,7 @@ func withCause(ctx context.Context, deadline time.Time, err error) error {
 	if cause == nil && !time.Now().Before(deadline) {
 		cause = context.DeadlineExceeded
 	}
-	if err == nil || cause == nil {
+	if cause == nil {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", err, cause)
