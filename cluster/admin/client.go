@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 const maxReply = 16 << 20 // bytes
@@ -23,15 +24,9 @@ type Client struct {
 // Status asks for the member's status. It fails with ErrUnreachable when nobody answers there, with ErrBadReply when
 // somebody else does, and with the context's error when that ends first.
 func (c Client) Status(ctx context.Context) (Status, error) {
-	body, err := c.do(ctx, question{method: http.MethodGet, path: "/v1/status", want: http.StatusOK})
-	if err != nil {
-		return Status{}, err
-	}
 	var s Status
-	if err := json.Unmarshal(body, &s); err != nil {
-		return Status{}, fmt.Errorf("%w: %s: %w", ErrBadReply, c.Addr, err)
-	}
-	return s, nil
+	err := c.ask(ctx, question{method: http.MethodGet, path: "/v1/status", want: http.StatusOK}, &s)
+	return s, err
 }
 
 // Switchover orders the group's standby to take over. A nil error means that the order is committed. A *Refusal means
@@ -51,6 +46,37 @@ type question struct {
 	method, path string
 	body         []byte
 	want         int
+}
+
+// with adds parameters. The member is told how long we wait, so that it can say in time how a change stands.
+func (r question) with(ctx context.Context, q url.Values) question {
+	if deadline, has := ctx.Deadline(); has {
+		if q == nil {
+			q = url.Values{}
+		}
+		q.Set("timeout", (time.Until(deadline) * 9 / 10).String())
+	}
+	if len(q) > 0 {
+		r.path += "?" + q.Encode()
+	}
+	return r
+}
+
+// ask sends a request and decodes its answer. One that cannot be read leaves open what became of a change.
+func (c Client) ask(ctx context.Context, r question, into any) error {
+	body, err := c.do(ctx, r)
+	if err != nil {
+		return err
+	}
+	err = json.Unmarshal(body, into)
+	switch {
+	case err == nil:
+		return nil
+	case r.method != http.MethodGet:
+		return fmt.Errorf("%w: %s: %w: %w", ErrUncertain, c.Addr, ErrBadReply, err)
+	default:
+		return fmt.Errorf("%w: %s: %w", ErrBadReply, c.Addr, err)
+	}
 }
 
 // do sends one request and returns the body of the wanted answer, or what it was refused with.

@@ -19,6 +19,8 @@ import (
 // maxLine bounds a line of a stream: the greatest value in base64, and its key.
 const maxLine = 2 * maxDictBody
 
+const dictPath = "/v1/dict/"
+
 // A Dict is the dictionary of the member that a Client asks. Its methods match the sentinels of this package: a write that
 // returns an error did nothing unless it matches ErrUncertain. A context without a deadline gets RequestTimeout. That does
 // not bound lists, watches and exports: these have RequestTimeout, or what BeginWithin says, until they begin.
@@ -94,41 +96,12 @@ func (d Dict) write(ctx context.Context, method string, q url.Values, body []byt
 	return done.Rev, err
 }
 
-// ask sends a request and decodes its answer. The member is told how long we wait, so that it can say in time how a write
-// stands.
 func (d Dict) ask(ctx context.Context, method, path string, q url.Values, body []byte, into any) error {
-	r, err := dictRequest(ctx, method, path, q, body)
-	if err != nil {
-		return err
-	}
-	b, err := d.client.do(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		if method != http.MethodGet {
-			return fmt.Errorf("%w: %s: %w: %w", ErrUncertain, d.client.Addr, ErrBadReply, err)
-		}
-		return fmt.Errorf("%w: %s: %w", ErrBadReply, d.client.Addr, err)
-	}
-	return nil
-}
-
-func dictRequest(ctx context.Context, method, path string, q url.Values, body []byte) (question, error) {
 	if len(body) > maxDictBody {
-		return question{}, fmt.Errorf("%w: %d bytes, at most %d in one request", ErrTooBig, len(body), maxDictBody)
+		return fmt.Errorf("%w: %d bytes, at most %d in one request", ErrTooBig, len(body), maxDictBody)
 	}
-	if deadline, has := ctx.Deadline(); has {
-		if q == nil {
-			q = url.Values{}
-		}
-		q.Set("timeout", (time.Until(deadline) * 9 / 10).String())
-	}
-	r := question{method: method, path: "/v1/dict/" + path, body: body, want: http.StatusOK}
-	if len(q) > 0 {
-		r.path += "?" + q.Encode()
-	}
-	return r, nil
+	r := question{method: method, path: dictPath + path, body: body, want: http.StatusOK}
+	return d.client.ask(ctx, r.with(ctx, q), into)
 }
 
 // List gives the entries within r, read at level, to each, in order; with keysOnly their values are empty. It returns the
@@ -209,10 +182,7 @@ var errStalled = errors.New("nothing came")
 // stream opens a long answer and gives it to read. It ends when nothing comes for stall, zero meaning that silence is fine.
 func (d Dict) stream(ctx context.Context, path string, q url.Values, stall time.Duration, read func(io.Reader) error) error {
 	q.Set("timeout", (d.begin * 9 / 10).String())
-	r, err := dictRequest(context.Background(), http.MethodGet, path, q, nil)
-	if err != nil {
-		return err
-	}
+	r := question{method: http.MethodGet, path: dictPath + path + "?" + q.Encode(), want: http.StatusOK}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(d.begin, func() { cancel(errStalled) })

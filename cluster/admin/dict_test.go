@@ -241,9 +241,8 @@ func TestAShortDeadlineIsTheMembersToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		q, err := dictRequest(ctx, http.MethodGet, "entry", nil, nil)
-		if err != nil || q.path != "/v1/dict/entry?timeout=900ms" {
-			t.Errorf("asked for %s, %v", q.path, err)
+		if q := (question{path: "/v1/dict/entry"}).with(ctx, nil); q.path != "/v1/dict/entry?timeout=900ms" {
+			t.Errorf("asked for %s", q.path)
 		}
 	})
 	w := httptest.NewRecorder()

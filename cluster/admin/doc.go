@@ -2,12 +2,16 @@
 //
 //	gendac status      --GET  /v1/status-------------------->  Server --Backend--> node
 //	gendac switchover  --POST /v1/groups/{group}/switchover->
+//	gendac group       --/v1/raft/...----------------------->          its groups (genleader)
 //	gendac dict        --/v1/dict/...----------------------->          its Dict (gdict)
 //
 // The paths of the dictionary: entry (GET, PUT, DELETE) for one key; entries (GET lists, POST stores many, DELETE erases a
 // prefix); watch and export (GET). Keys travel in the query, a value as the body of PUT, and all bytes within JSON in
 // base64. Lists and watches are streams of JSON lines, of which the last says how it ended; an export is a backup file. The
 // keys of the cluster itself (ReservedKeys) can be read and not be written.
+//
+// The paths of the groups that elect a leader, as the cluster's own does: groups and group (GET) describe them, transfer
+// (POST) makes a member lead one. What a Status calls groups are those of the spec, which say what runs where.
 //
 // Every other answer is JSON. A refusal is {"error": one line for people, "code": one word for programs} with an HTTP status
 // from the table in errors.go; the Client turns the code back into the sentinel error, so errors.Is works across the
@@ -17,6 +21,7 @@
 // a browser sends on behalf of another site. Whoever can open a connection on the machine may give orders.
 //
 // It promises that a nil error from Client.Switchover means the order is committed, not that it has been carried out;
-// Status shows how far it got. A request never waits longer than RequestTimeout, streams excepted: these are bounded in
-// number, and are cut when their reader takes nothing for half a minute.
+// Status shows how far it got. One from Client.TransferLeadership means that the change was made, and confirmed by a majority.
+// A request never waits longer than RequestTimeout, streams excepted: these are bounded in number, and are cut when their
+// reader takes nothing for half a minute.
 package admin

@@ -105,7 +105,7 @@ func (s *Server) Close(ctx context.Context) error {
 }
 
 // Handler answers the API's requests, for callers that have a listener of their own. If backend is a DictBackend too, its
-// dictionary is part of the API.
+// dictionary is part of the API; if it is a RaftBackend, the groups that elect a leader are.
 func Handler(backend Backend) http.Handler { return newHandler(context.Background(), backend) }
 
 // newHandler is Handler; ending ends the streams that run.
@@ -119,8 +119,11 @@ func newHandler(ending context.Context, backend Backend) http.Handler {
 		dict.dict = b.Dict()
 	}
 	dict.register(mux)
+	raft := &raftAPI{}
+	raft.backend, _ = backend.(RaftBackend)
+	raft.register(mux, api.only)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, fmt.Errorf("%w %q; there are GET /v1/status, POST /v1/groups/GROUP/switchover and those of the dictionary under /v1/dict/", ErrNotFound, r.URL.Path))
+		refuse(w, fmt.Errorf("%w %q; there are GET /v1/status, POST /v1/groups/GROUP/switchover and those under /v1/raft/ and /v1/dict/", ErrNotFound, r.URL.Path))
 	})
 	sites := http.NewCrossOriginProtection()
 	sites.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, ErrForbidden) }))
