@@ -12,4 +12,5 @@ func TestTheAdminAPIGuardsTheKeysOfTheControllers(t *testing.T) {
 		t.Errorf("the API guards %q, the controllers write under %q", admin.ReservedKeys, controller.Reserved)
 	}
 	var _ admin.DictBackend = (*Node)(nil)
+	var _ admin.RaftBackend = (*Node)(nil)
 }
