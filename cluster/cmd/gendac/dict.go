@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,12 +16,43 @@ import (
 // maxValue is how much of stdin is read for a value; what a member takes is its own limit.
 const maxValue = 16 << 20
 
-// dictFlags are what all commands of the dictionary have in common.
-type dictFlags struct {
+// askFlags are what commands have in common that ask a member and print what it says.
+type askFlags struct {
 	addr    string
 	timeout time.Duration
-	read    string
 	json    bool
+}
+
+// register adds the flags.
+func (f *askFlags) register(cmd *cobra.Command) {
+	adminFlag(cmd, &f.addr)
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to wait for the member's answer, at most 10s")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one object per line")
+}
+
+// check refuses flags that cannot be meant.
+func (f *askFlags) check(cmd *cobra.Command) error {
+	if f.timeout <= 0 || f.timeout > admin.RequestTimeout {
+		return usage("%s: --timeout %s: want more than 0s and at most %s", words(cmd), f.timeout, admin.RequestTimeout)
+	}
+	return nil
+}
+
+// bounded returns a context with the deadline of one request.
+func (f *askFlags) bounded(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(cmd.Context(), f.timeout)
+}
+
+// words are how a command is called, without the program.
+func words(cmd *cobra.Command) string {
+	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+	return path
+}
+
+// dictFlags are what all commands of the dictionary have in common.
+type dictFlags struct {
+	askFlags
+	read string
 }
 
 func dictCommand() *cobra.Command {
@@ -43,9 +74,7 @@ leader. After 5, look before you repeat; "cas" may simply be repeated, and says 
 
 // register adds the flags; reads says whether the command takes a read level.
 func (f *dictFlags) register(cmd *cobra.Command, reads bool) {
-	adminFlag(cmd, &f.addr)
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to wait for the member's answer, at most 10s")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one object per line")
+	f.askFlags.register(cmd)
 	if reads {
 		cmd.Flags().StringVar(&f.read, "read", "local",
 			"how fresh: local, linearizable, bounded=2s (no older), rev=17 (wait for it)")
@@ -59,39 +88,18 @@ func (f *dictFlags) open(cmd *cobra.Command) (d admin.Dict, level gdict.Level, e
 			return d, level, usage("dict %s: --read %q: want local, linearizable, bounded=DURATION or rev=REVISION", cmd.Name(), f.read)
 		}
 	}
-	if f.timeout <= 0 || f.timeout > admin.RequestTimeout {
-		return d, level, usage("dict %s: --timeout %s: want more than 0s and at most %s", cmd.Name(), f.timeout, admin.RequestTimeout)
+	if err := f.check(cmd); err != nil {
+		return d, level, err
 	}
 	return admin.Client{Addr: f.addr}.Dict().BeginWithin(f.timeout), level, nil
 }
 
-// bounded returns a context with the deadline of one request.
-func (f *dictFlags) bounded(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(cmd.Context(), f.timeout)
-}
-
-// dictStatus is the exit status of a command that could not do its work.
-func dictStatus(err error) int {
-	switch {
-	case errors.Is(err, admin.ErrUncertain):
-		return exitUncertain
-	case errors.Is(err, admin.ErrKeyNotFound):
-		return exitNotFound
-	case errors.Is(err, admin.ErrConflict):
-		return exitConflict
-	case errors.Is(err, admin.ErrNoLeader):
-		return exitNoLeader
-	default:
-		return exitRun
-	}
-}
-
-// failed puts the command in front of an error of the dictionary.
+// failed puts the command in front of an error.
 func failed(cmd *cobra.Command, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("dict %s: %w", cmd.Name(), err)
+	return fmt.Errorf("%s: %w", words(cmd), err)
 }
 
 func dictGet() *cobra.Command {

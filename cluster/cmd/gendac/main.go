@@ -4,12 +4,13 @@
 //	gendac node -f cluster.yaml --name a1        run member a1; its applications are OS processes
 //	gendac status                                members, groups and instances, as the local member sees them
 //	gendac switchover pair                       have the standby of group pair take over
+//	gendac group list                            groups that elect a leader, as the local member sees them: list, show, transfer
 //	gendac dict get orders/pair                  the shared dictionary: get, put, del, cas, list, watch, export, import
 //	gendac version
 //
 // Exit status: 0 when all went well, 2 when the command line or the specification is wrong, 1 for everything else that
-// went wrong; gendac dict also 3 when there is no such key, 4 when the key has changed, 5 when it is not known whether the
-// change was made, 6 when there is no leader. An error is one line on stderr that names the thing.
+// went wrong; gendac dict and gendac group also 3 when there is no such thing, 4 when it is not as the change needs it, 5 when
+// it is not known whether the change was made, 6 when there is no leader. An error is one line on stderr that names the thing.
 //
 // Applications that are Go code are not run by this program but by one of your own; see package cluster/node.
 package main
@@ -21,11 +22,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/member"
 	"github.com/gendac/gendac/cluster/node"
 	"github.com/gendac/gendac/cluster/remoting"
@@ -37,7 +40,7 @@ const (
 	exitRun   = 1
 	exitUsage = 2
 
-	exitNotFound  = 3 // of gendac dict
+	exitNotFound  = 3 // of gendac dict and gendac group
 	exitConflict  = 4
 	exitUncertain = 5
 	exitNoLeader  = 6
@@ -77,7 +80,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !started || isUsage(err) {
 		return exitUsage
 	}
-	return dictStatus(err)
+	return exitStatus(err)
+}
+
+// exitStatus is that of a command which could not do its work.
+func exitStatus(err error) int {
+	is := func(reasons ...error) bool {
+		return slices.ContainsFunc(reasons, func(reason error) bool { return errors.Is(err, reason) })
+	}
+	switch {
+	case is(admin.ErrUncertain):
+		return exitUncertain
+	case is(admin.ErrKeyNotFound, admin.ErrGroupNotOpen, admin.ErrUnknownMember):
+		return exitNotFound
+	case is(admin.ErrConflict, admin.ErrNotVoter, admin.ErrWitness, admin.ErrMemberNotReady):
+		return exitConflict
+	case is(admin.ErrNoLeader):
+		return exitNoLeader
+	default:
+		return exitRun
+	}
 }
 
 // onStart has f called when a command under cmd starts.
@@ -116,6 +138,6 @@ Write a specification, check it, run one "gendac node" per machine, and look at 
 		DisableSuggestions: true, // an error is one line
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), dictCommand(), checkCommand(), versionCommand())
+	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), groupCommand(), dictCommand(), checkCommand(), versionCommand())
 	return root
 }

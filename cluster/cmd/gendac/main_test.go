@@ -64,6 +64,9 @@ func TestWhatTheUserDidWrongIsOneLineAndStatus2(t *testing.T) {
 		"no group":             {[]string{"switchover"}, `accepts 1 arg(s), received 0`},
 		"bad duration":         {[]string{"switchover", "pair", "--wait", "soon"}, `invalid argument "soon" for "--wait" flag: time: invalid duration "soon"`},
 		"negative duration":    {[]string{"switchover", "pair", "--wait", "-1s"}, `switchover: --wait -1s: want 0s or more`},
+		"group of no name":     {[]string{"group", "show"}, `accepts 1 arg(s), received 0`},
+		"transfer to nobody":   {[]string{"group", "transfer", "orders"}, `required flag(s) "to" not set`},
+		"transfer for ever":    {[]string{"group", "transfer", "orders", "--to", "b1", "--timeout", "1m"}, `group transfer: --timeout 1m0s: want more than 0s and at most 10s`},
 		"bad output":           {[]string{"status", "-o", "xml"}, `status: --output "xml": want table or json`},
 		"no specification":     {[]string{"check"}, `required flag(s) "file" not set`},
 		"no such file":         {[]string{"check", "-f", "/nowhere/cluster.yaml"}, `spec: open FILE: no such file or directory`},
@@ -147,6 +150,10 @@ func TestHelpAndVersion(t *testing.T) {
 		{"dict", "watch", "-h"},
 		{"dict", "export", "-h"},
 		{"dict", "import", "-h"},
+		{"group"},
+		{"group", "list", "-h"},
+		{"group", "show", "-h"},
+		{"group", "transfer", "-h"},
 	} {
 		status, stdout, stderr := gendac(t, c...)
 		if status != exitOK || stderr != "" || !strings.Contains(stdout, "Usage:") || strings.Contains(stdout, "guard") {
