@@ -10,7 +10,7 @@ import (
 )
 
 // claimPages name the tests behind what they say.
-var claimPages = []string{"failure.md", "gdict.md", "decisions/*.md"}
+var claimPages = []string{"failure.md", "gdict.md", "operating.md", "decisions/*.md"}
 
 var (
 	quotedTest   = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")

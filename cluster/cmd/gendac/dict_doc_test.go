@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,27 +12,38 @@ import (
 	"github.com/gendac/gendac/gdict/gdicttest"
 )
 
-// TestTheDocumentedSessionIsWhatHappens runs the session of docs/gdict.md. Revisions may differ from those on the page, each
-// always by the same other one.
+// TestTheDocumentedSessionIsWhatHappens runs the session of docs/gdict.md.
 func TestTheDocumentedSessionIsWhatHappens(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/gdict.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```console\n")
-	session, _, found := strings.Cut(rest, "```")
-	if !found {
-		t.Fatal("docs/gdict.md has no session")
-	}
 	s, err := admin.NewServer("127.0.0.1:0", &keeper{Member: gdicttest.Start(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close(t.Context()) }()
 	t.Setenv("GENDAC_ADMIN", s.Addr())
+	page, err := filepath.Abs("../../../docs/gdict.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
+	if ran := runSession(t, page); ran < 10 {
+		t.Errorf("only %d steps were found", ran)
+	}
+}
+
+// runSession runs the session that a page shows, and returns how many steps it has. Numbers may differ from those on the
+// page, each always by the same other one.
+func runSession(t *testing.T, page string) (ran int) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```console\n")
+	session, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatalf("%s has no session", page)
+	}
 	actual := map[string]string{} // numbers, by those on the page
-	ran := 0
 	for _, step := range strings.Split(session, "$ gendac ")[1:] {
 		line, want, _ := strings.Cut(step, "\n")
 		args := strings.Fields(line)
@@ -53,9 +65,7 @@ func TestTheDocumentedSessionIsWhatHappens(t *testing.T) {
 		}
 		ran++
 	}
-	if ran < 10 {
-		t.Errorf("only %d steps were found", ran)
-	}
+	return ran
 }
 
 var number = regexp.MustCompile(`\d+`)
