@@ -2,6 +2,7 @@ package gdict
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -61,24 +62,33 @@ func BenchmarkApplyStore(b *testing.B) {
 	}
 }
 
-// BenchmarkApplyStoreOfASession is the same with writes of one session, of which 64 are always on their way.
+// BenchmarkApplyStoreOfASession is the same with writes of one session, of which 64 are always on their way; in batches of
+// so many, as a group under load applies them, of keys that are there.
 func BenchmarkApplyStoreOfASession(b *testing.B) {
-	d, keys := filled(b, 1000)
-	index, seq := uint64(1000), uint64(0)
-	cmds := make([][]byte, 4096)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if i%len(cmds) == 0 {
-			b.StopTimer()
-			for i := range cmds {
-				seq++
-				t := ticket{session: 7, seq: seq, settled: max(seq, 64) - 63}
-				cmds[i] = encodeRequest(store{key: []byte(keys[i%len(keys)]), value: make([]byte, 40)}, t)
+	for _, batch := range []int{1, 64} {
+		b.Run(fmt.Sprint(batch), func(b *testing.B) {
+			d, keys := filled(b, 10_000)
+			index, seq := uint64(len(keys)), uint64(0)
+			cmds := make([][]byte, 4096)
+			b.ReportAllocs()
+			for done := 0; done < b.N; done += len(cmds) {
+				b.StopTimer()
+				for i := range cmds {
+					seq++
+					t := ticket{session: 7, seq: seq, settled: max(seq, 64) - 63}
+					cmds[i] = encodeRequest(store{key: []byte(keys[seq%uint64(len(keys))]), value: make([]byte, 100)}, t)
+				}
+				b.StartTimer()
+				for group := range slices.Chunk(cmds[:min(len(cmds), b.N-done)], batch) {
+					d.batch(func() {
+						for _, cmd := range group {
+							index++
+							d.step(index, 1, cmd)
+						}
+					})
+				}
 			}
-			b.StartTimer()
-		}
-		index++
-		d.apply(index, 1, cmds[i%len(cmds)])
+		})
 	}
 }
 

@@ -46,6 +46,7 @@ type session struct {
 	settled uint64   // its first write that may be repeated
 	replies [][]byte // of the writes from settled on; nil: not seen yet; forgotten: seen, and its reply not kept
 	bytes   int      // of all replies
+	room    [][]byte // holds replies, which move towards its end as writes are settled, and then back
 }
 
 // forgotten stands for a reply that there was no room to keep.
@@ -105,6 +106,12 @@ func (s *sessions) begin(id, settled, limit uint64) *session {
 func (s *sessions) keep(t ticket, reply []byte) {
 	of := s.all[t.session]
 	at := int(t.seq - of.settled)
+	if at >= cap(of.replies) {
+		if 2*at >= cap(of.room) {
+			of.room = make([][]byte, 0, 2*at+1)
+		}
+		of.replies = append(of.room[:0], of.replies...)
+	}
 	for len(of.replies) <= at {
 		of.replies = append(of.replies, nil)
 	}
@@ -141,7 +148,7 @@ func (s *sessions) clone() sessions {
 	all := make(map[uint64]*session, len(s.all))
 	for id, of := range s.all {
 		frozen := *of
-		frozen.replies = slices.Clone(of.replies)
+		frozen.replies, frozen.room = slices.Clone(of.replies), nil
 		all[id] = &frozen
 	}
 	return sessions{all: all, floor: s.floor}

@@ -29,7 +29,8 @@ func (d *draft) finish() (state, []change) {
 func (d *draft) do(o op) (outcome, error) {
 	switch o := o.(type) {
 	case store:
-		return outcome{}, d.putOwned(o.key, o.value, o.owner)
+		was, _ := d.edit.find(o.key)
+		return outcome{}, d.putOwned(was, o.key, o.value, o.owner)
 	case erase:
 		return outcome{number: d.remove(o.key)}, nil
 	case erasePrefix:
@@ -41,7 +42,7 @@ func (d *draft) do(o op) (outcome, error) {
 		if was.Rev != o.rev {
 			return outcome{}, &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
 		}
-		return outcome{}, d.putOwned(o.key, o.value, o.owner)
+		return outcome{}, d.putOwned(was, o.key, o.value, o.owner)
 	case ownActor:
 		return outcome{}, d.begin(o)
 	case disown:
@@ -104,15 +105,15 @@ func (d *draft) holds(c cond) bool {
 	}
 }
 
-// put stores value under key at d.rev; whoever owns the key goes on to.
-func (d *draft) put(key, value []byte) error {
+// put stores value under key, whose entry was this one so far, at d.rev; whoever owns the key goes on to.
+func (d *draft) put(was Entry, key, value []byte) error {
 	id := d.ownerIDOf(key)
-	return d.putFor(key, value, id, id)
+	return d.putFor(was, key, value, id, id)
 }
 
 // putOwned stores a copy of value under key at d.rev, for an owner or, with nil, for none. A part of the log's own bytes
 // would keep all of them in memory.
-func (d *draft) putOwned(key, value []byte, owner *Owner) error {
+func (d *draft) putOwned(was Entry, key, value []byte, owner *Owner) error {
 	id := ""
 	if owner != nil {
 		if err := d.mayOwn(*owner); err != nil {
@@ -120,22 +121,21 @@ func (d *draft) putOwned(key, value []byte, owner *Owner) error {
 		}
 		id = owner.id()
 	}
-	return d.putFor(key, bytes.Clone(value), d.ownerIDOf(key), id)
+	return d.putFor(was, key, bytes.Clone(value), d.ownerIDOf(key), id)
 }
 
-// putFor stores value under key, which had the owner was. An overwrite that shrinks a dictionary beyond its limit is
-// allowed.
-func (d *draft) putFor(key, value []byte, was, owner string) error {
-	old, exists := d.edit.find(key)
-	entry := &Entry{Key: old.Key, Value: value, Rev: d.rev}
+// putFor stores value under key, whose entry was this one and belonged to former. An overwrite that shrinks a dictionary
+// beyond its limit is allowed.
+func (d *draft) putFor(was Entry, key, value []byte, former, owner string) error {
+	entry, fresh := &Entry{Key: was.Key, Value: value, Rev: d.rev}, was.Rev == 0
 	size := d.size + cost(len(key), len(value))
-	if exists {
-		size -= cost(len(key), len(old.Value))
-	} else {
+	if fresh {
 		entry.Key = string(key)
+	} else {
+		size -= cost(len(key), len(was.Value))
 	}
-	if was != "" {
-		size -= ownerCost(entry.Key, was)
+	if former != "" {
+		size -= ownerCost(entry.Key, former)
 	}
 	if owner != "" {
 		size += ownerCost(entry.Key, owner)
@@ -144,9 +144,9 @@ func (d *draft) putFor(key, value []byte, was, owner string) error {
 		return &LimitError{What: whatTotal, Key: entry.Key, Size: size, Limit: room}
 	}
 	d.edit.put(entry)
-	d.bind(entry.Key, was, owner)
+	d.bind(entry.Key, former, owner)
 	d.size = size
-	d.changes = append(d.changes, change{entry: *entry, fresh: !exists})
+	d.changes = append(d.changes, change{entry: *entry, fresh: fresh})
 	return nil
 }
 
@@ -198,7 +198,7 @@ func (d *draft) count(o updateCounter) (outcome, error) {
 	if err := d.limits.checkPair(o.key, text); err != nil {
 		return outcome{}, err
 	}
-	return outcome{number: n}, d.put(o.key, text)
+	return outcome{number: n}, d.put(was, o.key, text)
 }
 
 // lastOfEach keeps one change of each key, its last, in the place of that one: what happened in between was never there

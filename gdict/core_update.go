@@ -25,7 +25,7 @@ func (d *draft) update(o updated) (outcome, error) {
 	case o.problem != "":
 		return outcome{}, &UpdateError{Key: string(o.key), Function: o.function.name, Version: o.function.version, Problem: o.problem}
 	default:
-		return outcome{value: o.value}, d.put(o.key, o.value)
+		return outcome{value: o.value}, d.put(was, o.key, o.value)
 	}
 }
 
@@ -37,7 +37,7 @@ func (d *draft) append(o appendBytes) (outcome, error) {
 	if err := d.limits.checkPair(o.key, value); err != nil {
 		return outcome{}, err
 	}
-	return outcome{number: int64(len(value))}, d.put(o.key, value)
+	return outcome{number: int64(len(value))}, d.put(was, o.key, value)
 }
 
 // appendList adds values to the list under a key, or makes one of them.
@@ -56,7 +56,7 @@ func (d *draft) appendList(o appendList) (outcome, error) {
 	if err := d.limits.checkPair(o.key, value); err != nil {
 		return outcome{}, err
 	}
-	return outcome{number: int64(n + len(o.values))}, d.put(o.key, value)
+	return outcome{number: int64(n + len(o.values))}, d.put(was, o.key, value)
 }
 
 // encodeList writes each value behind its length, so that lists are joined by joining their bytes.
