@@ -188,7 +188,9 @@ func (n *Node) describe(ctx context.Context, name string, group *genleader.Group
 	d.Commit, d.Applied, d.Last, d.Snapshot = in.Commit, in.Applied, in.LastIndex, in.Snapshot
 	d.LogEntries, d.LogBytes, d.Resting, d.Calls, d.Dropped = in.LogEntries, in.LogBytes, in.Resting, in.PendingCalls, in.Dropped
 	d.Lease = max(0, time.Until(in.LeaseUntil).Milliseconds())
-	d.LeaderHeard = since(in.LeaderHeard)
+	if d.Role != roleLeader { // one that leads has heard the leader before
+		d.LeaderHeard = since(in.LeaderHeard)
+	}
 	d.Members = n.raftMembers(in, group.Witness)
 	return d
 }

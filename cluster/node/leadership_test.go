@@ -66,6 +66,9 @@ func TestAnOperatorSeesGroupsAndMovesTheirLeaders(t *testing.T) {
 	if g := c.shown("w1", "prices"); g.Leader != other || g.Term != moved.Term || g.Role != "follower" || g.Member != "w1" {
 		t.Errorf("afterwards: %+v", g)
 	}
+	if led, follows := c.shown(other, "prices"), c.shown("w1", "prices"); led.LeaderHeard != nil || follows.LeaderHeard == nil {
+		t.Errorf("the leader, which has followed, heard a leader %v ms ago, a follower %v", led.LeaderHeard, follows.LeaderHeard)
+	}
 	again, err := c.nodes["w1"].TransferLeadership(shortly(t), "prices", other)
 	if err != nil || again.From != other || again.Leader != other || again.Term != moved.Term {
 		t.Errorf("to the leader itself: %+v, %v", again, err)

@@ -78,11 +78,14 @@ func gone(seat planner.Seat, society controller.Society) bool {
 	return len(society.Members) > 0 && (i < 0 || society.Members[i].State == planner.Dead.String() || society.Members[i].State == planner.Left.String())
 }
 
+// roleLeader is that of a member that leads, or is about to.
+const roleLeader = "leader"
+
 // roleOf gives the group's phase the usual word of elections.
 func roleOf(p genleader.Phase) string {
 	switch p {
 	case genleader.Leading, genleader.Electing:
-		return "leader"
+		return roleLeader
 	case genleader.Following:
 		return "follower"
 	default:
