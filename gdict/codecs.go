@@ -32,6 +32,7 @@ type text[T ~string] struct{}
 
 func (text[T]) Append(dst []byte, v T) ([]byte, error) { return append(dst, v...), nil }
 func (text[T]) Decode(b []byte) (T, error)             { return T(b), nil }
+func (text[T]) joins()                                 {}
 
 // Raw is the codec of byte slices: the bytes as they are. What it decodes belongs to the dictionary and must not be
 // modified, as Entry.Value.
@@ -41,6 +42,7 @@ type raw[T ~[]byte] struct{}
 
 func (raw[T]) Append(dst []byte, v T) ([]byte, error) { return append(dst, v...), nil }
 func (raw[T]) Decode(b []byte) (T, error)             { return T(b), nil }
+func (raw[T]) joins()                                 {}
 
 // Decimal is the codec of integers as UpdateCounter reads and writes them: decimal text, without leading zeros or a plus
 // sign. It is the default for values.

@@ -9,8 +9,9 @@
 // order, so at equal revisions all have equal dictionaries.
 //
 // A View is the dictionary at one revision; everything is read from one. Read returns one that is as fresh as a Level says:
-// Local, AtLeast, Bounded, Linearizable. Of shows the keys under a name with types of Go. A Watch can go on after a
-// revision, also at another member. OwnedBy binds keys to a member or an actor. Export and Import are backups in a file.
+// Local, AtLeast, Bounded, Linearizable. Of shows the keys under a name with types of Go, and does to them what a Dict does.
+// A Watch can go on after a revision, also at another member. OwnedBy binds keys to a member or an actor. Export and Import
+// are backups in a file.
 //
 // Promised: a write that returns nil is held by a majority and applied on the caller's own member, so a local read sees
 // it; a write is done at most once, however often it is sent; one that returns an error wrapping

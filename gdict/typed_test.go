@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +67,22 @@ func TestATypedViewWritesAndReads(t *testing.T) {
 	}
 }
 
+// TestATypedViewHasWhatADictHas: an operation that is added to one is added to the other.
+func TestATypedViewHasWhatADictHas(t *testing.T) {
+	// These are of the whole dictionary; Txn takes typed operations.
+	elsewhere := []string{"Attach", "Behaviour", "Dict", "KeepHistory", "OwnActor", "Txn", "Export", "Size"}
+	for whole, part := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[*Dict](): reflect.TypeFor[*Lists[string, int]](),
+		reflect.TypeFor[View]():  reflect.TypeFor[TypedView[string, int]](),
+	} {
+		for method := range whole.Methods() {
+			if _, has := part.MethodByName(method.Name); !has && !slices.Contains(elsewhere, method.Name) {
+				t.Errorf("%v has no %s", part, method.Name)
+			}
+		}
+	}
+}
+
 func TestTypedCountersCount(t *testing.T) {
 	d := New()
 	newTestLog(d)
@@ -108,6 +126,7 @@ func TestScansOfNumbersAreInTheirOrder(t *testing.T) {
 		"-1 0":            {From: new(-1), To: new(2)},
 		"2 0":             {From: new(0), To: new(300), Reverse: true, Limit: 2},
 		"":                {From: new(301)},
+		"2":               {Prefix: new(2)},
 	} {
 		var got []string
 		for item, err := range names.Scan(span) {
@@ -187,21 +206,116 @@ func TestAValueThatCannotBeEncodedIsNotSent(t *testing.T) {
 	_, erasedAt := keys.CompareAndErase(ctx, "k", 1)
 	_, compared = keys.CompareAndStore(ctx, "k", 0, 1)
 	_, counted := keys.UpdateCounter(ctx, "k", 1)
+	_, appended := keys.Append(ctx, "k", 1)
+	_, prefixErased := keys.ErasePrefix(ctx, "k")
+	_, many := keys.StoreMany(ctx, maps.All(map[string]int64{"k": 1}))
+	_, _, owned := keys.OwnerOf("k")
+	there, isKey := keys.View().IsKey("k")
 	_, _, found := keys.Find("k")
 	_, fetched := keys.Fetch("k")
 	scanned := lines(keys.Scan(Span[string]{From: new("k")}))
 	for name, err := range map[string]error{
 		"store": stored, "erase": erased, "erase at": erasedAt, "compare": compared, "count": counted, "find": found, "fetch": fetched,
+		"append": appended, "erase prefix": prefixErased, "store many": many, "owner": owned, "is key": isKey,
 	} {
 		if !errors.Is(err, errRefusing) || !strings.Contains(err.Error(), "cannot encode a key of type string") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if len(scanned) != 1 || !strings.Contains(scanned[0], errRefusing.Error()) {
+	scanned = append(scanned, lines(keys.Scan(Span[string]{Prefix: new("k")}))...)
+	if there || len(scanned) != 2 || scanned[0] != scanned[1] || !strings.Contains(scanned[0], errRefusing.Error()) {
 		t.Errorf("scanned %q", scanned)
 	}
 	if d.View().Rev() != 0 {
 		t.Error("something was sent")
+	}
+}
+
+// TestTypedLookups: those of the original that are not Find and Fetch, with an entry among them that cannot be decoded, and a
+// key that cannot.
+func TestTypedLookups(t *testing.T) {
+	d := New()
+	newTestLog(d)
+	stock := Of[uint16, int8](d, "stock")
+	for _, n := range []uint16{1, 2, 3} {
+		if _, err := stock.Store(t.Context(), n, int8(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	two, err := stock.Key(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := stock.View()
+	if items, err := view.ToList(); err != nil || fmt.Sprint(items) != "[{1 1 1} {2 2 2} {3 3 3}]" {
+		t.Errorf("%v, %v", items, err)
+	}
+	for _, foreign := range []string{two, "stock/zz"} {
+		if _, err := d.Store(t.Context(), foreign, []byte("many")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	view = stock.View()
+	for key, want := range map[uint16]bool{2: true, 4: false} {
+		if is, err := view.IsKey(key); is != want || err != nil {
+			t.Errorf("%d is a key: %v, %v", key, is, err)
+		}
+	}
+	var keys []string
+	for key, err := range view.FetchKeys() {
+		keys = append(keys, show(fmt.Sprint(key), err))
+	}
+	badKey := `error: gdict: key "stock/zz": cannot decode it as uint16: it has 2 bytes, and a number has 8`
+	if want := []string{"1", "2", "3", badKey}; !slices.Equal(keys, want) {
+		t.Errorf("keys %q", keys)
+	}
+	kept := lines(view.Filter(func(i Item[uint16, int8]) bool { return i.Value > 1 }))
+	if len(kept) != 3 || !strings.Contains(kept[0], "cannot decode its value") || kept[1] != "3=3@3" || kept[2] != badKey {
+		t.Errorf("kept %q", kept)
+	}
+	items, err := stock.ToList()
+	bad := (*CodecError)(nil)
+	if !errors.As(err, &bad) || bad.Key != two || fmt.Sprint(items) != "[{1 1 1} {3 3 3}]" {
+		t.Errorf("%v, %v", items, err)
+	}
+	sum := Fold(Decoded(view.All(), &err), 0, func(sum int8, i Item[uint16, int8]) int8 { return sum + i.Value })
+	if sum != 4 || !errors.As(err, &bad) || bad.Key != two {
+		t.Errorf("%d, %v", sum, err)
+	}
+	for range Decoded(view.All(), &err) {
+		break
+	}
+	for range Decoded(view.FetchKeys(), &err) {
+		break
+	}
+	for range Decoded(view.Filter(func(Item[uint16, int8]) bool { return true }), &err) {
+		break
+	}
+	if err != nil {
+		t.Errorf("nobody has seen an error: %v", err)
+	}
+}
+
+func TestASpanMayHaveAPrefix(t *testing.T) {
+	d := New()
+	newTestLog(d)
+	lines := Of[string, int](d, "lines")
+	for i, key := range []string{"7", "7/a", "7/b", "7/c", "70/a"} {
+		if _, err := lines.Store(t.Context(), key, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, span := range map[string]Span[string]{
+		"[1 2 3]": {Prefix: new("7/")},
+		"[3 2]":   {Prefix: new("7/"), From: new("7/b"), To: new("8"), Reverse: true},
+		"[4]":     {Prefix: new("70")},
+		"[0 1]":   {Prefix: new(""), Limit: 2},
+	} {
+		var err error
+		got := slices.Collect(Map(Decoded(lines.Scan(span), &err), func(i Item[string, int]) int { return i.Value }))
+		if fmt.Sprint(got) != want || err != nil {
+			t.Errorf("%v, %v, wanted %s", got, err, want)
+		}
 	}
 }
 
