@@ -7,11 +7,10 @@ package gdicttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/process/actorstest"
@@ -57,39 +56,49 @@ func (r *road) FreshAsOf() time.Time {
 // Start starts a member that can be written to, and stops it when the test ends.
 func Start(t testing.TB, bounds ...gdict.Option) *Member {
 	t.Helper()
-	m := &Member{dict: gdict.New(bounds...)}
+	m, stop, err := Run(bounds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+// Run is Start where there is no test, as in an example: stop it when you are done.
+func Run(bounds ...gdict.Option) (m *Member, stop func() error, err error) {
+	m = &Member{dict: gdict.New(bounds...)}
 	system := actorstest.System()
 	group, err := genleader.New(system, genleader.Config{
 		Self: genleader.Member{Name: "solo", Incarnation: 1}, Candidates: []string{"solo"}, Behaviour: m.dict.Behaviour(),
 		Send: func(string, []byte) error { return errors.New("there is nobody else") },
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	m.group = &road{Group: group}
 	m.dict.Attach(m.group)
-	stop(t, system, system.Root.Spawn(group.Props()))
+	pid := system.Root.Spawn(group.Props())
+	stop = func() error {
+		err := system.Root.StopFuture(pid).Wait()
+		system.Shutdown()
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
 		_, err := m.dict.Read(ctx, gdict.Linearizable)
 		if err == nil {
-			return m
+			return m, stop, nil
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("gdicttest: no leader: %v", err)
+			return nil, nil, errors.Join(fmt.Errorf("gdicttest: no leader: %w", err), stop())
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-func stop(t testing.TB, system *actor.ActorSystem, pid *actor.PID) {
-	t.Cleanup(func() {
-		if err := system.Root.StopFuture(pid).Wait(); err != nil {
-			t.Error(err)
-		}
-		system.Shutdown()
-	})
 }
 
 // Dict is the dictionary.
