@@ -1,11 +1,12 @@
 package gdict
 
 import (
+	"errors"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/process/actorstest"
@@ -69,7 +70,11 @@ func benchGroup(b *testing.B) []*Dict {
 	for _, start := range starts {
 		start()
 	}
-	time.Sleep(10 * time.Millisecond) // a group takes no word before it has started
+	for _, group := range groups { // which takes no word before it has started
+		for errors.Is(callNobody(b, group), genleader.ErrStopped) {
+			runtime.Gosched()
+		}
+	}
 	for _, group := range groups {
 		for _, peer := range groups {
 			if peer != group {
@@ -84,4 +89,9 @@ func benchGroup(b *testing.B) []*Dict {
 		b.Fatalf("%s leads", leader)
 	}
 	return dicts
+}
+
+func callNobody(b *testing.B, group *genleader.Group) error {
+	_, err := group.Call(b.Context(), nil)
+	return err
 }
