@@ -86,6 +86,8 @@ type core struct {
 	queue    []uint64  // sequence numbers of pending calls, oldest first
 	callsAt  time.Time // no call ends before
 	lastSent uint64    // the term that calls were sent in last
+	underWay int       // calls that were sent and have no answer
+	crowdAt  time.Time // when calls that wait for these go anyway
 	backlog  []*ask    // calls that reached a leader which is still electing
 
 	callBytes, backlogBytes uint64    // that these count
@@ -113,21 +115,22 @@ type core struct {
 	notices     notices
 	leaderHeard time.Time // a leader other than this member
 
-	view       View
-	stale      bool   // something that the view shows may have changed
-	memory     string // why no leader will come, if that is known
-	imageErr   string // why a member gets no snapshot, if so
-	storageErr string // why the storage cannot be used any more, or no snapshot gets there
-	outbox     map[string][]*wire.Packet
-	bare       map[string]int // where in the outbox an append without entries is, by member
-	waiting    proposals
-	room       batch       // for the next one
-	batch      []broadcast // room for the one that is being applied
-	apply      []apply     // room for what it makes of it
-	unsettled  bool        // of what this leader has submitted in this term not all is committed
-	served     bool        // callers of this member have been, since the last flush
-	holding    bool        // what is to be said and proposed waits for those callers to come again
-	out        []effect
+	view         View
+	stale        bool   // something that the view shows may have changed
+	memory       string // why no leader will come, if that is known
+	imageErr     string // why a member gets no snapshot, if so
+	storageErr   string // why the storage cannot be used any more, or no snapshot gets there
+	outbox       map[string][]*wire.Packet
+	bare         map[string]int // where in the outbox an append without entries is, by member
+	waiting      proposals
+	room         batch       // for the next one
+	batch        []broadcast // room for the one that is being applied
+	apply        []apply     // room for what it makes of it
+	unsettled    bool        // of what this leader has submitted in this term not all is committed
+	served       bool        // callers of this member have been, since the last flush
+	acknowledges bool        // what is to be said has entries of the leader's acknowledged
+	holding      bool        // what is to be said and proposed waits for those callers to come again
+	out          []effect
 }
 
 // settings is what a core is told once.
@@ -297,6 +300,9 @@ func (c *core) alarms() {
 		c.expireCalls()
 	}
 	c.due(&c.pumpAt)
+	if c.due(&c.crowdAt) && c.mayPump() {
+		c.sendCalls()
+	}
 	if c.due(&c.streamsAt) {
 		c.tendStreams()
 	}
@@ -358,7 +364,7 @@ func (c *core) publish() {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.transferAt, c.streamsAt, c.pumpAt} {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.transferAt, c.streamsAt, c.pumpAt, c.crowdAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -174,4 +174,5 @@ func (c *core) sendOutbox() {
 	}
 	clear(c.outbox)
 	clear(c.bare)
+	c.acknowledges = false
 }

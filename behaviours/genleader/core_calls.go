@@ -12,6 +12,9 @@ import (
 // keepQueued is how many settled calls may stand in the queue before they are taken out.
 const keepQueued = 1000
 
+// crowd is how many calls under way make later ones wait.
+const crowd = 16
+
 // pendingCall is a local caller's leader call. Once it was sent to the leader of a term it is done in that term or
 // never: a call names the term it is for, and whatever that term's leader appended lies in the log before the next
 // leader's sync. So a call that has not come back when that sync is applied was not done, and is sent again.
@@ -50,16 +53,36 @@ func (c *core) watchDeadline(deadline time.Time) {
 
 // pump sends what waits for a leader, oldest first.
 func (c *core) pump() {
+	if c.mayPump() && !(c.phase == Following && c.crowded()) {
+		c.sendCalls()
+	}
+}
+
+func (c *core) mayPump() bool {
 	if len(c.queue) == 0 || c.leader == 0 || c.now.Before(c.pumpAt) || (c.phase != Leading && c.phase != Following) {
-		return
+		return false
 	}
-	leader := c.electorate[c.leader]
-	if c.phase == Following && !c.reaches(leader, c.leader) {
-		return
+	if c.phase == Following && !c.reaches(c.electorate[c.leader], c.leader) {
+		return false
 	}
-	if c.lastSent != 0 && c.lastSent < c.term && c.oldestSent() < c.term {
-		return // they come first, and whether they must be repeated shows with the sync of this term
+	// Those of an earlier term come first, and whether they must be repeated shows with the sync of this term.
+	return c.lastSent == 0 || c.lastSent >= c.term || c.oldestSent() >= c.term
+}
+
+// crowded says whether calls wait until most of those that are under way to the leader have their answers, so that they go
+// together with what these callers say next: see core_batch.go. Answers may be lost, so a heartbeat later they go anyway.
+func (c *core) crowded() bool {
+	if c.underWay < crowd && !c.holding {
+		return false
 	}
+	if c.crowdAt.IsZero() {
+		c.crowdAt = c.now.Add(c.timing.Heartbeat)
+	}
+	return true
+}
+
+func (c *core) sendCalls() {
+	c.crowdAt = time.Time{}
 	for _, seq := range c.queue {
 		call, waits := c.calls[seq]
 		if !waits || call.sentTerm != 0 {
@@ -70,12 +93,13 @@ func (c *core) pump() {
 			continue
 		}
 		call.sentTerm = c.term
+		c.underWay++
 		c.lastSent = c.term
 		if c.phase == Leading {
 			c.emit(&ask{term: c.term, from: From{Member: c.self, Seq: seq}, request: call.request})
 			continue
 		}
-		c.post(leader, &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
+		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
 	}
 	c.queue = c.queue[:0]
 }
@@ -103,6 +127,7 @@ func (c *core) resubmit(term uint64) {
 			continue
 		}
 		call.sentTerm = 0
+		c.underWay--
 		if call.only != 0 {
 			c.settle(seq)
 			continue

@@ -147,8 +147,11 @@ func (c *core) drive() {
 	}
 	c.tellReports()
 	c.beginReads()
+	if len(c.calls) == 0 { // nobody here is about to come again
+		c.submit()
+	}
 	c.takeReady()
-	if c.rounds != nil && c.served && !c.holding {
+	if c.served && !c.holding {
 		c.served, c.holding = false, true
 		return
 	}
@@ -182,7 +185,7 @@ func (c *core) takeReady() {
 
 // applyAll applies committed entries, all of which are stored here.
 func (c *core) applyAll(m *raftpb.Message) {
-	if c.rounds == nil || len(c.calls) == 0 { // else they hear of it with what comes next: see drive
+	if c.acknowledges || len(c.calls) == 0 { // else they hear of it with what comes next: see drive
 		c.sendOutbox() // the others need not wait until it is applied here
 	}
 	for _, entry := range m.GetEntries() {

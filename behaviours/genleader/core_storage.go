@@ -110,9 +110,10 @@ func (c *core) stored(m *raftpb.Message) {
 	for _, response := range m.GetResponses() {
 		if response.GetTo() == c.id {
 			_ = c.node.Step(response) // an error says that it has been overtaken
-		} else {
-			c.sendRaft(response)
+			continue
 		}
+		c.acknowledges = c.acknowledges || len(m.GetEntries()) > 0
+		c.sendRaft(response)
 	}
 }
 
