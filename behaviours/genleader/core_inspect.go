@@ -8,7 +8,10 @@ import (
 func (c *core) inspect() Inspection {
 	in := Inspection{
 		Self: c.self, View: c.look(), Applied: c.applied, PendingCalls: len(c.calls), Resting: c.rest.asleep,
-		Leases: c.now.Before(c.granted), LeaseUntil: c.granted, LeaderHeard: c.leaderHeard,
+		Leases: c.now.Before(c.granted), LeaseUntil: c.granted,
+	}
+	if c.rounds == nil {
+		in.LeaderHeard = c.leaderHeard
 	}
 	if c.node == nil {
 		return in

@@ -203,13 +203,14 @@ type outcome struct {
 	index   uint64 // of a read
 	answers Answers
 	err     error
+	late    bool // nobody has answered
 }
 
 // LeaderCall asks the leader and waits for its answer, which is this member's FromLeader's if the leader broadcast. A
 // context without a deadline gets one of five seconds. Calls of one goroutine are handled in their order.
 //
-// ErrUncertain means that it is not known whether the call was done, also if ErrStopped is wrapped beside it. Without
-// it ErrNoLeader, ErrOverloaded and ErrStopped mean that nothing was done. What ended ctx is wrapped too.
+// ErrUncertain means that it is not known whether the call was done, also if ErrStopped is wrapped beside it, or if a
+// callback here kept the group from having its turn until the deadline. Without it ErrNoLeader, ErrOverloaded and ErrStopped mean that nothing was done. What ended ctx is wrapped too.
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -221,15 +222,18 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 	if !g.arrive(arrival{call, answer}) {
 		return nil, ErrStopped
 	}
-	out, ended := g.await(ctx, call.seq, answer)
-	if ended {
-		return nil, fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)
+	out := g.await(ctx, call.seq, answer, outcome{err: ErrUncertain})
+	if !out.late {
+		g.answers.Put(answer) // it gets one answer, which has come
 	}
-	g.answers.Put(answer) // it gets one answer, which has come
-	if out.err != nil {
+	switch {
+	case out.err == nil:
+		return out.reply, nil
+	case out.late && errors.Is(out.err, ErrStopped):
+		return nil, fmt.Errorf("%w: %w", ErrUncertain, out.err)
+	default:
 		return nil, withCause(ctx, deadline, out.err)
 	}
-	return out.reply, nil
 }
 
 func (g *Group) channel() chan outcome {

@@ -2,7 +2,6 @@ package genleader
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -52,7 +51,7 @@ type Answers struct {
 // AskCandidates puts one question to the instances of all candidates that are members of the group as this one knows it, at
 // once, and returns when each has answered or failed, at the latest when ctx ends; without a deadline that is after five
 // seconds. HandleCall gets the request as []byte and must reply with []byte. It is no leader call: nothing is ordered, and
-// no majority is needed. The error is nil or ErrStopped.
+// no majority is needed. The error is nil, ErrStopped, or ErrNoAnswer if a callback here kept the group from asking.
 func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
@@ -60,11 +59,8 @@ func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, err
 	if !g.tell(msg) {
 		return Answers{}, ErrStopped
 	}
-	out, ended := g.await(ctx, msg.seq, msg.answer)
-	if ended || errors.Is(out.err, ErrStopped) {
-		return Answers{}, ErrStopped
-	}
-	return out.answers, nil
+	out := g.await(ctx, msg.seq, msg.answer, outcome{err: ErrNoAnswer})
+	return out.answers, out.err
 }
 
 // askLocal asks this member's own instance.

@@ -31,8 +31,8 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	if !g.tell(read) {
 		return 0, ErrStopped
 	}
-	out, ended := g.await(ctx, read.seq, read.answer)
-	if ended || errors.Is(out.err, ErrStopped) {
+	out := g.await(ctx, read.seq, read.answer, outcome{err: ErrNoLeader})
+	if errors.Is(out.err, ErrStopped) {
 		return 0, ErrStopped
 	}
 	if out.err != nil {
@@ -41,26 +41,35 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	return out.index, nil
 }
 
-// await waits for the answer to what was told under seq, and gives up in order when ctx ends first. Without an answer
-// the group has ended.
-func (g *Group) await(ctx context.Context, seq uint64, answer chan outcome) (out outcome, ended bool) {
+// overtime is how long a caller whose time is over waits for the group's turn.
+const overtime = 50 * time.Millisecond
+
+// await waits for the answer to what was told under seq, and gives up in order when ctx ends first: the group then says
+// what became of it, unless a callback keeps it from having its turn. Then the answer is late; and if the group has ended,
+// ErrStopped.
+func (g *Group) await(ctx context.Context, seq uint64, answer chan outcome, late outcome) outcome {
 	select {
-	case out = <-answer:
-		return out, false
+	case out := <-answer:
+		return out
 	case <-g.gone:
 	case <-ctx.Done():
 		g.tell(abandoned{seq: seq})
+		enough := time.NewTimer(overtime)
+		defer enough.Stop()
 		select {
-		case out = <-answer:
-			return out, false
+		case out := <-answer:
+			return out
 		case <-g.gone:
+		case <-enough.C:
+			late.late = true
+			return late
 		}
 	}
 	select {
-	case out = <-answer:
-		return out, false
+	case out := <-answer:
+		return out
 	default:
-		return outcome{}, true
+		return outcome{err: ErrStopped, late: true}
 	}
 }
 

@@ -18,7 +18,7 @@ type transferMessage struct {
 //
 // It fails with ErrUnknownMember, ErrNotVoter, ErrWitness or ErrNotReady (behind, unreachable or without a lease) when
 // the leader refuses, with ErrNoLeader when no leader was found, and with ErrNotTransferred when it was not done before
-// the deadline; then it may still be done. A context without a deadline gets one of five seconds.
+// the deadline, or before this group ended; then it may still be done. ErrStopped alone says that nothing was asked. A context without a deadline gets one of five seconds.
 func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
@@ -26,9 +26,11 @@ func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	if !g.tell(msg) {
 		return ErrStopped
 	}
-	out, ended := g.await(ctx, msg.seq, msg.answer)
+	out := g.await(ctx, msg.seq, msg.answer, outcome{err: ErrNotTransferred})
 	switch {
-	case ended || errors.Is(out.err, ErrStopped):
+	case out.late && errors.Is(out.err, ErrStopped):
+		return fmt.Errorf("%w: %q (%w)", ErrNotTransferred, name, ErrStopped)
+	case errors.Is(out.err, ErrStopped):
 		return ErrStopped
 	case out.err == nil:
 		return nil

@@ -19,9 +19,6 @@ import (
 // describeTimeout is how long groups may take to describe themselves to somebody who asks for them.
 const describeTimeout = time.Second
 
-// lastWord is how long a group may take to say how a transfer stands when its time is over.
-const lastWord = 50 * time.Millisecond
-
 // roleFailed is that of a group of which this member's part has ended by itself.
 const roleFailed = "failed"
 
@@ -78,9 +75,8 @@ func (n *Node) TransferLeadership(ctx context.Context, name, to string) (admin.T
 	if reason := ended(group); reason != nil {
 		return admin.Transfer{}, fmt.Errorf("%w: %q has failed: %w", admin.ErrGroupNotOpen, name, reason)
 	}
-	from, done := group.View().Leader.Name, make(chan error, 1)
-	go func() { done <- transfer(ctx, group, to) }()
-	if err := awaitTransfer(ctx, done); err != nil {
+	from := group.View().Leader.Name
+	if err := transfer(ctx, group, to); err != nil {
 		return admin.Transfer{}, err
 	}
 	view := group.View()
@@ -100,22 +96,6 @@ func transfer(ctx context.Context, group *genleader.Group, to string) error {
 		return fmt.Errorf("node: %s follows %q, and no majority has confirmed that it leads", group.Self.Name, to)
 	}
 	return nil
-}
-
-// awaitTransfer returns what became of a transfer, soon after ctx has ended at the latest: a group whose callback hangs does
-// not say until it returns.
-func awaitTransfer(ctx context.Context, done <-chan error) error {
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(lastWord):
-		return fmt.Errorf("node: the group does not say how the transfer stands: %w", context.Cause(ctx))
-	}
 }
 
 // refusedFor adds whom else an operator may have meant.
@@ -188,9 +168,7 @@ func (n *Node) describe(ctx context.Context, name string, group *genleader.Group
 	d.Commit, d.Applied, d.Last, d.Snapshot = in.Commit, in.Applied, in.LastIndex, in.Snapshot
 	d.LogEntries, d.LogBytes, d.Resting, d.Calls, d.Dropped = in.LogEntries, in.LogBytes, in.Resting, in.PendingCalls, in.Dropped
 	d.Lease = max(0, time.Until(in.LeaseUntil).Milliseconds())
-	if d.Role != roleLeader { // one that leads has heard the leader before
-		d.LeaderHeard = since(in.LeaderHeard)
-	}
+	d.LeaderHeard = since(in.LeaderHeard)
 	d.Members = n.raftMembers(in, group.Witness)
 	return d
 }

@@ -1,0 +1,42 @@
+package genleader
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestACallbackThatHangsKeepsNobodyWaiting past the deadline: whoever asks the group then hears that nobody knows.
+func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		_, follower := n.roles()
+		g := follower.group
+		letGo := make(chan struct{})
+		follower.hook("HandleCast", func() { <-letGo })
+		g.Cast("hang")
+		synctest.Wait()
+		for name, ask := range map[string]struct {
+			do   func() error
+			want error
+		}{
+			"a leader call": {func() error { _, err := g.LeaderCall(within(t, time.Second), []byte("x")); return err }, ErrUncertain},
+			"a read":        {func() error { _, err := g.ReadIndex(within(t, time.Second)); return err }, ErrNoLeader},
+			"a transfer":    {func() error { return g.TransferLeadership(within(t, time.Second), "a1") }, ErrNotTransferred},
+			"a question":    {func() error { _, err := g.AskCandidates(within(t, time.Second), nil); return err }, ErrNoAnswer},
+		} {
+			begin := time.Now()
+			if err := ask.do(); !errors.Is(err, ask.want) {
+				t.Errorf("%s: %v, wanted %v", name, err, ask.want)
+			}
+			if took := time.Since(begin); took > time.Second+overtime {
+				t.Errorf("%s took %v", name, took)
+			}
+		}
+		close(letGo)
+		synctest.Wait()
+		if _, err := g.LeaderCall(within(t, 5*time.Second), []byte("after")); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
