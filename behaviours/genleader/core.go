@@ -99,7 +99,8 @@ type core struct {
 	gatherings map[uint64]*gathering
 	transfers  map[uint64]*transferWait
 	transferAt time.Time // when their leader is asked again
-	appointed  uint64    // the term in which this member is meant to lead, by command
+	appointed  uint64    // the term in which this member is meant to lead
+	before     []Member  // who have handed over by rank to make it so; none: by command
 
 	rounds    *rounds // on a leader
 	acked     ackMark // the latest beat that this member acknowledged

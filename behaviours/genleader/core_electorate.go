@@ -298,7 +298,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_Response:
 		c.askAnswered(from, what.Response)
 	case *wire.Packet_Appoint:
-		c.appoint(from, what.Appoint.GetTerm())
+		c.appoint(from, what.Appoint)
 	case *wire.Packet_TransferAsk:
 		c.takeTransfer(From{Member: from, Seq: what.TransferAsk.GetSeq()}, what.TransferAsk.GetName())
 	case *wire.Packet_TransferAnswer:

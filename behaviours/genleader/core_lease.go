@@ -60,7 +60,9 @@ type former struct {
 // lead begins a term of this member: earlier leaders may have granted leases until this very moment.
 func (c *core) lead() {
 	c.rounds = &rounds{members: map[string]*heard{}, fence: c.now, tickAt: c.now}
-	c.rounds.governs.appointed = c.appointed == c.term
+	if c.appointed == c.term {
+		c.rounds.governs.appointed, c.rounds.governs.passed = len(c.before) == 0, c.before
+	}
 	c.forgetAt, c.campaignAt = time.Time{}, time.Time{}
 	c.clearBacklog()
 	c.waiting, c.unsettled = proposals{}, false

@@ -41,8 +41,9 @@ type candidacy struct {
 	lately  uint64    // what it had applied at most half an election time ago
 	pending time.Time // a change is on its way; after that it may be tried again
 
-	appointed bool // this member leads by command
-	failed    int  // hand-overs of this term that failed
+	appointed bool     // this member leads by command
+	passed    []Member // who have handed over by rank, one after the other, until this member led
+	failed    int      // hand-overs of this term that failed
 }
 
 func (c *core) seatOf(id uint64) *seat {

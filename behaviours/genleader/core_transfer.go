@@ -182,10 +182,14 @@ func (c *core) handing() bool {
 	return c.rounds != nil && c.node.BasicStatus().LeadTransferee != 0
 }
 
-// appoint notes that the leader of a term means this member to lead next, by command.
-func (c *core) appoint(from Member, term uint64) {
-	if c.node != nil && c.leader != 0 && c.idOf(from) == c.leader && term == c.term {
-		c.appointed = term + 1
+// appoint notes that the leader of a term means this member to lead next.
+func (c *core) appoint(from Member, a *wire.Appoint) {
+	if c.node == nil || c.leader == 0 || c.idOf(from) != c.leader || a.GetTerm() != c.term {
+		return
+	}
+	c.appointed, c.before = c.term+1, nil
+	for _, id := range a.GetBefore() {
+		c.before = append(c.before, identityOf(id))
 	}
 }
 
@@ -214,16 +218,22 @@ func (c *core) prefer() {
 	}
 	needs <<= min(c.rounds.governs.failed, mostDoubled)
 	if to := c.successor(); to != 0 && time.Duration(c.seatOf(to).steady)*c.timing.Heartbeat >= needs {
+		appoint := &wire.Appoint{Term: c.term}
+		for _, m := range append(slices.Clone(c.rounds.governs.passed), c.self) {
+			appoint.Before = append(appoint.Before, &wire.Identity{Name: m.Name, Incarnation: m.Incarnation})
+		}
+		c.post(c.electorate[to], &wire.Packet{What: &wire.Packet_Appoint{Appoint: appoint}})
 		c.handOver(to, From{})
 	}
 }
 
 // successor is the highest voter above this one that is ready, or zero. One that has just become ready is waited for
-// rather than passed over for a lower one, which would be two changes in a row.
+// rather than passed over for a lower one, which would be two changes in a row. Nobody is one that has handed over itself
+// since the last election: where the lists of candidates differ, leadership would go round and round.
 func (c *core) successor() uint64 {
 	best := c.id
 	for _, id := range c.voterIDs() {
-		if !c.witnesses[id] && c.compareRank(id, best) < 0 && c.ready(id) {
+		if !c.witnesses[id] && c.compareRank(id, best) < 0 && c.ready(id) && !slices.Contains(c.rounds.governs.passed, c.memberOf(id)) {
 			best = id
 		}
 	}

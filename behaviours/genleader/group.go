@@ -23,8 +23,8 @@ type Config struct {
 
 	// Candidates are the names of those that may vote and lead, in the order of their rank. Any other member is a worker:
 	// it has the log, leases, reads and calls, and never votes. The lists need not be equal everywhere. The first candidate
-	// begins the group, so the lists must begin alike until it has; whom the leader lists may be promoted. Two members that
-	// each list the other before themselves hand leadership to and fro.
+	// begins the group, so the lists must begin alike until it has; whom the leader lists may be promoted. Members that
+	// each list another before themselves hand leadership on once each, until there is an election.
 	Candidates []string
 	// Expect is how many candidates must be present and without state for the first of them to begin the group; default
 	// all. With fewer, a part of them that has lost its memory can begin a second group while others still hold the first.

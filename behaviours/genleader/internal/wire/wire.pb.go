@@ -1389,10 +1389,12 @@ func (x *ReadAnswer) GetIndex() uint64 {
 	return 0
 }
 
-// Appoint says that the leader of that term hands over to the receiver because somebody commanded it.
+// Appoint says that the leader of that term hands over to the receiver: because somebody commanded it, or by rank, as all
+// those in before have done one after the other, the sender last.
 type Appoint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Before        []*Identity            `protobuf:"bytes,2,rep,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1432,6 +1434,13 @@ func (x *Appoint) GetTerm() uint64 {
 		return x.Term
 	}
 	return 0
+}
+
+func (x *Appoint) GetBefore() []*Identity {
+	if x != nil {
+		return x.Before
+	}
+	return nil
 }
 
 // TransferAsk asks the leader to hand over to a member, for a caller of the sender's.
@@ -2444,9 +2453,10 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"ReadAnswer\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\x04R\x03ask\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"\x1d\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"T\n" +
 	"\aAppoint\x12\x12\n" +
-	"\x04term\x18\x01 \x01(\x04R\x04term\"3\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x125\n" +
+	"\x06before\x18\x02 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06before\"3\n" +
 	"\vTransferAsk\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"\xa7\x01\n" +
@@ -2593,25 +2603,26 @@ var file_wire_proto_depIdxs = []int32{
 	22, // 19: gendac.genleader.v1.Packet.response:type_name -> gendac.genleader.v1.Response
 	5,  // 20: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
 	4,  // 21: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	0,  // 22: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
-	24, // 23: gendac.genleader.v1.Record.batch:type_name -> gendac.genleader.v1.Batch
-	26, // 24: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	4,  // 25: gendac.genleader.v1.Batch.origins:type_name -> gendac.genleader.v1.Identity
-	25, // 26: gendac.genleader.v1.Batch.broadcasts:type_name -> gendac.genleader.v1.Broadcast
-	4,  // 27: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	4,  // 28: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	4,  // 29: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	4,  // 30: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	26, // 31: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	26, // 32: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	30, // 33: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	31, // 34: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	1,  // 35: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	4,  // 22: gendac.genleader.v1.Appoint.before:type_name -> gendac.genleader.v1.Identity
+	0,  // 23: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
+	24, // 24: gendac.genleader.v1.Record.batch:type_name -> gendac.genleader.v1.Batch
+	26, // 25: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	4,  // 26: gendac.genleader.v1.Batch.origins:type_name -> gendac.genleader.v1.Identity
+	25, // 27: gendac.genleader.v1.Batch.broadcasts:type_name -> gendac.genleader.v1.Broadcast
+	4,  // 28: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	4,  // 29: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	4,  // 30: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	4,  // 31: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	26, // 32: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	26, // 33: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	30, // 34: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	31, // 35: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	1,  // 36: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
