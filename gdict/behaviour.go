@@ -41,12 +41,16 @@ func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
 
 // Elected begins to watch over owners: what an earlier leader knew of them and had no time to say is found out again.
 func (b *behaviour) Elected(e *genleader.Election, _ *genleader.Member) []byte {
+	b.dict.ahead.forget()
 	b.dict.warden.meet(e.Self())
 	b.dict.warden.watch(0)
 	return nil
 }
 
-func (b *behaviour) Surrendered(e *genleader.Election, _ []byte) { b.dict.warden.meet(e.Self()) }
+func (b *behaviour) Surrendered(e *genleader.Election, _ []byte) {
+	b.dict.ahead.forget()
+	b.dict.warden.meet(e.Self())
+}
 
 func (b *behaviour) HandleDown(_ *genleader.Election, who genleader.Member, _ error) genleader.Answer {
 	if s := b.dict.now.Load(); s.owned.idle() {

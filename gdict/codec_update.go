@@ -15,7 +15,7 @@ func functionOf(m *wire.Function) functionID {
 }
 
 func updatedMessage(o updated) *wire.Updated {
-	m := &wire.Updated{Key: o.key, Rev: o.rev, Function: o.function.message()}
+	m := &wire.Updated{Key: o.key, Rev: o.rev, Function: o.function.message(), Saw: o.saw}
 	switch {
 	case o.missing:
 		m.Outcome = &wire.Updated_Missing{Missing: true}
@@ -39,7 +39,7 @@ func decodeUpdate(m *wire.Op) (o op, inner proto.Message, err error) {
 	if u.GetFunction() == nil || !known(u.GetFunction()) {
 		return nil, nil, &RefusedError{Problem: "an update by a function with unknown fields"}
 	}
-	done := updated{key: u.GetKey(), rev: u.GetRev(), function: functionOf(u.GetFunction())}
+	done := updated{key: u.GetKey(), rev: u.GetRev(), function: functionOf(u.GetFunction()), saw: u.GetSaw()}
 	said := false
 	switch outcome := u.GetOutcome().(type) {
 	case *wire.Updated_Value:
@@ -51,6 +51,9 @@ func decodeUpdate(m *wire.Op) (o op, inner proto.Message, err error) {
 	}
 	if !said {
 		return nil, nil, &RefusedError{Problem: "an update without an outcome"}
+	}
+	if done.saw != nil && len(done.saw) != len(digest(nil)) {
+		return nil, nil, &RefusedError{Problem: "an update of a value that nobody can have seen"}
 	}
 	return done, u, nil
 }

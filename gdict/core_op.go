@@ -49,10 +49,11 @@ type (
 		arg      []byte
 		initial  []byte // stored if the key is missing; nil: that is an error
 	}
-	// updated is true of the dictionary only while the key still has the revision that the leader saw; else it is a conflict.
+	// updated is true of the dictionary only while the key still has what the leader saw, or foresaw; else it is a conflict.
 	updated struct {
 		key      []byte
-		rev      uint64 // zero: the key is missing
+		rev      uint64 // that the key had then; zero: it was missing
+		saw      []byte // the digest of the value that it was made of; nil: of the one that the key had at rev
 		value    []byte
 		missing  bool   // nothing is stored: there was no entry
 		problem  string // nothing is stored: the function said this

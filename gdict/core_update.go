@@ -1,6 +1,8 @@
 package gdict
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 )
@@ -13,12 +15,16 @@ type functionID struct {
 
 func (f functionID) String() string { return fmt.Sprintf("%q version %d", clipped(f.name), f.version) }
 
-// update stores what a function made of the value that the leader saw, or returns what it said, if that is still the
-// value. Only the log knows that: also a leader that has been replaced without knowing it runs functions.
+// update stores what a function made of the value that the leader saw or foresaw, or returns what it said, if that is the
+// value now. Only the log knows that: also a leader that has been replaced without knowing it runs functions.
 func (d *draft) update(o updated) (outcome, error) {
-	was, _ := d.edit.find(o.key)
+	was, exists := d.edit.find(o.key)
+	seen := was.Rev == o.rev
+	if o.saw != nil {
+		seen = exists && bytes.Equal(digest(was.Value), o.saw)
+	}
 	switch {
-	case was.Rev != o.rev:
+	case !seen:
 		return outcome{}, &ConflictError{Key: string(o.key), Want: o.rev, Have: was.Rev}
 	case o.missing:
 		return outcome{}, &missingError{key: string(o.key)}
@@ -27,6 +33,12 @@ func (d *draft) update(o updated) (outcome, error) {
 	default:
 		return outcome{value: o.value}, d.put(was, o.key, o.value)
 	}
+}
+
+// digest stands for a value that is too long to be named. A function makes the same of equal values, whoever stored them.
+func digest(value []byte) []byte {
+	sum := sha256.Sum256(value)
+	return sum[:]
 }
 
 // append adds bytes to the value of a key, or makes one of them.

@@ -47,6 +47,7 @@ type Dict struct {
 
 	writer writer
 	warden warden
+	ahead  foresight // for updates that this member admits
 
 	mu      sync.Mutex // orders new states and watches; never held while waiting
 	log     replica    // what the log has come to; now is its state, for readers
@@ -145,6 +146,7 @@ func (d *Dict) batch(apply func()) {
 // step takes one entry of the log into the dictionary, within batch. term is the member's lease at this moment.
 func (d *Dict) step(index uint64, term lease.Term, cmd []byte) []byte {
 	reply, changes := d.log.apply(index, cmd, d.changes)
+	d.ahead.see(cmd, changes)
 	if len(changes) > 0 {
 		d.news = appendStep(d.news, changes, index, term)
 		d.changes = emptied(changes)
@@ -188,6 +190,7 @@ func (d *Dict) install(next replica, ahead *leap) {
 	defer d.mu.Unlock()
 	was := d.log.state
 	d.log = next
+	d.ahead.forget()
 	d.show()
 	if ahead.from != was {
 		ahead = newLeap(was, next.state)

@@ -27,6 +27,7 @@ func samples() []op {
 		update{key: []byte("k"), function: functionID{"f", 1}, arg: []byte("a")},
 		update{key: []byte("k"), function: functionID{"f", 1}, initial: []byte{}},
 		updated{key: []byte("k"), rev: 1, function: functionID{"f", 1}, value: []byte("w")},
+		updated{key: []byte("k"), rev: 1, saw: digest([]byte("v")), function: functionID{"f", 1}, value: []byte("w")},
 		updated{key: []byte("x"), function: functionID{"f", 1}, missing: true},
 		updated{key: []byte("k"), rev: 1, function: functionID{"f", 1}, problem: "p"},
 		txn{then: []op{store{key: []byte("k")}, erasePrefix{prefix: []byte("k")}, store{key: []byte("k")}}},

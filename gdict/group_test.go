@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,7 @@ type bus struct {
 	largest int // bytes of the largest frame since largestSince
 	bounds  []Option
 	leases  bool
+	late    chan func() // frames that are on their way; nil: they arrive at once
 }
 
 func (b *bus) send(from genleader.Member, to string, frame []byte) {
@@ -47,8 +49,31 @@ func (b *bus) send(from genleader.Member, to string, frame []byte) {
 	}
 	if peer, there := b.nodes[to]; there && !b.deaf[to] {
 		b.largest = max(b.largest, len(frame))
+		if b.late != nil {
+			b.late <- func() { peer.group.Deliver(from, slices.Clone(frame)) }
+			return
+		}
 		peer.group.Deliver(from, frame)
 	}
+}
+
+// slow makes every frame take so long from now on, until stop is called.
+func (b *bus) slow(pause time.Duration) (stop func()) {
+	b.late = make(chan func(), 10_000)
+	end := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(pause):
+			}
+			for range len(b.late) {
+				(<-b.late)()
+			}
+		}
+	}()
+	return func() { close(end) }
 }
 
 // largestSince returns how many bytes the largest frame since the last call had.

@@ -42,8 +42,9 @@ func Functions(known ...Function) Option {
 }
 
 // Update replaces the value of key by what f makes of it and arg, and returns the new entry. The leader runs f, and the
-// log holds what came of it, so members need not agree about f. If the key was changed by somebody else meanwhile, f runs
-// again, until ctx ends: then the error is a *ConflictError, and nothing was changed.
+// log holds what came of it, so members need not agree about f. Updates of one key may come at once: each is made of what
+// those before it will have made. If the key was changed by something else meanwhile, f runs again, until ctx ends: then the
+// error is a *ConflictError, and nothing was changed.
 //
 // It fails with an error that wraps ErrNotFound if key has no entry, with an *UpdateError if f returns an error, and with
 // a *NoFunctionError if the leader does not know f.
@@ -77,6 +78,9 @@ func (d *Dict) update(ctx context.Context, o update) (Entry, error) {
 func (d *Dict) runUpdate(s state, o update) (updated, error) {
 	was, exists := s.tree.find(o.key)
 	done := updated{key: o.key, rev: was.Rev, function: o.function}
+	if value, foreseen := d.ahead.of(o.key); foreseen {
+		was.Value, exists, done.saw = value, true, digest(value)
+	}
 	run, known := d.functions[o.function]
 	switch {
 	case !known:
@@ -90,6 +94,9 @@ func (d *Dict) runUpdate(s state, o update) (updated, error) {
 		if done.value = value; err != nil {
 			done.value, done.problem = nil, problemOf(err)
 		}
+	}
+	if d.limits.check(done) == nil { // else it will make nothing of its key
+		d.ahead.expect(done)
 	}
 	return done, nil
 }

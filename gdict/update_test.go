@@ -87,7 +87,7 @@ func TestAFunctionCannotSpoilTheDictionary(t *testing.T) {
 	}
 }
 
-// TestUpdatesOfOneKeyAreEachDoneOnce: they get in each other's way, are run again, and none is lost or done twice, though
+// TestUpdatesOfOneKeyAreEachDoneOnce: they come out of order, are run again, and none is lost or done twice, though
 // attempts and replies are.
 func TestUpdatesOfOneKeyAreEachDoneOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

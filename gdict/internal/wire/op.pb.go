@@ -955,6 +955,7 @@ func (x *Update) GetInitial() []byte {
 }
 
 // Updated is what an Update came to while key was at rev; zero: while it was missing. At another revision it is a conflict.
+// With saw, which is a SHA-256 of the value that it was made of, it is a conflict if key has another value.
 type Updated struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Key      []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -966,6 +967,7 @@ type Updated struct {
 	//	*Updated_Missing
 	//	*Updated_Problem
 	Outcome       isUpdated_Outcome `protobuf_oneof:"outcome"`
+	Saw           []byte            `protobuf:"bytes,7,opt,name=saw,proto3" json:"saw,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1053,6 +1055,13 @@ func (x *Updated) GetProblem() string {
 		}
 	}
 	return ""
+}
+
+func (x *Updated) GetSaw() []byte {
+	if x != nil {
+		return x.Saw
+	}
+	return nil
 }
 
 type isUpdated_Outcome interface {
@@ -2744,14 +2753,15 @@ const file_op_proto_rawDesc = "" +
 	"\x03arg\x18\x03 \x01(\fR\x03arg\x12\x1d\n" +
 	"\ainitial\x18\x04 \x01(\fH\x00R\ainitial\x88\x01\x01B\n" +
 	"\n" +
-	"\b_initial\"\xbf\x01\n" +
+	"\b_initial\"\xd1\x01\n" +
 	"\aUpdated\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x10\n" +
 	"\x03rev\x18\x02 \x01(\x04R\x03rev\x125\n" +
 	"\bfunction\x18\x03 \x01(\v2\x19.gendac.gdict.v1.FunctionR\bfunction\x12\x16\n" +
 	"\x05value\x18\x04 \x01(\fH\x00R\x05value\x12\x1a\n" +
 	"\amissing\x18\x05 \x01(\bH\x00R\amissing\x12\x1a\n" +
-	"\aproblem\x18\x06 \x01(\tH\x00R\aproblemB\t\n" +
+	"\aproblem\x18\x06 \x01(\tH\x00R\aproblem\x12\x10\n" +
+	"\x03saw\x18\a \x01(\fR\x03sawB\t\n" +
 	"\aoutcome\"\x9d\x01\n" +
 	"\x03Txn\x12:\n" +
 	"\n" +
