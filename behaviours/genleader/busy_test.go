@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -20,10 +21,11 @@ func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 			do   func() error
 			want error
 		}{
-			"a leader call": {func() error { _, err := g.LeaderCall(within(t, time.Second), []byte("x")); return err }, ErrUncertain},
-			"a read":        {func() error { _, err := g.ReadIndex(within(t, time.Second)); return err }, ErrNoLeader},
-			"a transfer":    {func() error { return g.TransferLeadership(within(t, time.Second), "a1") }, ErrNotTransferred},
-			"a question":    {func() error { _, err := g.AskCandidates(within(t, time.Second), nil); return err }, ErrNoAnswer},
+			"a leader call":                     {func() error { _, err := g.LeaderCall(within(t, time.Second), []byte("x")); return err }, ErrUncertain},
+			"a call whose context does not end": {func() error { _, err := g.LeaderCall(endless(t, time.Second), []byte("x")); return err }, ErrUncertain},
+			"a read":                            {func() error { _, err := g.ReadIndex(within(t, time.Second)); return err }, ErrNoLeader},
+			"a transfer":                        {func() error { return g.TransferLeadership(within(t, time.Second), "a1") }, ErrNotTransferred},
+			"a question":                        {func() error { _, err := g.AskCandidates(within(t, time.Second), nil); return err }, ErrNoAnswer},
 		} {
 			begin := time.Now()
 			if err := ask.do(); !errors.Is(err, ask.want) {
@@ -40,3 +42,16 @@ func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 		}
 	})
 }
+
+// endless is a context with a deadline at which it does not end.
+func endless(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	return deadlineOnly{t.Context(), time.Now().Add(d)}
+}
+
+type deadlineOnly struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadlineOnly) Deadline() (time.Time, bool) { return d.at, true }

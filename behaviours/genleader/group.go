@@ -87,7 +87,7 @@ type Group struct {
 	seq      atomic.Uint64
 	inbox    inbox
 	arrivals arrivals
-	answers  sync.Pool     // channels that nobody sends on any more
+	waiters  sync.Pool     // at whose channels nobody sends any more
 	gone     chan struct{} // closed when the actor has ended and answers nobody any more
 	ended    chan struct{} // closed when the storage is closed, too
 	reason   atomic.Pointer[error]
@@ -217,14 +217,16 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 		deadline = time.Now().Add(patience)
 	}
 	only, _ := ctx.Value(termKey{}).(uint64)
-	answer := g.channel()
+	w := g.waiter(time.Until(deadline) + overtime)
 	call := called{seq: g.seq.Add(1), only: only, request: request, deadline: deadline}
-	if !g.arrive(arrival{call, answer}) {
+	if !g.arrive(arrival{call, w.answer}) {
+		w.timer.Stop()
 		return nil, ErrStopped
 	}
-	out := g.await(ctx, call.seq, answer, outcome{err: ErrUncertain})
+	out := g.await(ctx, call.seq, w, outcome{err: ErrUncertain})
+	w.timer.Stop()
 	if !out.late {
-		g.answers.Put(answer) // it gets one answer, which has come
+		g.waiters.Put(w) // it gets one answer, which has come
 	}
 	switch {
 	case out.err == nil:
@@ -236,11 +238,25 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 	}
 }
 
-func (g *Group) channel() chan outcome {
-	if used, ok := g.answers.Get().(chan outcome); ok {
+// waiting is where a caller waits. The timer rings when nobody has answered although the deadline is over, so that it
+// matters neither whether the context ends by itself nor whether the group has its turn.
+type waiting struct {
+	answer chan outcome
+	timer  *time.Timer
+}
+
+// waiterFor is for a context with a deadline.
+func (g *Group) waiterFor(ctx context.Context) *waiting {
+	deadline, _ := ctx.Deadline()
+	return g.waiter(time.Until(deadline) + overtime)
+}
+
+func (g *Group) waiter(most time.Duration) *waiting {
+	if used, ok := g.waiters.Get().(*waiting); ok {
+		used.timer.Reset(most)
 		return used
 	}
-	return make(chan outcome, 1)
+	return &waiting{make(chan outcome, 1), time.NewTimer(most)}
 }
 
 // withCause adds what ended the wait. The group keeps the deadline too, and may be quicker than the context.

@@ -55,11 +55,13 @@ type Answers struct {
 func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	msg := askAllMessage{seq: g.seq.Add(1), request: request, answer: make(chan outcome, 1)}
+	w := g.waiterFor(ctx)
+	defer w.timer.Stop()
+	msg := askAllMessage{seq: g.seq.Add(1), request: request, answer: w.answer}
 	if !g.tell(msg) {
 		return Answers{}, ErrStopped
 	}
-	out := g.await(ctx, msg.seq, msg.answer, outcome{err: ErrNoAnswer})
+	out := g.await(ctx, msg.seq, w, outcome{err: ErrNoAnswer})
 	return out.answers, out.err
 }
 

@@ -27,11 +27,13 @@ type readMessage struct {
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	read := readMessage{seq: g.seq.Add(1), answer: make(chan outcome, 1)}
+	w := g.waiterFor(ctx)
+	defer w.timer.Stop()
+	read := readMessage{seq: g.seq.Add(1), answer: w.answer}
 	if !g.tell(read) {
 		return 0, ErrStopped
 	}
-	out := g.await(ctx, read.seq, read.answer, outcome{err: ErrNoLeader})
+	out := g.await(ctx, read.seq, w, outcome{err: ErrNoLeader})
 	if errors.Is(out.err, ErrStopped) {
 		return 0, ErrStopped
 	}
@@ -47,26 +49,27 @@ const overtime = 50 * time.Millisecond
 // await waits for the answer to what was told under seq, and gives up in order when ctx ends first: the group then says
 // what became of it, unless a callback keeps it from having its turn. Then the answer is late; and if the group has ended,
 // ErrStopped.
-func (g *Group) await(ctx context.Context, seq uint64, answer chan outcome, late outcome) outcome {
+func (g *Group) await(ctx context.Context, seq uint64, w *waiting, late outcome) outcome {
+	late.late = true
 	select {
-	case out := <-answer:
+	case out := <-w.answer:
 		return out
+	case <-w.timer.C:
+		return late
 	case <-g.gone:
 	case <-ctx.Done():
 		g.tell(abandoned{seq: seq})
-		enough := time.NewTimer(overtime)
-		defer enough.Stop()
+		w.timer.Reset(overtime)
 		select {
-		case out := <-answer:
+		case out := <-w.answer:
 			return out
-		case <-g.gone:
-		case <-enough.C:
-			late.late = true
+		case <-w.timer.C:
 			return late
+		case <-g.gone:
 		}
 	}
 	select {
-	case out := <-answer:
+	case out := <-w.answer:
 		return out
 	default:
 		return outcome{err: ErrStopped, late: true}

@@ -22,11 +22,13 @@ type transferMessage struct {
 func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	msg := transferMessage{seq: g.seq.Add(1), name: name, answer: make(chan outcome, 1)}
+	w := g.waiterFor(ctx)
+	defer w.timer.Stop()
+	msg := transferMessage{seq: g.seq.Add(1), name: name, answer: w.answer}
 	if !g.tell(msg) {
 		return ErrStopped
 	}
-	out := g.await(ctx, msg.seq, msg.answer, outcome{err: ErrNotTransferred})
+	out := g.await(ctx, msg.seq, w, outcome{err: ErrNotTransferred})
 	switch {
 	case out.late && errors.Is(out.err, ErrStopped):
 		return fmt.Errorf("%w: %q (%w)", ErrNotTransferred, name, ErrStopped)
