@@ -86,21 +86,6 @@ func (s *shell) machine() process.Machine[*core, input, effect] {
 // again brings an event back to this very actor, behind what is in its mailbox now.
 func (s *shell) again(e event) { s.group.system.Root.Send(s.self, e) }
 
-// said brings what the behaviour answered back to this very actor, in its order, and all that comes in one turn at once.
-func (s *shell) said(e event) {
-	if len(s.sayings) == 0 {
-		s.group.system.Root.Send(s.self, sayings{})
-	}
-	s.sayings = append(s.sayings, e)
-}
-
-// takeSayings returns what the behaviour has said. It is good until the next time.
-func (s *shell) takeSayings() []event {
-	clear(s.heard)
-	s.heard, s.sayings = s.sayings, s.heard[:0]
-	return s.heard
-}
-
 func (s *shell) lift(ctx actor.Context) (input, bool) {
 	in := input{at: time.Now()}
 	switch msg := ctx.Message().(type) {

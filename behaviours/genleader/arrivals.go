@@ -75,3 +75,18 @@ func (s *shell) arrived() arrived {
 	clear(taken)
 	return arrived{calls: s.calls}
 }
+
+// said brings what the behaviour answered back to this very actor, in its order, and all that comes in one turn at once.
+func (s *shell) said(e event) {
+	if len(s.sayings) == 0 {
+		s.group.system.Root.Send(s.self, sayings{})
+	}
+	s.sayings = append(s.sayings, e)
+}
+
+// takeSayings returns what the behaviour has said. It is good until the next time.
+func (s *shell) takeSayings() []event {
+	clear(s.heard)
+	s.heard, s.sayings = s.sayings, s.heard[:0]
+	return s.heard
+}

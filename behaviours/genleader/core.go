@@ -264,18 +264,6 @@ func step(c *core, in input) (*core, []effect) {
 	return c, c.out
 }
 
-// recycle takes back the room of effects that have been acted on.
-func (c *core) recycle() {
-	for _, e := range c.out {
-		if many, ok := e.(*applyMany); ok {
-			clear(many.broadcasts)
-			c.apply = many.broadcasts[:0]
-		}
-	}
-	clear(c.out)
-	c.out = c.out[:0]
-}
-
 // alarms acts on every deadline that has passed, whatever event brought the time.
 func (c *core) alarms() {
 	if c.due(&c.seekAt) {
@@ -316,37 +304,6 @@ func (c *core) due(deadline *time.Time) bool {
 	}
 	*deadline = time.Time{}
 	return true
-}
-
-// finish turns what this step left behind into effects: calls that can go now, packets once everything in the mailbox has
-// been stepped, the timer, a changed view.
-func (c *core) finish(ev event) {
-	c.pump()
-	c.pumpReads()
-	c.pumpTransfers()
-	c.tellApplied()
-	if _, turnEnds := ev.(flushed); turnEnds && !c.holding || c.phase == Departed {
-		c.sendOutbox()
-	}
-	if (c.dirty || c.holding || len(c.outbox) > 0) && !c.flushing {
-		c.flushing = true
-		c.emit(flush{gather: c.holding || gathers(ev)})
-	}
-	if next := c.nextDeadline(); !next.Equal(c.wakeAt) {
-		c.wakeAt = next
-		c.emit(setTimer{at: next})
-	}
-	c.publish()
-}
-
-// gathers says whether more like this event is likely to come at once. An answer to another member waits for nothing.
-func gathers(ev event) bool {
-	switch ev.(type) {
-	case called, arrived, behaved:
-		return true
-	default:
-		return false
-	}
 }
 
 // publish tells of a changed view.

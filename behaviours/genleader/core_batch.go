@@ -140,9 +140,13 @@ func (c *core) reuse(w proposals) {
 	}
 }
 
-// overload tells the callers that there was no room for what they want.
+// overload tells the callers that there was no room for what they want. A sync waits for room: nobody would ask for it
+// again.
 func (c *core) overload(w proposals) {
 	for _, e := range w.entries {
+		if e.sync != nil {
+			c.waitWith(e.sync)
+		}
 		for _, from := range e.callers {
 			c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
 		}
@@ -158,13 +162,19 @@ func (c *core) proposeSync(sync *wire.Sync) error {
 	c.unsettled = false
 	c.submit()
 	c.touch()
-	if c.handing() {
-		w := c.waitingNow()
-		w.entries = append(w.entries, proposal{sync: data})
-		w.bytes += len(data)
-		return nil
+	if !c.handing() {
+		if err := c.node.Propose(data); !errors.Is(err, raft.ErrProposalDropped) {
+			return err
+		}
 	}
-	return c.node.Propose(data)
+	c.waitWith(data)
+	return nil
+}
+
+func (c *core) waitWith(sync []byte) {
+	w := c.waitingNow()
+	w.entries = append(w.entries, proposal{sync: sync})
+	w.bytes += len(sync)
 }
 
 // sendOutbox hands over what was said to each member, in one frame.

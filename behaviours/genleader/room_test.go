@@ -1,0 +1,41 @@
+package genleader
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+)
+
+// TestASyncWaitsForRoom: the leader's log holds as much as may wait for a majority when a member is to be told something.
+func TestASyncWaitsForRoom(t *testing.T) {
+	after := strings.Repeat("after all ", 30)
+	w := newWorld(1, "a1", "b1", "c1")
+	for _, name := range w.names {
+		w.start(name)
+	}
+	w.run(time.Second)
+	leader := w.leader()
+	joiner := w.hosts["c1"]
+	if joiner == leader {
+		joiner = w.hosts["b1"]
+	}
+	w.loses = func(_, _ string, p *wire.Packet) bool { return p.GetRaft() != nil }
+	if err := leader.core.node.Propose(make([]byte, maxUncommitted-200)); err != nil { // nothing that any member can read
+		t.Fatal(err)
+	}
+	leader.take(synced{term: leader.view.Term, to: &joiner.self, sync: []byte(after)})
+	w.run(20 * time.Millisecond)
+	if len(leader.core.waiting.entries) == 0 {
+		t.Fatal("there was room")
+	}
+	w.loses = nil
+	joiner.told = nil
+	w.run(2 * time.Second)
+	if want := fmt.Sprintf("surrendered to %s %q", leader.self.Name, after); !slices.Contains(joiner.told, want) {
+		t.Errorf("%s was not told %s", joiner.self.Name, want)
+	}
+}
