@@ -64,10 +64,12 @@ type Watch struct {
 	once   sync.Once
 	left   atomic.Uint64 // events left out
 
-	mu    sync.Mutex
-	queue queue
-	over  bool  // nothing will be queued any more
-	err   error // why, if not by Close
+	mu      sync.Mutex
+	queue   queue
+	idle    bool   // the reader has had all that was queued
+	through uint64 // of the latest event that the reader has had
+	over    bool   // nothing will be queued any more
+	err     error  // why, if not by Close
 }
 
 // A WatchOption changes what a watch does with a reader that is too slow.
@@ -151,10 +153,33 @@ func (w *Watch) Err() error {
 // Coalesced is how many events have been left out so far because the reader was too slow.
 func (w *Watch) Coalesced() uint64 { return w.left.Load() }
 
+// Through is up to which revision the reader has seen everything, as the Through of events says it: but it goes on while
+// nothing under the prefix changes. Whoever remembers it now and then, when it has done with the events that it has
+// received, can go on after it with WatchFrom however long the watch was quiet. It is zero before the first such event.
+func (w *Watch) Through() uint64 {
+	w.dict.mu.Lock()
+	defer w.dict.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.goOn()
+	return w.through
+}
+
+// goOn is called with the dictionary locked: nothing is applied that was not queued.
+func (w *Watch) goOn() {
+	if w.idle && !w.over && w.queue.len() == 0 {
+		w.through = max(w.through, w.dict.log.state.rev)
+	}
+}
+
 // Close ends the watch and closes its channel; what waits is dropped. It may be called more than once.
 func (w *Watch) Close() {
 	w.once.Do(func() {
 		w.dict.mu.Lock()
+		w.mu.Lock()
+		w.goOn()
+		w.over = true
+		w.mu.Unlock()
 		delete(w.dict.watches, w)
 		w.dict.mu.Unlock()
 		close(w.stop)
@@ -253,12 +278,18 @@ func (w *Watch) next() (event Event, found, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	event, found = w.queue.pop()
+	w.idle = !found
 	return event, found, w.over
 }
 
 func (w *Watch) send(event Event) bool {
 	select {
 	case w.events <- event:
+		if event.Through > 0 {
+			w.mu.Lock()
+			w.through = event.Through
+			w.mu.Unlock()
+		}
 		return true
 	case <-w.stop:
 		return false
