@@ -111,6 +111,7 @@ func (s *sessions) keep(t ticket, reply []byte) {
 			of.room = make([][]byte, 0, 2*at+1)
 		}
 		of.replies = append(of.room[:0], of.replies...)
+		clear(of.room[len(of.replies):cap(of.room)]) // what was moved away
 	}
 	for len(of.replies) <= at {
 		of.replies = append(of.replies, nil)
@@ -134,9 +135,9 @@ func (of *session) settle(seq uint64) {
 	for _, reply := range of.replies[:gone] {
 		of.bytes -= len(reply)
 	}
+	clear(of.replies[:gone])
 	of.settled = seq
 	if gone == uint64(len(of.replies)) {
-		clear(of.replies)
 		of.replies = of.replies[:0] // a caller that waits for each of its writes needs one place, always the same
 		return
 	}
