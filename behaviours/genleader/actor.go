@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -320,7 +321,7 @@ func (s *shell) applyMany(broadcasts []apply) {
 			continue
 		}
 		if b.hasReply {
-			replies[i] = b.reply
+			replies[i] = bytes.Clone(b.reply) // it is part of the log, and the caller may do with it what it likes
 		}
 		s.resolve(b.seq, outcome{reply: replies[i]})
 	}

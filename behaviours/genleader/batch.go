@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -91,7 +92,8 @@ func (b *batch) record() ([]byte, error) {
 	return append(out, b.broadcasts...), err
 }
 
-// readBatch adds the broadcasts of a record to those in room, without copying what they hold. It returns none if the
+// readBatch adds the broadcasts of a record to those in room, without copying what they hold: what is appended to one must
+// not reach the next. It returns none if the
 // record is something else than one batch, and an error if that is not readable.
 func readBatch(record []byte, room []broadcast) ([]broadcast, error) {
 	number, kind, n := protowire.ConsumeTag(record)
@@ -132,9 +134,9 @@ func readBroadcast(data []byte, origins []Member) (b broadcast, err error) {
 		case number == broadcastHasReply && kind == protowire.VarintType:
 			b.hasReply = protowire.DecodeBool(value)
 		case number == broadcastMessage && kind == protowire.BytesType:
-			b.message = bytes
+			b.message = slices.Clip(bytes)
 		case number == broadcastReply && kind == protowire.BytesType:
-			b.reply = bytes
+			b.reply = slices.Clip(bytes)
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -93,4 +94,49 @@ func byProtobuf(data []byte) (all []broadcast, known bool) {
 		all = append(all, broadcast{identityOf(origins[b.GetOrigin()]), b.GetSeq(), b.GetMessage(), b.GetReply(), b.GetHasReply()})
 	}
 	return all, true
+}
+
+// TestWhatIsAppendedToABroadcastLeavesTheOthersAlone: they are parts of one entry, which is part of the log.
+func TestWhatIsAppendedToABroadcastLeavesTheOthersAlone(t *testing.T) {
+	b := &batch{}
+	b.add(From{Member{"a1", 1}, 1}, []byte("one"), []byte("noted"), true)
+	b.add(From{Member{"a1", 1}, 2}, []byte("two"), nil, false)
+	record, err := b.record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := bytes.Clone(record)
+	all, err := readBatch(record, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(all[0].message, "overwritten"...)
+	_ = append(all[0].reply, "overwritten"...)
+	if !bytes.Equal(record, before) {
+		t.Errorf("the entry is %q, and was %q", record, before)
+	}
+}
+
+// TestACallersReplyIsItsOwn: what it does to it does not reach the log.
+func TestACallersReplyIsItsOwn(t *testing.T) {
+	entry := []byte("a reply of the leader's")
+	answer := make(chan outcome, 1)
+	s := &shell{group: &Group{Config: Config{Behaviour: Defaults{}}}, waiting: map[uint64]chan outcome{7: answer}}
+	s.applyMany([]apply{{index: 1, seq: 7, reply: entry[2:7], hasReply: true}})
+	copy((<-answer).reply, "other")
+	if string(entry) != "a reply of the leader's" {
+		t.Errorf("the entry is %q", entry)
+	}
+}
+
+// TestARoomThatHadToBeLargeIsNotKept: a member that catches up applies a great deal at once.
+func TestARoomThatHadToBeLargeIsNotKept(t *testing.T) {
+	c := newCore(settings{self: Member{"a1", 1}, candidates: []string{"a1"}}, time.Unix(1000, 0), 1)
+	for _, n := range []int{fullBatch, 100 * fullBatch} {
+		c.emit(&applyMany{broadcasts: make([]apply, n)})
+		c.recycle()
+		if kept := cap(c.apply); kept != 0 && kept != fullBatch {
+			t.Errorf("of %d places %d are kept", n, kept)
+		}
+	}
 }

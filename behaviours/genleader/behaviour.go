@@ -17,7 +17,8 @@ type Behaviour interface {
 	// HandleLeaderCast is HandleLeaderCall without a caller: a reply in its answer goes nowhere.
 	HandleLeaderCast(e *Election, req []byte) Answer
 	// FromLeader runs on every member, the leader included, in one order, once a majority has the broadcast. Its reply
-	// reaches the caller unless the answer that broadcast it had a reply of its own.
+	// reaches the caller unless the answer that broadcast it had a reply of its own. msg is part of the log: it must not be
+	// modified, nor be a part of the reply, and whoever keeps some of it keeps many others with it.
 	FromLeader(e *Election, msg []byte) (reply []byte)
 	// HandleDown runs on the leader when a member's process is known to be gone (ErrGone) or has left (ErrLeft); its
 	// answer may broadcast. A member that is only silent is not down: see View.

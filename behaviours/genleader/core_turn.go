@@ -36,7 +36,9 @@ func (c *core) recycle() {
 	for _, e := range c.out {
 		if many, ok := e.(*applyMany); ok {
 			clear(many.broadcasts)
-			c.apply = many.broadcasts[:0]
+			if c.apply = many.broadcasts[:0]; cap(c.apply) > 4*fullBatch {
+				c.apply = nil // it was a member that caught up
+			}
 		}
 	}
 	clear(c.out)
