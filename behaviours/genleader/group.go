@@ -273,8 +273,8 @@ func withCause(ctx context.Context, deadline time.Time, err error) error {
 
 // LeaderCast sends the leader a request that nobody answers. It is lost without a leader, and while too many wait.
 func (g *Group) LeaderCast(request []byte) {
-	if g.inbox.take(len(request)) {
-		g.arrive(arrival{called: called{cast: true, request: request}})
+	if g.inbox.take(len(request)) && !g.arrive(arrival{called: called{cast: true, request: request}}) {
+		g.inbox.give(len(request))
 	}
 }
 
@@ -300,8 +300,8 @@ func (g *Group) Cast(msg any) { g.tell(localCast{msg}) }
 // Deliver takes a frame that a peer's Send sent. Frames of one peer must come in order. It drops the frame while 64 MiB
 // wait for the group's turn.
 func (g *Group) Deliver(from Member, frame []byte) {
-	if g.inbox.take(len(frame)) {
-		g.tell(frameMessage{from: from, frame: frame})
+	if g.inbox.take(len(frame)) && !g.tell(frameMessage{from: from, frame: frame}) {
+		g.inbox.give(len(frame))
 	}
 }
 
@@ -333,10 +333,10 @@ func (g *Group) rests() bool { return g.hub != nil && !g.Leases }
 
 // arrive brings a call or a cast to the group's turn, behind what the same caller has told it before.
 func (g *Group) arrive(one arrival) bool {
-	if g.pid.Load() == nil {
+	if g.pid.Load() == nil || g.hasGone() {
 		return false
 	}
-	return !g.arrivals.add(one) && !g.hasGone() || g.tell(arrivalsWait{})
+	return !g.arrivals.add(one) || g.tell(arrivalsWait{}) // whoever was first tells; if the group ends now, await hears of it
 }
 
 func (g *Group) hasGone() bool {

@@ -296,3 +296,36 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestAGroupThatHasEndedKeepsNothing of what callers still say: neither their calls nor their casts.
+func TestAGroupThatHasEndedKeepsNothing(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		_, follower := n.roles()
+		follower.stop()
+		g := follower.group
+		for range 100 {
+			if _, err := g.LeaderCall(within(t, time.Second), []byte("x")); !errors.Is(err, ErrStopped) || errors.Is(err, ErrUncertain) {
+				t.Fatal(err)
+			}
+			g.LeaderCast([]byte("x"))
+		}
+		if kept := g.arrivals.count(); kept > 0 {
+			t.Errorf("%d are kept", kept)
+		}
+	})
+}
+
+// TestWhatComesTooEarlyTakesNoRoom: frames and casts for a group that has not started are lost, and cost it nothing later.
+func TestWhatComesTooEarlyTakesNoRoom(t *testing.T) {
+	g, err := New(nil, Config{
+		Self: Member{"a1", 1}, Candidates: []string{"a1"}, Behaviour: Defaults{}, Send: func(string, []byte) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.LeaderCast([]byte("early"))
+	g.Deliver(Member{"b1", 1}, []byte("early"))
+	if n := g.inbox.bytes.Load(); n != 0 {
+		t.Errorf("%d bytes wait", n)
+	}
+}
