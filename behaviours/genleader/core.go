@@ -86,7 +86,7 @@ type core struct {
 	queue    []uint64  // sequence numbers of pending calls, oldest first
 	callsAt  time.Time // no call ends before
 	lastSent uint64    // the term that calls were sent in last
-	underWay int       // calls that were sent and have no answer
+	underWay int       // calls that were sent and whose answers may be about to come
 	crowdAt  time.Time // when calls that wait for these go anyway
 	backlog  []*ask    // calls that reached a leader which is still electing
 
@@ -289,8 +289,8 @@ func (c *core) alarms() {
 		c.expireCalls()
 	}
 	c.due(&c.pumpAt)
-	if c.due(&c.crowdAt) && c.mayPump() {
-		c.sendCalls()
+	if c.due(&c.crowdAt) {
+		c.uncrowd()
 	}
 	if c.due(&c.streamsAt) {
 		c.tendStreams()

@@ -23,6 +23,7 @@ type pendingCall struct {
 	deadline time.Time
 	only     uint64 // zero: any term's leader will do
 	sentTerm uint64 // zero: not sent yet
+	crowds   bool   // it counts as under way: it was sent, and its answer may be about to come
 }
 
 func (c *core) call(ev called) {
@@ -70,7 +71,8 @@ func (c *core) mayPump() bool {
 }
 
 // crowded says whether calls wait until most of those that are under way to the leader have their answers, so that they go
-// together with what these callers say next: see core_batch.go. Answers may be lost, so a heartbeat later they go anyway.
+// together with what these callers say next: see core_batch.go. Answers may be lost, or be late, so a heartbeat later they
+// go anyway, and those that are under way then are waited for no more.
 func (c *core) crowded() bool {
 	if c.underWay < crowd && !c.holding {
 		return false
@@ -81,9 +83,34 @@ func (c *core) crowded() bool {
 	return true
 }
 
+// uncrowd sends calls that have waited long enough for others.
+func (c *core) uncrowd() {
+	if !c.mayPump() {
+		return
+	}
+	for _, call := range c.calls {
+		c.leavesCrowd(call)
+	}
+	c.sendCalls()
+}
+
+func (c *core) joinsCrowd(call *pendingCall) {
+	call.crowds = true
+	c.underWay++
+}
+
+func (c *core) leavesCrowd(call *pendingCall) {
+	if call.crowds {
+		call.crowds = false
+		c.underWay--
+	}
+}
+
 func (c *core) sendCalls() {
 	c.crowdAt = time.Time{}
-	for _, seq := range c.queue {
+	queue := c.queue
+	c.queue = queue[:0] // settle may have it made shorter
+	for _, seq := range queue {
 		call, waits := c.calls[seq]
 		if !waits || call.sentTerm != 0 {
 			continue
@@ -93,7 +120,7 @@ func (c *core) sendCalls() {
 			continue
 		}
 		call.sentTerm = c.term
-		c.underWay++
+		c.joinsCrowd(call)
 		c.lastSent = c.term
 		if c.phase == Leading {
 			c.emit(&ask{term: c.term, from: From{Member: c.self, Seq: seq}, request: call.request})
@@ -101,7 +128,6 @@ func (c *core) sendCalls() {
 		}
 		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
 	}
-	c.queue = c.queue[:0]
 }
 
 // oldestSent is the earliest term that calls which did not come back were sent in, or the present one.
@@ -127,7 +153,7 @@ func (c *core) resubmit(term uint64) {
 			continue
 		}
 		call.sentTerm = 0
-		c.underWay--
+		c.leavesCrowd(call)
 		if call.only != 0 {
 			c.settle(seq)
 			continue

@@ -35,9 +35,7 @@ func (c *core) forgetCall(seq uint64) bool {
 	if waits {
 		delete(c.calls, seq)
 		c.callBytes -= callCost(call.request)
-		if call.sentTerm != 0 {
-			c.underWay--
-		}
+		c.leavesCrowd(call)
 	}
 	return waits
 }
@@ -67,7 +65,7 @@ func (c *core) unsent(ev unsent) {
 			call, waits := c.calls[what.Call.GetSeq()]
 			if waits && call.sentTerm == what.Call.GetTerm() {
 				call.sentTerm, calls = 0, true
-				c.underWay--
+				c.leavesCrowd(call)
 				c.queue = append(c.queue, what.Call.GetSeq())
 			}
 		default:

@@ -84,3 +84,39 @@ func TestACrowdWaitsForAHeartbeatAtMost(t *testing.T) {
 		t.Errorf("it waited %v, wanted %v", waited, c.w.timing.Heartbeat)
 	}
 }
+
+// TestCallsThatTakeLongAreNoCrowd: once it has shown that their answers do not come, others go at once.
+func TestCallsThatTakeLongAreNoCrowd(t *testing.T) {
+	c := watchCrowd(t)
+	for range crowd {
+		c.w.call(c.follower, "later", 5*time.Second) // nobody answers it
+	}
+	c.w.run(0)
+	c.calls(1)
+	c.w.run(2 * c.w.timing.Heartbeat)
+	for range 3 {
+		begin := c.w.now
+		seq := c.calls(1)[0]
+		c.w.run(2 * c.w.timing.Heartbeat)
+		if waited := c.sent[seq].Sub(begin); waited != 0 {
+			t.Errorf("it waited %v", waited)
+		}
+	}
+}
+
+// TestNoCallIsForgottenWhenOthersEnd: those for a term that is over end while the queue is gone through, and may be so many
+// that it is made shorter.
+func TestNoCallIsForgottenWhenOthersEnd(t *testing.T) {
+	c := newCore(settings{self: Member{"a1", 1}, candidates: []string{"a1"}}, time.Unix(1000, 0), 1)
+	c.phase, c.term = Leading, 5
+	for seq := uint64(1); seq <= 3*keepQueued; seq++ {
+		if c.queue = append(c.queue, seq); seq%3 == 0 { // the others have ended
+			c.calls[seq] = &pendingCall{}
+		}
+	}
+	c.calls[3].only, c.calls[6].only = 4, 4
+	c.sendCalls()
+	if unsent := len(c.calls) - c.underWay; unsent > 0 {
+		t.Errorf("%d of %d were not sent", unsent, len(c.calls))
+	}
+}
