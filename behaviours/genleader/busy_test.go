@@ -43,6 +43,33 @@ func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
+// TestWhoseTimeIsOverIsForgotten, also if its context does not end: a transfer is not done long after it was asked for, and
+// nobody is asked for an index that nobody waits for.
+func TestWhoseTimeIsOverIsForgotten(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, follower := n.roles()
+		n.isolate(follower.group.Self.Name)
+		time.Sleep(time.Second)
+		other := ""
+		for _, name := range n.names {
+			if name != leader.group.Self.Name && name != follower.group.Self.Name {
+				other = name
+			}
+		}
+		if err := follower.group.TransferLeadership(endless(t, time.Second), other); !errors.Is(err, ErrNotTransferred) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a transfer: %v", err)
+		}
+		if _, err := follower.group.ReadIndex(endless(t, time.Second)); !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a read: %v", err)
+		}
+		n.heal()
+		time.Sleep(5 * time.Second)
+		if now, _ := n.roles(); now != leader {
+			t.Errorf("%s leads", now.group.Self.Name)
+		}
+	})
+}
+
 // endless is a context with a deadline at which it does not end.
 func endless(t *testing.T, d time.Duration) context.Context {
 	t.Helper()

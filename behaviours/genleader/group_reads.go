@@ -38,7 +38,8 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 		return 0, ErrStopped
 	}
 	if out.err != nil {
-		return 0, fmt.Errorf("%w (%w)", out.err, context.Cause(ctx))
+		deadline, _ := ctx.Deadline()
+		return 0, withCause(ctx, deadline, out.err)
 	}
 	return out.index, nil
 }
@@ -54,7 +55,8 @@ func (g *Group) await(ctx context.Context, seq uint64, w *waiting, late outcome)
 	select {
 	case out := <-w.answer:
 		return out
-	case <-w.timer.C:
+	case <-w.timer.C: // ctx does not end
+		g.tell(abandoned{seq: seq})
 		return late
 	case <-g.gone:
 	case <-ctx.Done():

@@ -36,9 +36,8 @@ func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 		return ErrStopped
 	case out.err == nil:
 		return nil
-	case context.Cause(ctx) != nil:
-		return fmt.Errorf("%w: %q (%w)", out.err, name, context.Cause(ctx))
 	default:
-		return fmt.Errorf("%w: %q", out.err, name)
+		deadline, _ := ctx.Deadline()
+		return withCause(ctx, deadline, fmt.Errorf("%w: %q", out.err, name))
 	}
 }
