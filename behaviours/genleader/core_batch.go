@@ -162,7 +162,7 @@ func (c *core) proposeSync(sync *wire.Sync) error {
 	c.unsettled = false
 	c.submit()
 	c.touch()
-	if !c.handing() {
+	if !c.handing() && len(c.waiting.entries) == 0 {
 		if err := c.node.Propose(data); !errors.Is(err, raft.ErrProposalDropped) {
 			return err
 		}

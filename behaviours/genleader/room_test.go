@@ -39,3 +39,33 @@ func TestASyncWaitsForRoom(t *testing.T) {
 		t.Errorf("%s was not told %s", joiner.self.Name, want)
 	}
 }
+
+// TestASyncPassesNoOther that waits for room, be it as small as it likes.
+func TestASyncPassesNoOther(t *testing.T) {
+	w := newWorld(1, "a1", "b1", "c1")
+	for _, name := range w.names {
+		w.start(name)
+	}
+	w.run(time.Second)
+	leader := w.leader()
+	joiner := w.hosts["c1"]
+	if joiner == leader {
+		joiner = w.hosts["b1"]
+	}
+	w.loses = func(_, _ string, p *wire.Packet) bool { return p.GetRaft() != nil }
+	if err := leader.core.node.Propose(make([]byte, maxUncommitted-200)); err != nil {
+		t.Fatal(err)
+	}
+	for _, sync := range []string{strings.Repeat("first ", 60), "second"} {
+		leader.take(synced{term: leader.view.Term, to: &joiner.self, sync: []byte(sync)})
+	}
+	w.run(20 * time.Millisecond)
+	w.loses = nil
+	joiner.told = nil
+	w.run(2 * time.Second)
+	first := slices.IndexFunc(joiner.told, func(line string) bool { return strings.Contains(line, "first") })
+	second := slices.IndexFunc(joiner.told, func(line string) bool { return strings.Contains(line, "second") })
+	if first < 0 || second < first {
+		t.Errorf("%s was told the first at %d and the second at %d", joiner.self.Name, first, second)
+	}
+}
