@@ -1,6 +1,6 @@
 // Package genleader runs a behaviour on every member of a group and lets one of them lead.
 //
-// It is gen_leader's contract on Raft. A call to the leader may answer at once or broadcast; a broadcast is an entry of
+// It is gen_leader's contract on Raft. A call to the leader may answer at once or broadcast; a broadcast goes into
 // the log, and once a majority has it FromLeader applies it on every member, in one order.
 //
 //	caller --LeaderCall--> local instance --> leader: HandleLeaderCall --Broadcast--> log

@@ -63,7 +63,7 @@ func readIdentity(dir string) (i identity, err error) {
 		return i, &CorruptError{File: path, Why: err.Error()}
 	}
 	if i.Version != identityVersion {
-		return i, fmt.Errorf("%w: %s is of version %d, and this program knows version %d only", ErrForeign, path, i.Version, identityVersion)
+		return i, fmt.Errorf("%w: %s is of version %d, and this program knows version %d only; go on with the program that made it, or give another directory", ErrForeign, path, i.Version, identityVersion)
 	}
 	return i, nil
 }

@@ -235,3 +235,23 @@ func TestNothingIsWrittenAfterAnError(t *testing.T) {
 	}
 	_ = s.Close()
 }
+
+// TestADirectoryOfAnotherVersionIsRefused, and the error says what to do: its log means something else.
+func TestADirectoryOfAnotherVersionIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "main")
+	mustClose(t, mustOpen(t, dir))
+	i, err := readIdentity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Version--
+	if err := os.Remove(filepath.Join(dir, identityName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, owner, 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "version 1") || !strings.Contains(err.Error(), "another directory") {
+		t.Errorf("got %v", err)
+	}
+}
