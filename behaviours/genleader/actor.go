@@ -154,9 +154,10 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		s.send(e)
 	case flush:
 		if e.gather {
-			s.group.arrivals.gather()
+			s.gather()
+		} else {
+			s.again(flushed{})
 		}
-		s.again(flushed{})
 	case setTimer:
 		s.setTimer(e.at)
 	case *ask:

@@ -3,14 +3,19 @@ package genleader
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // arrivals are what callers of this member have said and the group's actor has not taken yet, in their order. A call costs
 // a place in a list, and one message makes the actor take all that there are.
 type arrivals struct {
-	mu    sync.Mutex
-	calls []arrival
-	spare []arrival
+	mu       sync.Mutex
+	calls    []arrival
+	spare    []arrival
+	gathered bool        // the actor is told when that is over
+	yielding atomic.Bool // also when that was too long to be waited for
+	letRun   func()      // lets others run; nil: runtime.Gosched
 }
 
 type arrival struct {
@@ -26,7 +31,15 @@ func (a *arrivals) add(one arrival) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls = append(a.calls, one)
-	return len(a.calls) == 1
+	return len(a.calls) == 1 && !a.gathered
+}
+
+// gathering begins or ends, and says whether there is anything to take.
+func (a *arrivals) gathering(on bool) (some bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gathered = on
+	return len(a.calls) > 0
 }
 
 // take returns what has come since the last time. It is good until the next.
@@ -44,15 +57,45 @@ func (a *arrivals) count() int {
 	return len(a.calls)
 }
 
-// patientYields bounds how often gather lets others run.
-const patientYields = 16
+const (
+	patientYields = 16               // bounds how often yield lets others run
+	patientFor    = time.Millisecond // bounds how long the end of a turn waits for them
+)
 
-// gather lets callers run who can, as long as that makes more calls come: who was answered just now often comes again.
-// With nobody to run it takes no time.
-func (a *arrivals) gather() {
+// gather tells that a turn ends once callers have run who can, since whoever was answered just now often comes again. The
+// group's own goroutine does not yield: where many others want the processors, it would get its turn much later.
+func (s *shell) gather() {
+	a := &s.group.arrivals
+	if !a.yielding.CompareAndSwap(false, true) { // the last time has taken so long that it is not over yet
+		s.again(flushed{})
+		return
+	}
+	a.gathering(true)
+	var once sync.Once
+	end := func() {
+		if a.gathering(false) {
+			s.group.tell(arrivalsWait{})
+		}
+		s.again(flushed{})
+	}
+	late := time.AfterFunc(patientFor, func() { once.Do(end) })
+	go func() {
+		a.yield()
+		late.Stop()
+		once.Do(end)
+		a.yielding.Store(false)
+	}()
+}
+
+// yield lets others run, as long as that makes more calls come. With nobody to run it takes no time.
+func (a *arrivals) yield() {
+	letRun := a.letRun
+	if letRun == nil {
+		letRun = runtime.Gosched
+	}
 	for range patientYields {
 		before := a.count()
-		runtime.Gosched()
+		letRun()
 		if a.count() == before {
 			return
 		}

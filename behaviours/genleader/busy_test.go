@@ -3,6 +3,7 @@ package genleader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,34 @@ func TestWhoseTimeIsOverIsForgotten(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if now, _ := n.roles(); now != leader {
 			t.Errorf("%s leads", now.group.Self.Name)
+		}
+	})
+}
+
+// TestOthersWhoWantTheProcessorHoldNobodyUp: whoever lets them run before a turn ends does not come back. The turn ends all
+// the same, and until he is back nobody else lets them run.
+func TestOthersWhoWantTheProcessorHoldNobodyUp(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, follower := n.roles()
+		letGo := make(chan struct{})
+		for _, m := range []*member{leader, follower} {
+			m.group.arrivals.letRun = func() { <-letGo }
+		}
+		for i := range 10 {
+			for _, m := range []*member{leader, follower} {
+				begin := time.Now()
+				if _, err := m.call(fmt.Sprint("m", i)); err != nil {
+					t.Errorf("call %d on %s: %v", i, m.group.Self.Name, err)
+				}
+				if took := time.Since(begin); took > 4*patientFor {
+					t.Errorf("call %d on %s took %v", i, m.group.Self.Name, took)
+				}
+			}
+		}
+		close(letGo)
+		synctest.Wait()
+		if leader.group.arrivals.yielding.Load() || leader.group.arrivals.gathered {
+			t.Error("it still lets others run")
 		}
 	})
 }
