@@ -111,3 +111,25 @@ type deadlineOnly struct {
 }
 
 func (d deadlineOnly) Deadline() (time.Time, bool) { return d.at, true }
+
+// TestNothingIsAskedInAContextThatHasEnded, and the error says so.
+func TestNothingIsAskedInAContextThatHasEnded(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, _ := n.roles()
+		g := leader.group
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		leader.since()
+		_, called := g.LeaderCall(ctx, []byte("x"))
+		_, read := g.ReadIndex(ctx)
+		_, asked := g.AskCandidates(ctx, []byte("who"))
+		for name, err := range map[string]error{"call": called, "read": read, "question": asked, "transfer": g.TransferLeadership(ctx, "b1")} {
+			if !errors.Is(err, ErrNotAsked) || !errors.Is(err, context.Canceled) || errors.Is(err, ErrNoLeader) || errors.Is(err, ErrUncertain) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if told := leader.since(); len(told) > 0 {
+			t.Errorf("something was asked: %q", told)
+		}
+	})
+}

@@ -117,7 +117,9 @@ type core struct {
 	leaderHeard time.Time // a leader other than this member
 
 	view         View
-	stale        bool   // something that the view shows may have changed
+	stale        bool // something that the view shows may have changed
+	alone        bool // there has been no leader for long
+	aloneAt      time.Time
 	memory       string // why no leader will come, if that is known
 	imageErr     string // why a member gets no snapshot, if so
 	storageErr   string // why the storage cannot be used any more, or no snapshot gets there
@@ -322,7 +324,7 @@ func (c *core) publish() {
 
 func (c *core) nextDeadline() time.Time {
 	var next time.Time
-	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.transferAt, c.streamsAt, c.pumpAt, c.crowdAt} {
+	for _, t := range []time.Time{c.seekAt, c.forgetAt, c.campaignAt, c.beatAt, c.leaseEnds, c.leaveBy, c.callsAt, c.readAt, c.transferAt, c.streamsAt, c.pumpAt, c.crowdAt, c.aloneAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -198,7 +198,7 @@ func (c *core) checkMemory() {
 	}
 	if c.leader == 0 && 2*lost >= len(c.voterIDs()) {
 		c.stale = true
-		c.memory = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew", lost, len(c.voterIDs()))
+		c.memory = fmt.Sprintf("%d of %d voters were restarted and have lost the log; restart the remaining ones to begin anew, without what they hold", lost, len(c.voterIDs()))
 	}
 }
 

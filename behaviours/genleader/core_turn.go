@@ -7,6 +7,7 @@ func (c *core) finish(ev event) {
 	c.pumpReads()
 	c.pumpTransfers()
 	c.tellApplied()
+	c.missLeader()
 	if _, turnEnds := ev.(flushed); turnEnds && !c.holding || c.phase == Departed {
 		c.sendOutbox()
 	}

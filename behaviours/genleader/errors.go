@@ -7,6 +7,8 @@ var (
 	ErrNoLeader = errors.New("genleader: no leader before the deadline; nothing was done")
 	// ErrUncertain is a call that reached a leader and got no answer before its deadline. It may have been done or not.
 	ErrUncertain = errors.New("genleader: no answer before the deadline; the call may have been done or not")
+	// ErrNotAsked is a call whose context had ended before it began. Nothing was done.
+	ErrNotAsked = errors.New("genleader: the context had ended before anything was asked; nothing was done")
 	// ErrBehind is a wait for an entry of the log that this member has not applied in time.
 	ErrBehind = errors.New("genleader: this member has not applied the log so far yet")
 	// ErrOverloaded is a call refused because too much is waiting: on the caller's own member for answers, on the leader to be

@@ -210,8 +210,12 @@ type outcome struct {
 // context without a deadline gets one of five seconds. Calls of one goroutine are handled in their order.
 //
 // ErrUncertain means that it is not known whether the call was done, also if ErrStopped is wrapped beside it, or if a
-// callback here kept the group from having its turn until the deadline. Without it ErrNoLeader, ErrOverloaded and ErrStopped mean that nothing was done. What ended ctx is wrapped too.
+// callback here kept the group from having its turn until the deadline. Without it ErrNotAsked, ErrNoLeader, ErrOverloaded and ErrStopped
+// mean that nothing was done. What ended ctx is wrapped too.
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
+	if err := notEnded(ctx); err != nil {
+		return nil, err
+	}
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(patience)
@@ -257,6 +261,14 @@ func (g *Group) waiter(most time.Duration) *waiting {
 		return used
 	}
 	return &waiting{make(chan outcome, 1), time.NewTimer(most)}
+}
+
+// notEnded fails with ErrNotAsked if ctx has ended.
+func notEnded(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("%w (%w)", ErrNotAsked, cause)
+	}
+	return nil
 }
 
 // withCause adds what ended the wait. The group keeps the deadline too, and may be quicker than the context.

@@ -53,6 +53,9 @@ type Answers struct {
 // seconds. HandleCall gets the request as []byte and must reply with []byte. It is no leader call: nothing is ordered, and
 // no majority is needed. The error is nil, ErrStopped, or ErrNoAnswer if a callback here kept the group from asking.
 func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, error) {
+	if err := notEnded(ctx); err != nil {
+		return Answers{}, err
+	}
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	w := g.waiterFor(ctx)

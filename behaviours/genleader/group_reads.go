@@ -25,6 +25,9 @@ type readMessage struct {
 // ErrNoLeader means that no leader could prove before the deadline that it still leads; ErrBehind that one could, and this
 // member has not applied the log so far yet; ErrStopped that the group has ended here. A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
+	if err := notEnded(ctx); err != nil {
+		return 0, err
+	}
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	w := g.waiterFor(ctx)

@@ -20,6 +20,9 @@ type transferMessage struct {
 // the leader refuses, with ErrNoLeader when no leader was found, and with ErrNotTransferred when it was not done before
 // the deadline, or before this group ended; then it may still be done. ErrStopped alone says that nothing was asked. A context without a deadline gets one of five seconds.
 func (g *Group) TransferLeadership(ctx context.Context, name string) error {
+	if err := notEnded(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	w := g.waiterFor(ctx)

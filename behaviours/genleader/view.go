@@ -85,6 +85,9 @@ func (c *core) look() View {
 	if v.Problem == "" {
 		v.Problem = c.strangeness()
 	}
+	if v.Problem == "" {
+		v.Problem = c.loneliness()
+	}
 	if c.leader != 0 {
 		v.Leader = c.memberOf(c.leader)
 	}
