@@ -53,6 +53,7 @@ type Hub struct {
 	timer  *time.Timer
 	closed bool
 	work   sync.WaitGroup // flushes under way
+	letRun func()         // runtime.Gosched
 }
 
 // outgoing is what waits for one peer.
@@ -61,6 +62,7 @@ type outgoing struct {
 	bytes    int
 	beat     bool // to be sent even if it says nothing
 	flushing bool // a flush is on its way
+	yielding bool // one lets others run, be it waited for or not
 }
 
 // NewHub returns a hub without groups. Close it after its groups have ended.
@@ -72,7 +74,7 @@ func NewHub(system *actor.ActorSystem, cfg HubConfig) (*Hub, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Hub{
-		HubConfig: cfg, system: system, core: newHubCore(time.Now()),
+		HubConfig: cfg, system: system, core: newHubCore(time.Now()), letRun: runtime.Gosched,
 		groups: map[string]*Group{}, given: map[string]uint64{}, out: map[string]*outgoing{},
 	}, nil
 }
@@ -238,21 +240,34 @@ func (h *Hub) push(to string, part *wire.Part, size int) {
 }
 
 // flushSoon sends when those that can run now have run: no group waits for a clock, and what several say in one go
-// travels together.
+// travels together. Where others want the processors they are not waited for: see patientFor.
 func (h *Hub) flushSoon(to string) {
 	o := h.out[to]
 	if o.flushing {
 		return
 	}
 	o.flushing = true
-	h.work.Go(func() {
-		runtime.Gosched()
+	flush := sync.OnceFunc(func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		o.flushing = false
 		if len(o.parts) > 0 || o.beat {
 			_ = h.flush(to) // lost, as on any network
 		}
+	})
+	late := time.AfterFunc(patientFor, flush)
+	if o.yielding {
+		return
+	}
+	o.yielding = true
+	letRun := h.letRun
+	h.work.Go(func() {
+		letRun()
+		late.Stop()
+		flush()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		o.yielding = false
 	})
 }
 

@@ -415,3 +415,25 @@ func TestHubRefusesWhatItCannotCarry(t *testing.T) {
 		}
 	})
 }
+
+// TestOthersWhoWantTheProcessorHoldNoFrameUp: whoever lets them run before frames of several groups are sent does not come
+// back. The frames go all the same.
+func TestOthersWhoWantTheProcessorHoldNoFrameUp(t *testing.T) {
+	inHubNet(t, func(t *testing.T, n *hubNet) {
+		letGo := make(chan struct{})
+		for _, h := range n.hosts {
+			h.hub.mu.Lock()
+			h.hub.letRun = func() { <-letGo }
+			h.hub.mu.Unlock()
+		}
+		orders, prices := n.open("orders"), n.open("prices")
+		time.Sleep(2 * time.Second)
+		for _, members := range []map[string]*tenant{orders, prices} {
+			leader := leaderOf(t, members)
+			if _, err := leader.group.LeaderCall(within(t, time.Second), []byte("x")); err != nil {
+				t.Error(err)
+			}
+		}
+		close(letGo)
+	})
+}
