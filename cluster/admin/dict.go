@@ -26,6 +26,12 @@ const (
 // A DictBackend is a Backend whose member has a dictionary.
 type DictBackend interface{ Dict() *gdict.Dict }
 
+// A Joiner is a DictBackend whose dictionary means nothing until the member is in its group.
+type Joiner interface {
+	// Joined returns nil once the dictionary is the group's, however old, and before that an error that matches ErrNotJoined.
+	Joined() error
+}
+
 // A line is what lists and watches stream: one JSON object each. The last line of a list has End. A line with an error is
 // the last one, too.
 type line struct {
@@ -56,6 +62,7 @@ type doneBody struct {
 // dictAPI answers requests about the dictionary.
 type dictAPI struct {
 	dict    *gdict.Dict
+	joiner  Joiner          // nil: the dictionary is the group's
 	streams chan struct{}   // one token for each that runs
 	ending  context.Context // ends the streams when the server closes
 }

@@ -29,6 +29,8 @@ var (
 	ErrTimeout = errors.New("admin: timed out")
 	// ErrOverloaded means that the member has too much to do; nothing was done.
 	ErrOverloaded = errors.New("admin: the member has too much to do")
+	// ErrNotJoined means that the member is not in its group yet, so that it has no dictionary: not even an empty one.
+	ErrNotJoined = errors.New("admin: the member is not in its group yet, and has no dictionary")
 	// ErrNoDict means that the member shows no dictionary.
 	ErrNoDict = errors.New("admin: the member shows no dictionary")
 )

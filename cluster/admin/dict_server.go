@@ -28,7 +28,24 @@ func (d *dictAPI) read(r *http.Request, q query) (gdict.View, error) {
 	ctx, cancel := q.bounded(r)
 	defer cancel()
 	view, err := d.dict.Read(ctx, q.level)
-	return view, dictError(err)
+	if err == nil && view.Rev() > 0 {
+		return view, nil
+	}
+	if outside := d.joined(); outside != nil {
+		return view, outside
+	}
+	if err != nil {
+		return view, dictError(err)
+	}
+	return d.dict.View(), nil // it may have joined meanwhile
+}
+
+// joined tells a dictionary that is empty from one that is not there yet.
+func (d *dictAPI) joined() error {
+	if d.joiner == nil {
+		return nil
+	}
+	return d.joiner.Joined()
 }
 
 func (d *dictAPI) put(w http.ResponseWriter, r *http.Request, q query) error {
@@ -206,11 +223,12 @@ func (d *dictAPI) watch(w http.ResponseWriter, r *http.Request, q query) error {
 	var err error
 	if q.hasRev {
 		watch, err = d.dict.WatchFrom(q.bounds.Prefix, q.rev, options...)
-	} else {
+		err = dictError(err)
+	} else if err = d.joined(); err == nil {
 		watch = d.dict.Watch(q.bounds.Prefix, options...)
 	}
 	if err != nil {
-		return dictError(err)
+		return err
 	}
 	defer watch.Close()
 	return d.stream(w, "application/x-ndjson", func(to *streamWriter) error {

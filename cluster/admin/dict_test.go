@@ -363,6 +363,32 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
+// outsider is a member that is not in its group yet.
+type outsider struct{ holder }
+
+func (*outsider) Joined() error { return fmt.Errorf("%w: it waits for b1", ErrNotJoined) }
+
+// TestAMemberOutsideItsGroupIsNotEmpty: at no read level, and not to watches, lists and exports either.
+func TestAMemberOutsideItsGroupIsNotEmpty(t *testing.T) {
+	d := serve(t, &outsider{holder{dict: gdict.New()}}).Dict()
+	ctx := t.Context()
+	for _, level := range []gdict.Level{gdict.Local, gdict.Linearizable, gdict.Bounded(time.Hour), gdict.AtLeast(0), gdict.AtLeast(1)} {
+		_, got := d.Get(ctx, "k", level)
+		_, listed := d.List(ctx, gdict.Range{}, level, false, func(gdict.Entry) error { return nil })
+		exported := d.Export(ctx, "", level, io.Discard)
+		for what, err := range map[string]error{"get": got, "list": listed, "export": exported} {
+			if !errors.Is(err, ErrNotJoined) || !strings.HasSuffix(err.Error(), "it waits for b1") {
+				t.Errorf("%s, read %v: %v", what, level, err)
+			}
+		}
+	}
+	for _, from := range []*uint64{nil, new(uint64)} {
+		if _, _, err := events(t, d, "", from, 1); !errors.Is(err, ErrNotJoined) {
+			t.Errorf("watch: %v", err)
+		}
+	}
+}
+
 func TestAMemberWithoutADictionarySaysSo(t *testing.T) {
 	if _, err := serve(t, &fake{}).Dict().Get(t.Context(), "k", gdict.Local); !errors.Is(err, ErrNoDict) {
 		t.Errorf("%v", err)

@@ -64,6 +64,7 @@ var codes = []struct {
 	{ErrOverrun, "overrun", http.StatusServiceUnavailable},
 	{ErrTimeout, "timeout", http.StatusGatewayTimeout},
 	{ErrOverloaded, "overloaded", http.StatusServiceUnavailable},
+	{ErrNotJoined, "not_joined", http.StatusServiceUnavailable},
 	{ErrNoDict, "no_dictionary", http.StatusNotFound},
 	{ErrGroupNotOpen, "group_not_open", http.StatusNotFound},
 	{ErrUnknownMember, "unknown_member", http.StatusNotFound},

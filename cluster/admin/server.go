@@ -105,7 +105,7 @@ func (s *Server) Close(ctx context.Context) error {
 }
 
 // Handler answers the API's requests, for callers that have a listener of their own. If backend is a DictBackend too, its
-// dictionary is part of the API; if it is a RaftBackend, the groups that elect a leader are.
+// dictionary is part of the API, once it has Joined if it is a Joiner; if it is a RaftBackend, the groups that elect a leader are.
 func Handler(backend Backend) http.Handler { return newHandler(context.Background(), backend) }
 
 // newHandler is Handler; ending ends the streams that run.
@@ -118,6 +118,7 @@ func newHandler(ending context.Context, backend Backend) http.Handler {
 	if b, has := backend.(DictBackend); has {
 		dict.dict = b.Dict()
 	}
+	dict.joiner, _ = backend.(Joiner)
 	dict.register(mux)
 	raft := &raftAPI{}
 	raft.backend, _ = backend.(RaftBackend)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/member/memory"
 	"github.com/gendac/gendac/cluster/spec"
+	"github.com/gendac/gendac/gdict"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -152,6 +154,27 @@ func (c *cluster) settled(at, active, standby string) func() bool {
 		g, _ := s.Group("pair")
 		i, _ := s.Instance("pair/switch", standby)
 		return g.Active == active && g.Phase == "running" && i.Role == "standby" && i.Phase == "running"
+	}
+}
+
+// TestAMemberAloneIsNotInItsCluster: nobody may take its empty dictionary for the cluster's.
+func TestAMemberAloneIsNotInItsCluster(t *testing.T) {
+	c := newCluster(t)
+	cfg := c.config("a1")
+	cfg.Admin = "127.0.0.1:0"
+	n, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.nodes["a1"] = n
+	dict := admin.Client{Addr: n.Admin()}.Dict()
+	if _, err := dict.Get(t.Context(), "k", gdict.Local); !errors.Is(err, admin.ErrNotJoined) || !strings.HasSuffix(err.Error(), `"a1" is gathering`) {
+		t.Errorf("alone: %v", err)
+	}
+	c.start("b1", "w1")
+	c.eventually("a1 is in the cluster", func() bool { return n.Joined() == nil })
+	if _, err := dict.Get(t.Context(), "k", gdict.Linearizable); !errors.Is(err, admin.ErrKeyNotFound) {
+		t.Errorf("in the cluster: %v", err)
 	}
 }
 

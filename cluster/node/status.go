@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -47,6 +48,15 @@ func (n *Node) Status() admin.Status {
 		status.Groups = append(status.Groups, groupStatus(g.Name, orders[g.Name], instances))
 	}
 	return status
+}
+
+// Joined returns nil once this member is in the cluster: its dictionary is the cluster's then, however old. Before that it
+// is empty and says nothing, and the error matches admin.ErrNotJoined.
+func (n *Node) Joined() error {
+	if n.group.Applied() > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %q is %s", admin.ErrNotJoined, n.cfg.Name, n.group.View().Phase)
 }
 
 // addProgress tells how far the log is, here and, on the leader, on every other member. A group that is too busy to say is

@@ -64,7 +64,7 @@ Keys and values are bytes. What is printed as text is quoted where it would not 
 object per line, in which bytes that are no UTF-8 are in base64.
 
 Exit status: 0 done, 1 anything else, 2 usage, 3 no such key, 4 the key has changed, 5 not known whether it was done, 6 no
-leader. After 5, look before you repeat; "cas" may simply be repeated, and says 4 if it was done the first time.`,
+leader, or the member asked is not in its group yet. After 5, look before you repeat; "cas" may simply be repeated, and says 4 if it was done the first time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

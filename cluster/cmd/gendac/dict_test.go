@@ -177,6 +177,44 @@ func TestDictExitStatusSaysWhatWentWrong(t *testing.T) {
 	}
 }
 
+// newcomer is a member that is not in its group yet.
+type newcomer struct {
+	window
+	dict *gdict.Dict
+}
+
+func (n *newcomer) Dict() *gdict.Dict { return n.dict }
+func (n *newcomer) Joined() error     { return fmt.Errorf("%w: %q is gathering", admin.ErrNotJoined, "a1") }
+
+// TestDictIsNotEmptyBeforeThereIsOne: whoever asks a member that is not in its group yet is told, and gets no backup.
+func TestDictIsNotEmptyBeforeThereIsOne(t *testing.T) {
+	s, err := admin.NewServer("127.0.0.1:0", &newcomer{dict: gdict.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close(t.Context()) }()
+	backup := filepath.Join(t.TempDir(), "backup")
+	for _, args := range [][]string{
+		{"get", "k"},
+		{"get", "k", "--read", "linearizable"},
+		{"list"},
+		{"list", "--json"},
+		{"watch"},
+		{"watch", "--rev", "0"},
+		{"export", backup},
+		{"export", backup, "--read", "local"},
+	} {
+		status, stdout, stderr := gendac(t, append([]string{"dict", args[0], "--admin", s.Addr()}, args[1:]...)...)
+		want := "gendac: dict " + args[0] + ": admin: the member is not in its group yet, and has no dictionary: \"a1\" is gathering\n"
+		if status != exitNoLeader || stdout != "" || stderr != want {
+			t.Errorf("dict %q: %d %q %q", args, status, stdout, stderr)
+		}
+	}
+	if files, _ := filepath.Glob(backup + "*"); len(files) != 0 {
+		t.Errorf("left behind: %q", files)
+	}
+}
+
 // TestDictWatchFollowsAndGoesOn: lines for people; JSON with what is needed to go on; an end that is no error.
 func TestDictWatchFollowsAndGoesOn(t *testing.T) {
 	k, dict := keep(t)

@@ -10,7 +10,7 @@
 //
 // Exit status: 0 when all went well, 2 when the command line or the specification is wrong, 1 for everything else that
 // went wrong; gendac dict and gendac group also 3 when there is no such thing, 4 when it is not as the change needs it, 5 when
-// it is not known whether the change was made, 6 when there is no leader. An error is one line on stderr that names the thing.
+// it is not known whether the change was made, 6 when there is no leader or the member is not in its group yet. An error is one line on stderr that names the thing.
 //
 // Applications that are Go code are not run by this program but by one of your own; see package cluster/node.
 package main
@@ -95,7 +95,7 @@ func exitStatus(err error) int {
 		return exitNotFound
 	case is(admin.ErrConflict, admin.ErrNotVoter, admin.ErrWitness, admin.ErrMemberNotReady):
 		return exitConflict
-	case is(admin.ErrNoLeader):
+	case is(admin.ErrNoLeader, admin.ErrNotJoined):
 		return exitNoLeader
 	default:
 		return exitRun
