@@ -64,7 +64,8 @@ Keys and values are bytes. What is printed as text is quoted where it would not 
 object per line, in which bytes that are no UTF-8 are in base64.
 
 Exit status: 0 done, 1 anything else, 2 usage, 3 no such key, 4 the key has changed, 5 not known whether it was done, 6 no
-leader, or the member asked is not in its group yet. After 5, look before you repeat; "cas" may simply be repeated, and says 4 if it was done the first time.`,
+leader, or the member asked is not in its group yet. After 5, look before you repeat; "cas" may simply be repeated, and
+says 4 if it was done the first time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -72,13 +73,10 @@ leader, or the member asked is not in its group yet. After 5, look before you re
 	return cmd
 }
 
-// register adds the flags; reads says whether the command takes a read level.
-func (f *dictFlags) register(cmd *cobra.Command, reads bool) {
-	f.askFlags.register(cmd)
-	if reads {
-		cmd.Flags().StringVar(&f.read, "read", "local",
-			"how fresh: local, linearizable, bounded=2s (no older), rev=17 (wait for it)")
-	}
+// readFlag adds the read level.
+func (f *dictFlags) readFlag(cmd *cobra.Command, unlessTold gdict.Level) {
+	cmd.Flags().StringVar(&f.read, "read", unlessTold.String(),
+		"how fresh: local, linearizable, bounded=2s (no older), rev=17 (wait for it)")
 }
 
 // open checks the flags and returns the dictionary and the read level.
@@ -128,7 +126,8 @@ func dictGet() *cobra.Command {
 			return printValue(cmd.OutOrStdout(), e.Value)
 		},
 	}
-	f.register(cmd, true)
+	f.register(cmd)
+	f.readFlag(cmd, gdict.Local)
 	return cmd
 }
 
@@ -147,7 +146,7 @@ byte to its end.`,
 			})
 		},
 	}
-	f.register(cmd, false)
+	f.register(cmd)
 	return cmd
 }
 
@@ -167,7 +166,7 @@ that the key must not exist. Otherwise nothing is changed and the exit status is
 			})
 		},
 	}
-	f.register(cmd, false)
+	f.register(cmd)
 	cmd.Flags().Uint64Var(&rev, "rev", 0, "the revision that the key must have; 0: it must not exist (required)")
 	if err := cmd.MarkFlagRequired("rev"); err != nil {
 		panic(err) // the flag is defined one line above
@@ -252,7 +251,7 @@ with it are erased at once, and their number is printed.`,
 			return f.printDone(cmd, doneJSON{Rev: at}, fmt.Sprint(at))
 		},
 	}
-	f.register(cmd, false)
+	f.register(cmd)
 	cmd.Flags().Uint64Var(&rev, "rev", 0, "erase only if the key has this revision")
 	cmd.Flags().StringVar(&prefix, "prefix", "", "erase all keys that begin with this")
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +23,11 @@ func dictExport() *cobra.Command {
 		Use:   "export FILE",
 		Short: "Write a backup",
 		Long: `export writes the dictionary as of one revision into a file, which must not exist yet, and checks it. The keys of the
-cluster itself are left out: they mean nothing elsewhere.`,
-		Example: "  gendac dict export monday.gdict --read linearizable\n  gendac dict export orders.gdict --prefix orders/",
+cluster itself are left out: they mean nothing elsewhere.
+
+It has every write that was acknowledged before, which takes a leader with a majority. In an emergency "--read local" writes
+what the member asked has, which may be old.`,
+		Example: "  gendac dict export monday.gdict\n  gendac dict export orders.gdict --prefix orders/",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, level, err := f.open(cmd)
@@ -34,10 +38,14 @@ cluster itself are left out: they mean nothing elsewhere.`,
 			if err != nil {
 				return failed(cmd, err)
 			}
+			if level == gdict.Local {
+				fmt.Fprintf(cmd.ErrOrStderr(), "gendac: %s: --read local: what this member has may be old\n", words(cmd))
+			}
 			return f.printBackup(cmd, args[0], b)
 		},
 	}
-	f.register(cmd, true)
+	f.register(cmd)
+	f.readFlag(cmd, gdict.Linearizable)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only keys that begin with this")
 	return cmd
 }
@@ -49,7 +57,7 @@ func exportTo(ctx context.Context, d admin.Dict, name, prefix string, level gdic
 	}
 	part, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".part-*")
 	if err != nil {
-		return b, usageError{err}
+		return b, usage("%s: %w", name, withoutPath(err))
 	}
 	defer func() {
 		_ = part.Close()           // closed already if all went well
@@ -68,6 +76,15 @@ func exportTo(ctx context.Context, d admin.Dict, name, prefix string, level gdic
 		return b, err
 	}
 	return b, os.Rename(part.Name(), name)
+}
+
+// withoutPath drops the name of the file beside the backup, of which nobody has heard.
+func withoutPath(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 func (f *dictFlags) printBackup(cmd *cobra.Command, name string, b gdict.Backup) error {
@@ -118,7 +135,7 @@ before anything is stored. It is done in batches: if it fails in the middle, it 
 			return f.printImported(cmd, done)
 		},
 	}
-	f.register(cmd, false)
+	f.register(cmd)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only keys of the backup that begin with this")
 	cmd.Flags().StringVar(&under, "under", "", "put this in front of every key")
 	cmd.Flags().StringVar(&after, "after", "", "only keys of the backup after this one")

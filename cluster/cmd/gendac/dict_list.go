@@ -56,7 +56,8 @@ All are of one revision.`,
 			return failed(cmd, err)
 		},
 	}
-	f.register(cmd, true)
+	f.register(cmd)
+	f.readFlag(cmd, gdict.Local)
 	cmd.Flags().StringVar(&r.Prefix, "prefix", "", "as the argument")
 	cmd.Flags().StringVar(&r.From, "from", "", "begin with this key")
 	cmd.Flags().StringVar(&r.To, "to", "", "end before this key")
@@ -78,7 +79,8 @@ func dictWatch() *cobra.Command {
 del or synced, then key, revision and value, separated by tabs.
 
 With --json each event that completes a step has "through": "watch --rev N" goes on after the last one, at any member,
-without gap or repeat. It fails if the member does not know every change since then any more: begin a whole watch then.
+without gap or repeat; if the member is lost, the error says N. It fails if the member does not know every change since
+then any more: begin a whole watch then.
 If this program is too slow, changes of a key that a later one has replaced are left out; with --every it ends instead.`,
 		Example: "  gendac dict watch orders/\n  gendac dict watch --json --rev 17",
 		Args:    cobra.MaximumNArgs(1),
@@ -97,12 +99,21 @@ If this program is too slow, changes of a key that a later one has replaced are 
 			if cmd.Flags().Changed("rev") {
 				from = &rev
 			}
-			return failed(cmd, d.Watch(cmd.Context(), prefix, from, every, func(e gdict.Event) error {
-				return printEvent(cmd, f.json, e)
-			}))
+			var through uint64
+			err = d.Watch(cmd.Context(), prefix, from, every, func(e gdict.Event) error {
+				err := printEvent(cmd, f.json, e)
+				if err == nil && e.Through > 0 {
+					through = e.Through
+				}
+				return err
+			})
+			if err != nil && through > 0 {
+				err = fmt.Errorf("%w; go on with --rev %d", err, through)
+			}
+			return failed(cmd, err)
 		},
 	}
-	f.register(cmd, false)
+	f.register(cmd)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "as the argument")
 	cmd.Flags().Uint64Var(&rev, "rev", 0, `go on after this revision, the last "through" of an earlier watch`)
 	cmd.Flags().BoolVar(&every, "every", false, "end with an error rather than leave a change out")

@@ -64,7 +64,7 @@ func TestTheDictionaryOutlivesAMember(t *testing.T) {
 	}
 	s.putUntilDone(t, left, "orders/2", "open")
 	file := filepath.Join(t.TempDir(), "backup")
-	s.works(t, left, "export", file, "--read", "linearizable")
+	s.works(t, left, "export", file)
 	cmd := exec.Command(binary, "dict", "watch", "orders/", "--rev", through, "--json", "--admin", s.running[left].admin)
 	if next := firstEvents(t, cmd, 1); next[0].Key != "orders/2" {
 		t.Errorf("after %s the watch goes on with %+v", through, next)

@@ -152,6 +152,7 @@ func TestDictExitStatusSaysWhatWentWrong(t *testing.T) {
 		{exitUsage, `dict list: --limit -1: want 0 or more`, []string{"list", "--limit", "-1"}},
 		{exitUsage, `dict list: want either PREFIX or --prefix, not both`, []string{"list", "a", "--prefix", "a"}},
 		{exitUsage, `dict watch: want either PREFIX or --prefix, not both`, []string{"watch", "a", "--prefix", "a"}},
+		{exitUsage, `dict export: /nowhere/backup: no such file or directory`, []string{"export", "/nowhere/backup"}},
 		{exitUsage, `dict import: open /nowhere: no such file or directory`, []string{"import", "/nowhere"}},
 	} {
 		status, stdout, stderr := dict(c.args...)
@@ -243,6 +244,30 @@ func TestDictWatchFollowsAndGoesOn(t *testing.T) {
 	}
 }
 
+// TestDictWatchThatFailsSaysHowToGoOn: its member stops, and the line has the last revision that was shown whole.
+func TestDictWatchThatFailsSaysHowToGoOn(t *testing.T) {
+	k := &keeper{Member: gdicttest.Start(t)}
+	s, err := admin.NewServer("127.0.0.1:0", k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rev, err := k.Dict().Store(t.Context(), "a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	out := &counted{left: 2, end: func() { go func() { closed <- s.Close(t.Context()) }() }}
+	var errs bytes.Buffer
+	status := run(t.Context(), []string{"dict", "watch", "--admin", s.Addr()}, strings.NewReader(""), out, &errs)
+	want := fmt.Sprintf("gendac: dict watch: admin: the member is stopping; go on with --rev %d\n", rev)
+	if status != exitRun || errs.String() != want {
+		t.Errorf("got %d %q, wanted %q", status, errs.String(), want)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 // watched runs a watch until it has printed so many lines.
 func watched(t *testing.T, k *keeper, lines int, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
@@ -281,7 +306,7 @@ func TestDictExportAndImport(t *testing.T) {
 	}
 	dictWorks(t, from, "put", "other", "y")
 	name := filepath.Join(t.TempDir(), "backup")
-	said := dictWorks(t, from, "export", name, "--prefix", "orders/", "--read", "linearizable")
+	said := dictWorks(t, from, "export", name, "--prefix", "orders/")
 	if !strings.HasPrefix(said, name+": 5 entries as of revision ") {
 		t.Errorf("export: %q", said)
 	}
@@ -314,6 +339,21 @@ func TestDictExportAndImport(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(name + "*"); len(files) != 1 {
 		t.Errorf("left behind: %q", files)
+	}
+}
+
+// TestDictExportIsCurrentUnlessTold: without a leader there is no backup, and one of what a member has is said to be old.
+func TestDictExportIsCurrentUnlessTold(t *testing.T) {
+	k, dict := keep(t)
+	k.Fail(genleader.ErrNoLeader)
+	name := filepath.Join(t.TempDir(), "backup")
+	if status, stdout, stderr := dict("export", name); status != exitNoLeader || stdout != "" || !strings.Contains(stderr, "no leader") {
+		t.Errorf("without a leader: %d %q %q", status, stdout, stderr)
+	}
+	status, stdout, stderr := dict("export", name, "--read", "local")
+	want := "gendac: dict export: --read local: what this member has may be old\n"
+	if status != exitOK || !strings.HasPrefix(stdout, name+": 0 entries") || stderr != want {
+		t.Errorf("--read local: %d %q %q", status, stdout, stderr)
 	}
 }
 
