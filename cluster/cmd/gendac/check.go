@@ -18,7 +18,7 @@ func checkCommand() *cobra.Command {
 		Long: `check reads a specification and reports the first mistake in it, with field, value and line. What is allowed but
 probably not meant is reported as a warning and does not change the exit status.`,
 		Example: "  gendac check -f cluster.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := load(file)
 			if err != nil {
@@ -64,7 +64,7 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "gendac %s %s\n", version(), runtime.Version())
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +26,11 @@ type askFlags struct {
 func (f *askFlags) register(cmd *cobra.Command) {
 	adminFlag(cmd, &f.addr)
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to wait for the member's answer, at most 10s")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one object per line")
+	jsonFlag(cmd, &f.json)
+}
+
+func jsonFlag(cmd *cobra.Command, asked *bool) {
+	cmd.Flags().BoolVar(asked, "json", false, "print JSON, one object per line")
 }
 
 // check refuses flags that cannot be meant.
@@ -41,12 +44,6 @@ func (f *askFlags) check(cmd *cobra.Command) error {
 // bounded returns a context with the deadline of one request.
 func (f *askFlags) bounded(cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(cmd.Context(), f.timeout)
-}
-
-// words are how a command is called, without the program.
-func words(cmd *cobra.Command) string {
-	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
-	return path
 }
 
 // dictFlags are what all commands of the dictionary have in common.
@@ -108,7 +105,7 @@ func dictGet() *cobra.Command {
 		Long: `get prints the value of a key, byte for byte and without anything after it; on a terminal a line end follows. With
 --json it prints key, value and revision.`,
 		Example: "  gendac dict get orders/pair\n  gendac dict get orders/pair --read linearizable --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    named("KEY", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, level, err := f.open(cmd)
 			if err != nil {
@@ -137,9 +134,9 @@ func dictPut() *cobra.Command {
 		Use:   "put KEY [VALUE]",
 		Short: "Set a key",
 		Long: `put sets a key to a value and prints the revision of the change. Without VALUE it reads the value from stdin, byte for
-byte to its end.`,
-		Example: "  gendac dict put orders/pair open\n  gendac dict put certs/a1 < a1.pem",
-		Args:    cobra.RangeArgs(1, 2),
+byte to its end. A value that begins with - comes after --.`,
+		Example: "  gendac dict put orders/pair open\n  gendac dict put certs/a1 < a1.pem\n  gendac dict put stock -- -5",
+		Args:    named("KEY", cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.write(cmd, args, func(ctx context.Context, d admin.Dict, value []byte) (uint64, error) {
 				return d.Store(ctx, args[0], value)
@@ -159,7 +156,7 @@ func dictCas() *cobra.Command {
 		Long: `cas (compare and set) sets a key to a value if its revision is still N, and prints the revision of the change; 0 means
 that the key must not exist. Otherwise nothing is changed and the exit status is 4. Without VALUE it reads stdin.`,
 		Example: "  gendac dict cas lock a1 --rev 0\n  gendac dict cas orders/pair closed --rev 17",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    named("KEY", cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.write(cmd, args, func(ctx context.Context, d admin.Dict, value []byte) (uint64, error) {
 				return d.CompareAndStore(ctx, args[0], rev, value)
@@ -220,7 +217,7 @@ func dictDel() *cobra.Command {
 only if its revision is still N; otherwise nothing is changed and the exit status is 4. With --prefix all keys that begin
 with it are erased at once, and their number is printed.`,
 		Example: "  gendac dict del orders/pair\n  gendac dict del orders/pair --rev 17\n  gendac dict del --prefix orders/",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    named("KEY", cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			byPrefix, compares := cmd.Flags().Changed("prefix"), cmd.Flags().Changed("rev")
 			if byPrefix == (len(args) == 1) || byPrefix && compares || byPrefix && prefix == "" {

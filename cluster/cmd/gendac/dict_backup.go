@@ -28,7 +28,7 @@ cluster itself are left out: they mean nothing elsewhere.
 It has every write that was acknowledged before, which takes a leader with a majority. In an emergency "--read local" writes
 what the member asked has, which may be old.`,
 		Example: "  gendac dict export monday.gdict\n  gendac dict export orders.gdict --prefix orders/",
-		Args:    cobra.ExactArgs(1),
+		Args:    named("FILE", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, level, err := f.open(cmd)
 			if err != nil {
@@ -105,7 +105,7 @@ func dictImport() *cobra.Command {
 		Long: `import stores the entries of a backup, overwriting keys that exist and leaving others alone. A damaged file is refused
 before anything is stored. It is done in batches: if it fails in the middle, it says with which --after it goes on.`,
 		Example: "  gendac dict import monday.gdict --check\n  gendac dict import monday.gdict --prefix orders/ --under old/",
-		Args:    cobra.ExactArgs(1),
+		Args:    named("FILE", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, _, err := f.open(cmd)
 			if err != nil {

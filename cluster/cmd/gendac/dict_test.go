@@ -146,7 +146,7 @@ func TestDictExitStatusSaysWhatWentWrong(t *testing.T) {
 		{exitRun, `dict get: gdict: read rev=1000000: ...`, []string{"get", "k", "--read", "rev=1000000", "--timeout", "1s"}},
 		{exitUsage, `dict get: --read "soon": want local, linearizable, bounded=DURATION or rev=REVISION`, []string{"get", "k", "--read", "soon"}},
 		{exitUsage, `dict get: --timeout 1m0s: want more than 0s and at most 10s`, []string{"get", "k", "--timeout", "1m"}},
-		{exitUsage, `required flag(s) "rev" not set`, []string{"cas", "k", "1"}},
+		{exitUsage, `dict cas: required flag(s) "rev" not set; usage: gendac dict cas KEY [VALUE] --rev N [flags]`, []string{"cas", "k", "1"}},
 		{exitUsage, `dict del: want either KEY, with --rev or without, or --prefix PREFIX`, []string{"del"}},
 		{exitUsage, `dict del: want either KEY, with --rev or without, or --prefix PREFIX`, []string{"del", "k", "--prefix", "k"}},
 		{exitUsage, `dict list: --limit -1: want 0 or more`, []string{"list", "--limit", "-1"}},
@@ -170,7 +170,7 @@ func TestDictExitStatusSaysWhatWentWrong(t *testing.T) {
 	if status, _, stderr := dict("put", "k", "2"); status != exitUncertain {
 		t.Errorf("an unknown outcome: %d %q", status, stderr)
 	}
-	if status, _, stderr := gendac(t, "dict", "fly"); status != exitUsage || stderr != "gendac: unknown command \"fly\" for \"gendac dict\"\n" {
+	if status, _, stderr := gendac(t, "dict", "fly"); status != exitUsage || stderr != "gendac: unknown command \"fly\" for \"gendac dict\"; see gendac dict --help\n" {
 		t.Errorf("an unknown command: %d %q", status, stderr)
 	}
 	if status, _, _ := gendac(t, "dict", "get", "k", "--admin", closed(t)); status != exitRun {

@@ -36,7 +36,7 @@ func groupList() *cobra.Command {
 committed log it has applied, and who votes or only learns. A group that has failed there is listed until its program opens
 it again. A dash is what the member does not know.`,
 		Example: "  gendac group list\n  gendac group list --admin 127.0.0.1:7401 --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
@@ -71,7 +71,7 @@ func groupShow() *cobra.Command {
 with it, and who belongs to it. How far each member has the log, what it is sent and when it was heard, only the leader knows:
 ask that one, with --admin.`,
 		Example: "  gendac group show orders\n  gendac group show gendac.cluster --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    named("GROUP", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
@@ -106,8 +106,11 @@ it is moved again, or that member is lost.
 Nothing changes if the member is a witness, does not vote, or is behind, unreachable or without a lease (exit status 4). If
 it is not done in time it may still be done (5): see who leads before you go on.`,
 		Example: "  gendac group transfer orders --to b1\n  gendac group transfer gendac.cluster --to a1 --timeout 10s",
-		Args:    cobra.ExactArgs(1),
+		Args:    named("GROUP", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if to == "" {
+				return usage("%s: --to \"\": want the name of a member", words(cmd))
+			}
 			if err := f.check(cmd); err != nil {
 				return err
 			}

@@ -29,10 +29,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gendac/gendac/cluster/admin"
-	"github.com/gendac/gendac/cluster/member"
-	"github.com/gendac/gendac/cluster/node"
-	"github.com/gendac/gendac/cluster/remoting"
-	"github.com/gendac/gendac/cluster/spec"
 )
 
 const (
@@ -53,13 +49,6 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// A usageError is the caller's mistake: exit status 2.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-func (u usageError) Unwrap() error { return u.error }
-
 // run is the whole program but for the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if status, ok := guard(args); ok {
@@ -72,12 +61,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	started := false // what fails before the command itself starts is a matter of usage
 	onStart(root, func() { started = true })
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
+	if !started {
+		err = explained(cmd, err)
+	}
 	fmt.Fprintf(stderr, "gendac: %s\n", strings.Join(strings.Fields(err.Error()), " "))
-	if !started || isUsage(err) {
+	if isUsage(err) {
 		return exitUsage
 	}
 	return exitStatus(err)
@@ -115,16 +107,6 @@ func onStart(cmd *cobra.Command, f func()) {
 	}
 }
 
-func isUsage(err error) bool {
-	var badUse usageError
-	var badSpec *spec.Error
-	var badMember *member.Error
-	var badNode *node.Error
-	var badConfig *remoting.ConfigError
-	return errors.As(err, &badUse) || errors.As(err, &badSpec) || errors.As(err, &badMember) ||
-		errors.As(err, &badNode) || errors.As(err, &badConfig)
-}
-
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gendac",
@@ -138,6 +120,7 @@ Write a specification, check it, run one "gendac node" per machine, and look at 
 		DisableSuggestions: true, // an error is one line
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetFlagErrorFunc(badFlag)
 	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), groupCommand(), dictCommand(), checkCommand(), versionCommand())
 	return root
 }

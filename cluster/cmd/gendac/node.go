@@ -47,7 +47,7 @@ The member stops in order on SIGINT and SIGTERM: its applications first, then it
 at once.`,
 		Example: "  gendac node -f cluster.yaml --name a1\n" +
 			"  gendac node -f cluster.yaml --name a1 --discovery consul --bind 10.0.0.1:7100",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runNode(cmd.Context(), f, cmd.ErrOrStderr()) },
 	}
 	specFlag(cmd, &f.file)

@@ -31,7 +31,7 @@ func statusCommand() *cobra.Command {
 		Long: `status asks a running member what it knows: who is in the cluster and votes, who leads, where every group is active
 and stands by, under which epoch and why, and what every instance is doing.`,
 		Example: "  gendac status\n  gendac status --admin 127.0.0.1:7401 -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return usage("status: --output %q: want table or json", format)

@@ -23,7 +23,7 @@ func switchoverCommand() *cobra.Command {
 one stops acting first; what it hands over reaches the other one. Nothing is ordered when there is no standby or the group
 is on the move already.`,
 		Example: "  gendac switchover pair\n  gendac switchover pair --wait 0s",
-		Args:    cobra.ExactArgs(1),
+		Args:    named("GROUP", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
 				return usage("switchover: --wait %s: want 0s or more", wait)
