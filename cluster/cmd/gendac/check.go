@@ -12,6 +12,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	var file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check -f FILE",
 		Short: "Say whether a specification is right",
@@ -25,6 +26,9 @@ probably not meant is reported as a warning and does not change the exit status.
 				return err
 			}
 			out := cmd.OutOrStdout()
+			if asJSON {
+				return printJSON(out, checkedJSON{file, s.Cluster, len(s.Members), len(s.Groups), len(s.Applications), append([]string{}, s.Lint()...)})
+			}
 			for _, warning := range s.Lint() {
 				fmt.Fprintf(out, "warning: %s\n", warning)
 			}
@@ -34,7 +38,18 @@ probably not meant is reported as a warning and does not change the exit status.
 		},
 	}
 	specFlag(cmd, &file)
+	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// checkedJSON is a specification that is right.
+type checkedJSON struct {
+	File         string   `json:"file"`
+	Cluster      string   `json:"cluster"`
+	Members      int      `json:"members"`
+	Groups       int      `json:"groups"`
+	Applications int      `json:"applications"`
+	Warnings     []string `json:"warnings"`
 }
 
 func specFlag(cmd *cobra.Command, file *string) {
@@ -61,15 +76,21 @@ func count(n int, what string) string {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), map[string]string{"version": version(), "go": runtime.Version()})
+			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "gendac %s %s\n", version(), runtime.Version())
 			return err
 		},
 	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
 // version is the module's, or the commit's when the program was built from a checkout.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -74,6 +75,8 @@ func TestWhatTheUserDidWrongIsOneLineAndStatus2(t *testing.T) {
 		"bad address":          {[]string{"status", "--admin", "no port"}, `status: admin: bad request: address "no port": invalid character " " in host name`},
 		"transfer for ever":    {[]string{"group", "transfer", "orders", "--to", "b1", "--timeout", "1m"}, `group transfer: --timeout 1m0s: want more than 0s and at most 10s`},
 		"bad output":           {[]string{"status", "-o", "xml"}, `status: --output "xml": want table or json`},
+		"two outputs":          {[]string{"status", "--json", "-o", "table"}, `status: want either --json or --output table, not both`},
+		"status for ever":      {[]string{"status", "--timeout", "1m"}, `status: --timeout 1m0s: want more than 0s and at most 10s`},
 		"no specification":     {[]string{"check"}, `check: required flag(s) "file" not set; usage: gendac check -f FILE [flags]`},
 		"no such file":         {[]string{"check", "-f", "/nowhere/cluster.yaml"}, `spec: open FILE: no such file or directory`},
 		"no name":              {[]string{"node", "-f", good}, `node: required flag(s) "name" not set; usage: gendac node -f FILE --name MEMBER [flags]`},
@@ -132,6 +135,10 @@ func TestCheckSaysWhatIsInTheSpecificationAndWarns(t *testing.T) {
 	if status != exitOK || stdout != want || stderr != "" {
 		t.Errorf("got %d %q %q, want 0 %q", status, stdout, stderr, want)
 	}
+	want = fmt.Sprintf(`{"file":%q,"cluster":"demo","members":3,"groups":1,"applications":1,"warnings":[]}`+"\n", file)
+	if status, stdout, _ := gendac(t, "check", "--json", "-f", file); status != exitOK || stdout != want {
+		t.Errorf("--json: got %d %q, want %q", status, stdout, want)
+	}
 	two := write(t, strings.Replace(goodSpec, "  w1: {addr: \"127.0.0.1:2\", witness: true}\n", "", 1))
 	status, stdout, _ = gendac(t, "check", "-f", two)
 	if status != exitOK || !strings.HasPrefix(stdout, "warning: ") {
@@ -174,6 +181,9 @@ func TestHelpAndVersion(t *testing.T) {
 	status, stdout, _ := gendac(t, "version")
 	if status != exitOK || !strings.HasPrefix(stdout, "gendac ") || strings.Count(stdout, "\n") != 1 {
 		t.Errorf("version: got %d %q", status, stdout)
+	}
+	if status, stdout, _ := gendac(t, "version", "--json"); status != exitOK || !strings.HasPrefix(stdout, `{"go":"go`) {
+		t.Errorf("version --json: got %d %q", status, stdout)
 	}
 }
 

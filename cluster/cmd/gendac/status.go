@@ -24,32 +24,44 @@ func adminFlag(cmd *cobra.Command, addr *string) {
 }
 
 func statusCommand() *cobra.Command {
-	var addr, format string
+	var f askFlags
+	var format string
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show members, leader, groups and instances",
 		Long: `status asks a running member what it knows: who is in the cluster and votes, who leads, where every group is active
 and stands by, under which epoch and why, and what every instance is doing.`,
-		Example: "  gendac status\n  gendac status --admin 127.0.0.1:7401 -o json",
+		Example: "  gendac status\n  gendac status --admin 127.0.0.1:7401 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return usage("status: --output %q: want table or json", format)
 			}
-			s, err := (admin.Client{Addr: addr}).Status(cmd.Context())
-			if err != nil {
-				return fmt.Errorf("status: %w", err)
+			if f.json && format != "json" && cmd.Flags().Changed("output") {
+				return usage("status: want either --json or --output %s, not both", format)
 			}
-			if format == "json" {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			ctx, cancel := f.bounded(cmd)
+			defer cancel()
+			s, err := admin.Client{Addr: f.addr}.Status(ctx)
+			switch {
+			case err != nil:
+				return failed(cmd, err)
+			case f.json:
+				return printJSON(cmd.OutOrStdout(), s)
+			case format == "json":
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
 				return enc.Encode(s)
+			default:
+				return printStatus(cmd.OutOrStdout(), s)
 			}
-			return printStatus(cmd.OutOrStdout(), s)
 		},
 	}
-	adminFlag(cmd, &addr)
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	f.register(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, or json: as --json, in many lines")
 	return cmd
 }
 

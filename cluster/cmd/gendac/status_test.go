@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,11 @@ func TestStatusPrintsJSONThatReadsBack(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
+	status, line, stderr := gendac(t, "status", "--json", "--timeout", "10s", "--admin", serve(t, &window{status: demo}))
+	got = admin.Status{}
+	if err := json.Unmarshal([]byte(line), &got); status != exitOK || stderr != "" || err != nil || !reflect.DeepEqual(got, want) || strings.Count(line, "\n") != 1 {
+		t.Errorf("--json: got %d %q %q: %v", status, line, stderr, err)
+	}
 }
 
 func TestSwitchoverWaitsUntilTheOtherOneActs(t *testing.T) {
@@ -120,6 +126,14 @@ func TestSwitchoverWaitsUntilTheOtherOneActs(t *testing.T) {
 	addr = serve(t, &window{status: demo, asked: 3})
 	if status, stdout, _ := gendac(t, "switchover", "pair", "--wait", "0s", "--admin", addr); status != exitOK || stdout != "pair: ordered\n" {
 		t.Errorf("--wait 0s: got %d %q", status, stdout)
+	}
+	for wait, want := range map[string]string{
+		"10s": `{"group":"pair","done":true,"active":"b1","start":"takeover(a1)","epoch":3}`, "0s": `{"group":"pair","done":false}`,
+	} {
+		addr := serve(t, &window{status: demo, asked: 3})
+		if status, stdout, _ := gendac(t, "switchover", "pair", "--json", "--wait", wait, "--admin", addr); status != exitOK || stdout != want+"\n" {
+			t.Errorf("--json --wait %s: got %d %q", wait, status, stdout)
+		}
 	}
 }
 

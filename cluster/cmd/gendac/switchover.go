@@ -16,6 +16,7 @@ const pollStatus = 50 * time.Millisecond
 func switchoverCommand() *cobra.Command {
 	var addr string
 	var wait time.Duration
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "switchover GROUP",
 		Short: "Have the standby of a group take over",
@@ -28,30 +29,51 @@ is on the move already.`,
 			if wait < 0 {
 				return usage("switchover: --wait %s: want 0s or more", wait)
 			}
-			said, err := switchover(cmd.Context(), admin.Client{Addr: addr}, args[0], wait)
-			if err != nil {
-				return fmt.Errorf("switchover: %w", err)
+			now, err := switchover(cmd.Context(), admin.Client{Addr: addr}, args[0], wait)
+			switch {
+			case err != nil:
+				return failed(cmd, err)
+			case asJSON:
+				return printJSON(cmd.OutOrStdout(), now)
+			default:
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), now)
+				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), said)
-			return nil
 		},
 	}
 	adminFlag(cmd, &addr)
+	jsonFlag(cmd, &asJSON)
 	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for the other member to act; 0s: do not")
 	return cmd
 }
 
-// switchover orders one and follows it for as long as wait. It returns what to tell the user.
-func switchover(ctx context.Context, member admin.Client, group string, wait time.Duration) (string, error) {
+// switchedJSON is what a switchover came to. Without waiting there is no more than its order.
+type switchedJSON struct {
+	Group  string `json:"group"`
+	Done   bool   `json:"done"`
+	Active string `json:"active,omitempty"`
+	Start  string `json:"start,omitempty"`
+	Epoch  uint64 `json:"epoch,omitempty"`
+}
+
+func (s switchedJSON) String() string {
+	if !s.Done {
+		return s.Group + ": ordered"
+	}
+	return fmt.Sprintf("%s: %s is active, %s, epoch %d", s.Group, s.Active, s.Start, s.Epoch)
+}
+
+// switchover orders one and follows it for as long as wait.
+func switchover(ctx context.Context, member admin.Client, group string, wait time.Duration) (switchedJSON, error) {
 	before, err := member.Status(ctx)
 	if err != nil {
-		return "", err
+		return switchedJSON{}, err
 	}
 	if err := member.Switchover(ctx, group); err != nil {
-		return "", err
+		return switchedJSON{}, err
 	}
 	if wait == 0 {
-		return group + ": ordered", nil
+		return switchedJSON{Group: group}, nil
 	}
 	was, _ := before.Group(group)
 	now := was
@@ -62,12 +84,12 @@ func switchover(ctx context.Context, member admin.Client, group string, wait tim
 		if err == nil {
 			now, _ = s.Group(group)
 			if now.Epoch > was.Epoch && now.Active != "" && acting(s, now) {
-				return fmt.Sprintf("%s: %s is active, %s, epoch %d", group, now.Active, now.Start, now.Epoch), nil
+				return switchedJSON{Group: group, Done: true, Active: now.Active, Start: now.Start, Epoch: now.Epoch}, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("group %q: ordered, and not done within %s: active %s, epoch %d",
+			return switchedJSON{}, fmt.Errorf("group %q: ordered, and not done within %s: active %s, epoch %d",
 				group, wait, orDash(now.Active), now.Epoch)
 		case <-time.After(pollStatus):
 		}
