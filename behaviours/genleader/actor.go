@@ -88,6 +88,7 @@ func (s *shell) machine() process.Machine[*core, input, effect] {
 func (s *shell) again(e event) { s.group.system.Root.Send(s.self, e) }
 
 func (s *shell) lift(ctx actor.Context) (input, bool) {
+	deepen()
 	in := input{at: time.Now()}
 	switch msg := ctx.Message().(type) {
 	case sayings:
