@@ -128,6 +128,7 @@ type query struct {
 	hasRev  bool
 	every   bool
 	values  bool
+	own     bool // show the cluster's own keys
 	timeout time.Duration
 }
 
@@ -136,7 +137,7 @@ func (d *dictAPI) query(r *http.Request) (q query, err error) {
 	if err != nil {
 		return q, fmt.Errorf("%w: the query cannot be read", ErrBadRequest)
 	}
-	q = query{values: true, timeout: RequestTimeout}
+	q = query{values: true, own: true, timeout: RequestTimeout}
 	for name := range values {
 		if err := q.set(name, values.Get(name)); err != nil {
 			return q, err
@@ -169,6 +170,8 @@ func (q *query) set(name, value string) (err error) {
 		q.every, err = strconv.ParseBool(value)
 	case "values":
 		q.values, err = strconv.ParseBool(value)
+	case "own":
+		q.own, err = strconv.ParseBool(value)
 	case "timeout":
 		var d time.Duration
 		if d, err = time.ParseDuration(value); err == nil {
@@ -186,6 +189,9 @@ func (q *query) set(name, value string) (err error) {
 func (q query) bounded(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), q.timeout)
 }
+
+// shows says whether a key is wanted in a list or a watch.
+func (q query) shows(key string) bool { return q.own || !strings.HasPrefix(key, ReservedKeys) }
 
 // writable refuses the keys that belong to the cluster.
 func writable(key string) error {

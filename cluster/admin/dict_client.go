@@ -27,6 +27,7 @@ const dictPath = "/v1/dict/"
 type Dict struct {
 	client Client
 	begin  time.Duration
+	others bool // without the cluster's own keys
 }
 
 // Dict returns the dictionary of the member.
@@ -36,6 +37,12 @@ func (c Client) Dict() Dict { return Dict{client: c, begin: RequestTimeout} }
 // their beginning. It is RequestTimeout at most.
 func (d Dict) BeginWithin(limit time.Duration) Dict {
 	d.begin = min(limit, RequestTimeout)
+	return d
+}
+
+// WithoutOwn returns the same dictionary, whose lists and watches leave out the keys of the cluster itself.
+func (d Dict) WithoutOwn() Dict {
+	d.others = true
 	return d
 }
 
@@ -110,6 +117,7 @@ func (d Dict) List(ctx context.Context, r gdict.Range, level gdict.Level, keysOn
 	q := url.Values{
 		"prefix": {r.Prefix}, "from": {r.From}, "to": {r.To}, "limit": {strconv.Itoa(r.Limit)},
 		"reverse": {strconv.FormatBool(r.Reverse)}, "read": {level.String()}, "values": {strconv.FormatBool(!keysOnly)},
+		"own": {strconv.FormatBool(!d.others)},
 	}
 	err = d.lines(ctx, "entries", q, streamStall, func(l line) (bool, error) {
 		if l.End {
@@ -125,7 +133,7 @@ func (d Dict) List(ctx context.Context, r gdict.Range, level gdict.Level, keysOn
 // after that revision, as gdict.WatchFrom does; ErrCompacted says that it cannot. With every it ends with ErrOverrun rather
 // than leave a change out. An error of each ends the watch and is returned.
 func (d Dict) Watch(ctx context.Context, prefix string, from *uint64, every bool, each func(gdict.Event) error) error {
-	q := url.Values{"prefix": {prefix}, "every": {strconv.FormatBool(every)}}
+	q := url.Values{"prefix": {prefix}, "every": {strconv.FormatBool(every)}, "own": {strconv.FormatBool(!d.others)}}
 	if from != nil {
 		q.Set("rev", strconv.FormatUint(*from, 10))
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (d *dictAPI) list(w http.ResponseWriter, r *http.Request, q query) error {
 		return err
 	}
 	return d.stream(w, "application/x-ndjson", func(to *streamWriter) error {
-		for e := range view.Scan(q.bounds) {
+		for e := range q.scan(view) {
 			l := line{Key: []byte(e.Key), Rev: e.Rev}
 			if q.values {
 				l.Value = e.Value
@@ -194,6 +195,26 @@ func (d *dictAPI) list(w http.ResponseWriter, r *http.Request, q query) error {
 		}
 		return to.line(line{End: true, Rev: view.Rev()})
 	})
+}
+
+// scan gives the entries that a list shows, and of these no more than the limit.
+func (q query) scan(view gdict.View) iter.Seq[gdict.Entry] {
+	if q.own {
+		return view.Scan(q.bounds)
+	}
+	all := q.bounds
+	all.Limit = 0
+	return func(yield func(gdict.Entry) bool) {
+		left := q.bounds.Limit
+		for e := range view.Scan(all) {
+			if !q.shows(e.Key) {
+				continue
+			}
+			if left--; !yield(e) || left == 0 {
+				return
+			}
+		}
+	}
 }
 
 func (d *dictAPI) export(w http.ResponseWriter, r *http.Request, q query) error {
@@ -232,12 +253,12 @@ func (d *dictAPI) watch(w http.ResponseWriter, r *http.Request, q query) error {
 	}
 	defer watch.Close()
 	return d.stream(w, "application/x-ndjson", func(to *streamWriter) error {
-		return d.follow(r, watch, to)
+		return d.follow(r, watch, q, to)
 	})
 }
 
 // follow streams a watch until the reader goes away, the watch ends or the server does.
-func (d *dictAPI) follow(r *http.Request, watch *gdict.Watch, to *streamWriter) error {
+func (d *dictAPI) follow(r *http.Request, watch *gdict.Watch, q query, to *streamWriter) error {
 	for {
 		var event gdict.Event
 		open := true
@@ -257,6 +278,9 @@ func (d *dictAPI) follow(r *http.Request, watch *gdict.Watch, to *streamWriter) 
 		}
 		if !open {
 			return to.refusal(dictError(watch.Err()))
+		}
+		if !event.Synced && !q.shows(event.Key) {
+			continue
 		}
 		if err := to.line(line{
 			Key: []byte(event.Key), Value: event.Value, Rev: event.Rev,

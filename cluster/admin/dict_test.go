@@ -179,6 +179,34 @@ func TestTheClustersOwnKeysAreNotWritten(t *testing.T) {
 	}
 }
 
+// TestTheClustersOwnKeysAreLeftOutOnRequest: of lists, whose limit counts the others only, and of watches.
+func TestTheClustersOwnKeysAreLeftOutOnRequest(t *testing.T) {
+	k, d := keep(t)
+	ctx := t.Context()
+	for _, key := range []string{ReservedKeys + "a", "f", ReservedKeys + "b", "h", "i"} {
+		if _, err := k.Dict().Store(ctx, key, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, r := range map[string]gdict.Range{
+		"f=x h=x i=x": {}, "f=x h=x": {Limit: 2}, "h=x f=x": {Limit: 2, Reverse: true, To: "i"}, "": {Prefix: ReservedKeys},
+	} {
+		if got := listed(t, d.WithoutOwn(), r); got != want {
+			t.Errorf("%+v: %q, wanted %q", r, got, want)
+		}
+	}
+	if got, want := listed(t, d, gdict.Range{Limit: 3}), "f=x gendac/a=x gendac/b=x"; got != want {
+		t.Errorf("all: %q, wanted %q", got, want)
+	}
+	seen, through, err := events(t, d.WithoutOwn(), "", nil, 4)
+	if err != nil || strings.Contains(strings.Join(seen, " "), ReservedKeys) || through != k.Dict().View().Rev() {
+		t.Errorf("a watch: %q through %d, %v", seen, through, err)
+	}
+	if seen, _, _ := events(t, d, "", nil, 6); !strings.Contains(strings.Join(seen, " "), ReservedKeys) {
+		t.Errorf("a watch of all: %q", seen)
+	}
+}
+
 func TestABackupTravelsThroughTheAPI(t *testing.T) {
 	_, from := keep(t)
 	_, to := keep(t)

@@ -56,7 +56,9 @@ func dictCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dict",
 		Short: "Read and change the shared dictionary",
-		Long: `dict reads and changes the dictionary that all members of the cluster share, through the admin API of one of them.
+		Long: `dict reads and changes the dictionary that all members of the cluster share, through the admin API of one of them. The
+dictionaries that programs open under names of their own it does not reach: "gendac group" shows who leads them.
+
 Keys and values are bytes. What is printed as text is quoted where it would not be one line of text; --json gives one JSON
 object per line, in which bytes that are no UTF-8 are in base64.
 

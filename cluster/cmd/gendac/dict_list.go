@@ -12,12 +12,12 @@ import (
 func dictList() *cobra.Command {
 	var f dictFlags
 	var r gdict.Range
-	var keys bool
+	var keys, all bool
 	cmd := &cobra.Command{
 		Use:   "list [PREFIX]",
 		Short: "List keys, revisions and values",
 		Long: `list prints the keys that begin with PREFIX in their order, one per line: key, revision and value, separated by tabs.
-All are of one revision.`,
+All are of one revision. Without PREFIX those of the cluster itself, gendac/..., are left out, unless you say --all.`,
 		Example: "  gendac dict list orders/\n  gendac dict list --from m --to n --limit 10 --json\n  gendac dict list --keys --reverse",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,6 +33,9 @@ All are of one revision.`,
 			d, level, err := f.open(cmd)
 			if err != nil {
 				return err
+			}
+			if r.Prefix == "" && !all {
+				d = d.WithoutOwn()
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			_, err = d.List(cmd.Context(), r, level, keys, func(e gdict.Entry) error {
@@ -63,20 +66,27 @@ All are of one revision.`,
 	cmd.Flags().StringVar(&r.To, "to", "", "end before this key")
 	cmd.Flags().IntVar(&r.Limit, "limit", 0, "how many at most; 0: all")
 	cmd.Flags().BoolVar(&r.Reverse, "reverse", false, "in descending order")
+	allFlag(cmd, &all)
 	cmd.Flags().BoolVar(&keys, "keys", false, "only the keys")
 	return cmd
+}
+
+// allFlag adds the wish for keys that are of no use to most.
+func allFlag(cmd *cobra.Command, all *bool) {
+	cmd.Flags().BoolVar(all, "all", false, "without PREFIX: the keys of the cluster itself, too")
 }
 
 func dictWatch() *cobra.Command {
 	var f dictFlags
 	var rev uint64
 	var prefix string
-	var every bool
+	var every, all bool
 	cmd := &cobra.Command{
 		Use:   "watch [PREFIX]",
 		Short: "Follow the changes of keys",
 		Long: `watch prints the keys that begin with PREFIX, then "synced", then every change as it happens, until it is interrupted: put,
-del or synced, then key, revision and value, separated by tabs.
+del or synced, then key, revision and value, separated by tabs. Without PREFIX the keys of the cluster itself, gendac/...,
+are left out, unless you say --all.
 
 With --json each event that completes a step has "through": "watch --rev N" goes on after the last one, at any member,
 without gap or repeat; if the member is lost, the error says N. It fails if the member does not know every change since
@@ -94,6 +104,9 @@ If this program is too slow, changes of a key that a later one has replaced are 
 			d, _, err := f.open(cmd)
 			if err != nil {
 				return err
+			}
+			if prefix == "" && !all {
+				d = d.WithoutOwn()
 			}
 			var from *uint64
 			if cmd.Flags().Changed("rev") {
@@ -116,6 +129,7 @@ If this program is too slow, changes of a key that a later one has replaced are 
 	f.register(cmd)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "as the argument")
 	cmd.Flags().Uint64Var(&rev, "rev", 0, `go on after this revision, the last "through" of an earlier watch`)
+	allFlag(cmd, &all)
 	cmd.Flags().BoolVar(&every, "every", false, "end with an error rather than leave a change out")
 	return cmd
 }

@@ -104,7 +104,10 @@ func TestDictIsSafeForAnyBytes(t *testing.T) {
 }
 
 func TestDictListPicks(t *testing.T) {
-	_, dict := keep(t)
+	k, dict := keep(t)
+	if _, err := k.Dict().Store(t.Context(), "gendac/own", nil); err != nil {
+		t.Fatal(err)
+	}
 	for _, key := range []string{"a1", "a2", "b1"} {
 		dictWorks(t, dict, "put", key, "v")
 	}
@@ -114,6 +117,9 @@ func TestDictListPicks(t *testing.T) {
 		"a2":       {"list", "--keys", "--from", "a2", "--to", "b"},
 		"a1 a2 b1": {"list", "--keys", "--read", "linearizable"},
 		"b1":       {"list", "--keys", "--prefix", "b"},
+
+		"gendac/own":          {"list", "--keys", "g"},
+		"a1 a2 b1 gendac/own": {"list", "--keys", "--all"},
 	} {
 		if got := strings.Join(strings.Fields(dictWorks(t, dict, args...)), " "); got != want {
 			t.Errorf("%q: %q, wanted %q", args, got, want)
