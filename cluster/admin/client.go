@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -124,8 +125,12 @@ func (c Client) open(ctx context.Context, r question) (io.ReadCloser, error) {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// lost tells a request that was never sent from one whose answer did not arrive.
+// lost tells a request that was never sent from one whose answer did not arrive, and from one that was sent to somebody else.
 func (c Client) lost(method string, err error) error {
+	// net/http has no errors to match. The second is of somebody who speaks before being asked.
+	if text := err.Error(); strings.Contains(text, "malformed HTTP") || strings.Contains(text, "readLoopPeekFail") {
+		return fmt.Errorf("%w: %s: this is no admin address, it answers something else than HTTP", ErrBadReply, c.Addr)
+	}
 	var op *net.OpError
 	var dns *net.DNSError
 	neverSent := errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/gdict"
 )
 
 func serve(t *testing.T, b Backend) Client {
@@ -130,6 +133,37 @@ func TestSomebodyElseOnThePortIsABadReply(t *testing.T) {
 			t.Errorf("%s: %v, want ErrBadReply", name, err)
 		}
 		s.Close()
+	}
+}
+
+// TestAPortOfAnotherKindIsNoAdminAddress: a member's own port answers bytes that nobody wants to see. Nothing was ordered.
+func TestAPortOfAnotherKindIsNoAdminAddress(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			_, _ = conn.Write([]byte("\x00\x01gendac\x00\r\n\r\n"))
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+	}()
+	c := Client{Addr: l.Addr().String()}
+	want := fmt.Sprintf("admin: not an answer of this API: %s: this is no admin address, it answers something else than HTTP", c.Addr)
+	_, asked := c.Status(t.Context())
+	_, stored := c.Dict().Store(t.Context(), "k", nil)
+	watched := c.Dict().Watch(t.Context(), "", nil, false, func(gdict.Event) error { return nil })
+	for what, err := range map[string]error{"status": asked, "switchover": c.Switchover(t.Context(), "pair"), "store": stored, "watch": watched} {
+		if !errors.Is(err, ErrBadReply) || err.Error() != want {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
