@@ -10,10 +10,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/member/consul"
 	"github.com/gendac/gendac/cluster/node"
 	"github.com/gendac/gendac/cluster/remoting"
@@ -78,7 +80,7 @@ func runNode(ctx context.Context, f nodeFlags, stderr io.Writer) error {
 	}
 	n, err := node.Start(cfg)
 	if err != nil {
-		return fmt.Errorf("node: %w", err)
+		return fmt.Errorf("node: %w", elsewhere(err))
 	}
 	cfg.Logger.Info("running", slog.String("member", f.name), slog.String("admin", n.Admin()))
 	var ended error
@@ -94,6 +96,15 @@ func runNode(ctx context.Context, f nodeFlags, stderr io.Writer) error {
 		return errors.Join(ended, fmt.Errorf("node: stop: %w", err))
 	}
 	return ended
+}
+
+// elsewhere says what to do about an admin address that somebody has, such as another member on the same machine.
+func elsewhere(err error) error {
+	var at *admin.AddressError
+	if errors.As(err, &at) && errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: give another --admin, or 127.0.0.1:0, which picks a free port", err)
+	}
+	return err
 }
 
 // stopWithin is how long an orderly stop may take: applications of a group stop one after the other.

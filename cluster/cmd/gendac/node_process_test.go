@@ -221,7 +221,7 @@ func TestAStartThatCannotWorkIsOneLineAndStatus1(t *testing.T) {
 		names string // what the line has to name
 	}{
 		"used port":          {[]string{"--bind", used, "--admin", ""}, port},
-		"used admin port":    {[]string{"--admin", used}, port},
+		"used admin port":    {[]string{"--admin", used}, port + `": address already in use: give another --admin, or 127.0.0.1:0`},
 		"unreachable Consul": {[]string{"--discovery", "consul", "--consul", nobody, "--admin", ""}, nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
