@@ -119,10 +119,10 @@ calls      1 under way here
 dropped    0 messages for want of room
 
 MEMBER  PART           STATE    LINK  LOG  NEXT  SENDING    INFLIGHT  HEARD      INCARNATION
-a1      leader         -        -     13   -     -          -         -          00000000000000ff
-b1      voter          up       up    12   14    replicate  1         48ms ago   0000000000000001
-w1      voter,witness  suspect  down  3    4     probe      0         3.2s ago   0000000000000002
-x1      learner        up       up    0    0     snapshot   0         1m35s ago  0000000000000003
+a1      leader         -        -     13   -     -          -         -          255
+b1      voter          up       up    12   14    replicate  1         48ms ago   1
+w1      voter,witness  suspect  down  3    4     probe      0         3.2s ago   2
+x1      learner        up       up    0    0     snapshot   0         1m35s ago  3
 `,
 		"prices": `group prices as a1 sees it: leader b1, term 4, log 5 of 5
 
@@ -137,8 +137,8 @@ calls      0 under way here
 dropped    0 messages for want of room
 
 MEMBER  PART    STATE  LINK  LOG  NEXT  SENDING  INFLIGHT  HEARD     INCARNATION
-a1      voter   -      -     5    -     -        -         -         00000000000000ff
-b1      leader  -      up    -    -     -        -         1m1s ago  0000000000000001
+a1      voter   -      -     5    -     -        -         -         255
+b1      leader  -      up    -    -     -        -         1m1s ago  1
 `,
 		"my stocks": `group my stocks as a1 sees it: no leader, term 0, log -
 problem: panic: boom

@@ -134,7 +134,7 @@ func incarnation(n uint64) string {
 	if n == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%016x", n)
+	return fmt.Sprint(n)
 }
 
 // orDash keeps a column visible and puts what came from elsewhere on one line.

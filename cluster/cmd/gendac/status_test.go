@@ -81,9 +81,9 @@ func TestStatusPrintsTables(t *testing.T) {
 alarm: pair: redundancy-lost: b1 is silent
 
 MEMBER  ADDRESS         STATE    PART            LOG         INCARNATION
-a1      127.0.0.1:7101  up       voter           -           00000000000000ff
+a1      127.0.0.1:7101  up       voter           -           255
 b1      127.0.0.1:7102  suspect  voter           12 (probe)  -
-w1      127.0.0.1:7103  up       leader,witness  40          0000000000000001
+w1      127.0.0.1:7103  up       leader,witness  40          1
 
 GROUP  ACTIVE  STANDBY  EPOCH  START         PHASE
 pair   a1      b1       2      failover(b1)  steady
