@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/gendac/gendac/behaviours/genleader"
@@ -44,5 +47,49 @@ func TestTheDocumentedGroupsAreWhatIsPrinted(t *testing.T) {
 	t.Setenv("GENDAC_ADMIN", s.Addr())
 	if ran := runSession(t, "../../../docs/operating.md"); ran != 5 {
 		t.Errorf("%d steps were found, want 5", ran)
+	}
+}
+
+// TestThreeMembersRunOnOneMachine: the specification of docs/operating.md is right, and no two of its members want one address.
+func TestThreeMembersRunOnOneMachine(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	text, rest, _ := strings.Cut(rest, "```")
+	file := write(t, text)
+	if status, stdout, stderr := gendac(t, "check", "-f", file); status != exitOK || strings.Contains(stdout, "warning") {
+		t.Errorf("check: %d %q %q", status, stdout, stderr)
+	}
+	_, rest, _ = strings.Cut(rest, "```sh\n")
+	commands, _, _ := strings.Cut(rest, "```")
+	taken := map[string]string{}
+	for _, line := range strings.Split(commands, "\n") {
+		args, _, _ := strings.Cut(strings.TrimPrefix(line, "gendac node "), " &")
+		if args == line {
+			continue
+		}
+		var f nodeFlags
+		cmd := nodeCommand()
+		if err := cmd.ParseFlags(strings.Fields(args)); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		f.file, f.name, f.admin = file, cmd.Flag("name").Value.String(), cmd.Flag("admin").Value.String()
+		f.discovery, f.logLevel, f.logFormat = "static", "info", "text"
+		cfg, err := f.config(io.Discard)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		for _, addr := range []string{cfg.Admin, cfg.Spec.Members[f.name].Addr} {
+			if other := taken[addr]; other != "" {
+				t.Errorf("%s and %s both want %s", f.name, other, addr)
+			}
+			taken[addr] = f.name
+		}
+	}
+	if len(taken) != 6 {
+		t.Errorf("addresses: %v, want 6", taken)
 	}
 }
