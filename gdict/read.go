@@ -117,7 +117,8 @@ func (e *StaleError) Unwrap() []error { return []error{ErrStale, e.Err} }
 // gets one of DefaultTimeout.
 //
 // Its errors: ErrNotAttached and ErrNoReadLevels; *StaleError for Bounded; what the group returned, wrapped, such as
-// genleader.ErrNoLeader, and the context's error. Reading changes nothing, so every read may be repeated.
+// genleader.ErrNoLeader, and the context's error, alone if it had ended already: then nobody was asked. Reading changes
+// nothing, so every read may be repeated.
 func (d *Dict) Read(ctx context.Context, level Level) (View, error) {
 	v := d.View()
 	if level.kind == local || level.kind == atLeast && v.Rev() >= level.rev {
@@ -136,7 +137,7 @@ func (d *Dict) Read(ctx context.Context, level Level) (View, error) {
 	case bounded:
 		return d.readBounded(ctx, group, level.bound)
 	case atLeast:
-		err = group.WaitApplied(ctx, level.rev)
+		err = waitApplied(ctx, group, level.rev)
 	default:
 		err = waitForLeader(ctx, group)
 	}
@@ -158,8 +159,18 @@ func (d *Dict) reader() (Reader, error) {
 	return group, nil
 }
 
+func waitApplied(ctx context.Context, group Reader, index uint64) error {
+	if err := inTime(ctx, deadline(ctx)); err != nil {
+		return err
+	}
+	return group.WaitApplied(ctx, index)
+}
+
 // waitForLeader waits until this member has what the leader had at some moment after the call.
 func waitForLeader(ctx context.Context, group Reader) error {
+	if err := inTime(ctx, deadline(ctx)); err != nil {
+		return err
+	}
 	index, err := group.ReadIndex(ctx)
 	if err != nil {
 		return err

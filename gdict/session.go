@@ -132,7 +132,7 @@ func (p *pending) send(ctx context.Context, end time.Time) (result, error) {
 			p.session.settle(p.ticket.seq)
 			return result{}, fmt.Errorf("gdict: %v: %w", p.what, err)
 		}
-		return result{}, &UncertainError{write: *p, err: err}
+		return result{}, &UncertainError{write: *p, err: err, cause: endedBy(ctx, end)}
 	}
 }
 
@@ -183,10 +183,29 @@ func waits(ctx context.Context, end time.Time, pause time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// inTime returns an error if there is no time left to begin anything in.
+func inTime(ctx context.Context, end time.Time) error {
+	if cause := endedBy(ctx, end); cause != nil {
+		return fmt.Errorf("the context had ended before it began, and nothing was done: %w", cause)
+	}
+	return nil
+}
+
+// endedBy returns what has ended ctx or the time until end, or nil.
+func endedBy(ctx context.Context, end time.Time) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // deadline is until when a write may take: as long as ctx says, or DefaultTimeout.
@@ -201,19 +220,24 @@ func deadline(ctx context.Context) time.Time {
 // genleader.ErrUncertain and what ended the wait. It is also the way to go on: see Retry.
 type UncertainError struct {
 	write pending
-	err   error
+	err   error // of the last attempt
+	cause error // what had ended the wait; nil if the last attempt did
 }
 
 func (e *UncertainError) Error() string {
 	return fmt.Sprintf("gdict: %v: it may have been done or not: %v", e.write.what, e.err)
 }
 
-// Unwrap returns genleader.ErrUncertain and what ended the last attempt.
+// Unwrap returns genleader.ErrUncertain and what ended the last attempt or the wait.
 func (e *UncertainError) Unwrap() []error {
 	if errors.Is(e.err, genleader.ErrUncertain) || errors.Is(e.err, ErrSessionExpired) || errors.Is(e.err, ErrBadReply) {
 		return []error{genleader.ErrUncertain, e.err}
 	}
-	return []error{genleader.ErrUncertain} // the last attempt did nothing, but an earlier one may have: say no such thing
+	// The last attempt did nothing, but an earlier one may have: say no such thing.
+	if e.cause != nil {
+		return []error{genleader.ErrUncertain, e.cause}
+	}
+	return []error{genleader.ErrUncertain}
 }
 
 // Retry sends the same write again, until ctx ends. It is done once, however often it is sent: if an earlier attempt was
@@ -225,8 +249,11 @@ func (e *UncertainError) Unwrap() []error {
 // replies have not come since. After that the error wraps ErrSessionExpired, and ErrUncertain: it is not known whether
 // the write was done, but this attempt did not do it.
 func (e *UncertainError) Retry(ctx context.Context) (TxnResult, error) {
-	again := e.write
-	done, err := again.send(ctx, deadline(ctx))
+	again, end := e.write, deadline(ctx)
+	if err := inTime(ctx, end); err != nil {
+		return TxnResult{}, &UncertainError{write: again, err: err, cause: endedBy(ctx, end)}
+	}
+	done, err := again.send(ctx, end)
 	if err != nil {
 		return TxnResult{}, err
 	}

@@ -16,7 +16,8 @@ import (
 // The errors of all writes: *LimitError before anything is sent or when the leader refuses; ErrNotAttached; what the call
 // to the leader returned, wrapped, such as genleader.ErrNoLeader (not done). A write that gets no answer is sent again
 // until ctx ends, and is done once all the same; if ctx ends first, the error is an *UncertainError, which wraps
-// genleader.ErrUncertain and can go on. A context without a deadline gets one of DefaultTimeout.
+// genleader.ErrUncertain and can go on. A context without a deadline gets one of DefaultTimeout; with one that has ended
+// already nothing is sent, and the error wraps what ended it.
 func (d *Dict) Store(ctx context.Context, key string, value []byte, options ...StoreOption) (rev uint64, err error) {
 	done, err := d.write(ctx, store{key: []byte(key), value: value, owner: ownerFrom(options)})
 	return done.rev, err
@@ -78,6 +79,9 @@ func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, err
 		return result{}, err
 	}
 	for after := d.now.Load().rev; ; {
+		if err := inTime(ctx, end); err != nil {
+			return result{}, fmt.Errorf("gdict: %v: %w", o, err)
+		}
 		session, at, err := d.writer.take(after)
 		if err != nil {
 			return result{}, fmt.Errorf("gdict: %v: %w", o, err)
