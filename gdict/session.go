@@ -225,19 +225,28 @@ type UncertainError struct {
 }
 
 func (e *UncertainError) Error() string {
-	return fmt.Sprintf("gdict: %v: it may have been done or not: %v", e.write.what, e.err)
+	if e.openItself() {
+		return fmt.Sprintf("gdict: %v: it may have been done or not: %v", e.write.what, e.err)
+	}
+	return fmt.Sprintf("gdict: %v: an earlier attempt may have been done, the last one was not: %v", e.write.what, e.err)
 }
 
 // Unwrap returns genleader.ErrUncertain and what ended the last attempt or the wait.
 func (e *UncertainError) Unwrap() []error {
-	if errors.Is(e.err, genleader.ErrUncertain) || errors.Is(e.err, ErrSessionExpired) || errors.Is(e.err, ErrBadReply) {
+	switch {
+	case e.openItself():
 		return []error{genleader.ErrUncertain, e.err}
-	}
-	// The last attempt did nothing, but an earlier one may have: say no such thing.
-	if e.cause != nil {
+	case e.cause != nil:
 		return []error{genleader.ErrUncertain, e.cause}
+	default:
+		return []error{genleader.ErrUncertain}
 	}
-	return []error{genleader.ErrUncertain}
+}
+
+// openItself tells whether the last attempt's own error leaves open what was done. If not, that attempt did nothing, but
+// an earlier one may have: then nobody must find its error and believe that nothing was done at all.
+func (e *UncertainError) openItself() bool {
+	return errors.Is(e.err, genleader.ErrUncertain) || errors.Is(e.err, ErrSessionExpired) || errors.Is(e.err, ErrBadReply)
 }
 
 // Retry sends the same write again, until ctx ends. It is done once, however often it is sent: if an earlier attempt was

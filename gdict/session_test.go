@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -152,6 +153,9 @@ func TestARefusalDoesNotHideWhatAnEarlierAttemptDid(t *testing.T) {
 			limit := (*LimitError)(nil)
 			if !errors.Is(err, genleader.ErrUncertain) || errors.As(err, &limit) || errors.Is(err, genleader.ErrNoLeader) || errors.Is(err, genleader.ErrOverloaded) {
 				t.Errorf("%s: %v; it was done by the first attempt", name, err)
+			}
+			if says := "gdict: store \"k\": an earlier attempt may have been done, the last one was not: "; !strings.HasPrefix(err.Error(), says) {
+				t.Errorf("%s: it says %q, wanted %q", name, err, says)
 			}
 			if attempts != 2 {
 				t.Errorf("%s: %d attempts", name, attempts)
