@@ -125,8 +125,8 @@ type NoFunctionError struct {
 }
 
 func (e *NoFunctionError) Error() string {
-	return fmt.Sprintf("gdict: the leader has no update function %v: give it to New, by Functions, on every member",
-		functionID{e.Function, e.Version})
+	return fmt.Sprintf("gdict: the leader has no update function %v: give it by gdict.Functions to the options that the dictionary is"+
+		" made with, those of New or of a node's OpenDict, on every member", functionID{e.Function, e.Version})
 }
 
 const shownKey = 64

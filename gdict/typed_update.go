@@ -62,7 +62,8 @@ func (f TypedFunction[V, A]) argument() Codec[A] {
 	return f.Argument
 }
 
-// A Call is a function of values of type V together with its argument. TypedFunction.With makes one.
+// A Call is a function of values of type V together with its argument. TypedFunction.With makes one; the zero Call is none,
+// and an update by it is a *RefusedError.
 type Call[V any] struct {
 	function functionID
 	arg      []byte

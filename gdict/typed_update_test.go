@@ -1,9 +1,12 @@
 package gdict
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/gendac/gendac/behaviours/genleader"
 )
 
 // markUp raises a price, and not below nothing.
@@ -91,6 +94,26 @@ func TestAnUpdateThatTheViewCannotReadIsDoneAllTheSame(t *testing.T) {
 	}
 	if entry, _ := d.Find("numbers/k"); string(entry.Value) != "1+" {
 		t.Errorf("%q", entry.Value)
+	}
+}
+
+// TestAnUpdateWithoutAFunctionIsNotSent: the zero Call, and the zero Function.
+func TestAnUpdateWithoutAFunctionIsNotSent(t *testing.T) {
+	d := New()
+	d.Attach(callerFunc(func(context.Context, []byte) ([]byte, error) {
+		t.Error("it was sent")
+		return nil, genleader.ErrUncertain
+	}))
+	numbers := Of[string, int](d, "numbers")
+	_, typed := numbers.Update(t.Context(), "k", Call[int]{})
+	_, typedOr := numbers.UpdateOr(t.Context(), "k", Call[int]{}, 1)
+	_, plain := d.Update(t.Context(), "numbers/k", Function{}, nil)
+	_, plainOr := d.UpdateOr(t.Context(), "numbers/k", Function{}, nil, nil)
+	for _, err := range []error{typed, typedOr, plain, plainOr} {
+		refused := (*RefusedError)(nil)
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), `key "numbers/k"`) || !strings.Contains(err.Error(), "With") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

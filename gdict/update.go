@@ -47,7 +47,7 @@ func Functions(known ...Function) Option {
 // error is a *ConflictError, and nothing was changed.
 //
 // It fails with an error that wraps ErrNotFound if key has no entry, with an *UpdateError if f returns an error, and with
-// a *NoFunctionError if the leader does not know f.
+// a *NoFunctionError if the leader does not know f. The zero Function is a *RefusedError before anything is sent.
 func (d *Dict) Update(ctx context.Context, key string, f Function, arg []byte) (Entry, error) {
 	return d.update(ctx, update{key: []byte(key), function: f.id(), arg: arg})
 }
@@ -58,6 +58,9 @@ func (d *Dict) UpdateOr(ctx context.Context, key string, f Function, arg, initia
 }
 
 func (d *Dict) update(ctx context.Context, o update) (Entry, error) {
+	if o.function.name == "" {
+		return Entry{}, &RefusedError{Problem: fmt.Sprintf("an update of key %s by no function; give one with a name, or a Call that With has made", quoted(string(o.key)))}
+	}
 	end := deadline(ctx)
 	for most := time.Millisecond; ; most = min(2*most, 32*time.Millisecond) {
 		done, err := d.writeUntil(ctx, end, o)
