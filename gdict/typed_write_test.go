@@ -61,6 +61,21 @@ func TestManyTypedValuesAreStoredAtOneRevision(t *testing.T) {
 	}
 }
 
+// TestStoringNothingIsNoWrite: the log goes on without it, and the revision is one that the caller's member has.
+func TestStoringNothingIsNoWrite(t *testing.T) {
+	d := New()
+	log := newTestLog(d)
+	last, err := d.Store(t.Context(), "k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := d.StoreMany(t.Context(), nil)
+	typed, problem := Of[int, string](d, "names").StoreMany(t.Context(), maps.All(map[int]string{}))
+	if err != nil || problem != nil || none != last || typed != last || len(log.records) != 1 {
+		t.Errorf("%d, %v; %d, %v; the log has %d, wanted revision %d and 1", none, err, typed, problem, len(log.records), last)
+	}
+}
+
 func TestATypedViewErasesOnlyItsOwn(t *testing.T) {
 	d := New()
 	newTestLog(d)
