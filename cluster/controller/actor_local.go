@@ -34,6 +34,7 @@ type Local struct {
 	Apps    app.Registry
 	Started func(self *actor.PID) // called first
 	Ended   func(reason error)    // called last; must not block
+	Here    *Here                 // shows what runs here; nil: nobody looks
 	Logger  *slog.Logger
 }
 
@@ -55,7 +56,7 @@ func (cfg Local) Props() *actor.Props {
 		go h.follow()
 		cfg.Started(ctx.Self())
 		return process.Machine[*local, localEvent, localEffect]{
-			State: newLocal(cfg.Spec, cfg.Self), Step: stepLocal, Lift: h.lift, Perform: h.perform,
+			State: newLocal(cfg.Spec, cfg.Self), Step: h.step, Lift: h.lift, Perform: h.perform,
 			Failed: h.failed, Terminate: h.terminate,
 		}
 	})
@@ -87,6 +88,18 @@ func (h *localHands) follow() {
 		}
 		h.system.Root.Send(h.self, ordered{order: order, term: ev.Term})
 	}
+}
+
+// step shows what the core has come to say of the instances before anybody else hears of it.
+func (h *localHands) step(l *local, ev localEvent) (*local, []localEffect) {
+	l, effects := stepLocal(l, ev)
+	switch ev.(type) {
+	case ordered, reported, ended:
+		if h.Here != nil {
+			h.Here.show(l)
+		}
+	}
+	return l, effects
 }
 
 func (h *localHands) lift(ctx actor.Context) (localEvent, bool) {

@@ -130,6 +130,29 @@ func TestAMemberThatIsCutOffStopsInTime(t *testing.T) {
 	})
 }
 
+// TestAMemberThatIsCutOffKnowsWhatRunsOnIt, although it cannot write that down for others.
+func TestAMemberThatIsCutOffKnowsWhatRunsOnIt(t *testing.T) {
+	inCluster(t, pairGroup, func(c *cluster) {
+		m := c.members["a1"]
+		shows := func(want string) {
+			t.Helper()
+			if got := m.here.Instances(); len(got) != 1 || got[0].Seat != m.self || got[0].Instance != "pair/switch" || got[0].Report.String()+" "+got[0].Start != want {
+				t.Errorf("here are %v, want %s", got, want)
+			}
+		}
+		shows("running active e1 normal")
+		c.cut("a1", true)
+		c.pass(5 * time.Second)
+		shows(`idle e1 err="lease lost" `)
+		if told := Instances(m.dict); told[0].Phase != appctrl.Running {
+			t.Errorf("the dictionary has heard of it: %v", told[0])
+		}
+		c.cut("a1", false)
+		c.pass(5 * time.Second)
+		shows("running standby e2 ")
+	})
+}
+
 // TestAnInstanceThatFailedIsTriedAgain: there is nowhere else to go, so it is tried again in its place after the pause
 // that follows a failure.
 func TestAnInstanceThatFailedIsTriedAgain(t *testing.T) {

@@ -49,6 +49,7 @@ type testMember struct {
 	local, leader atomic.Pointer[actor.PID]
 	groupPID      *actor.PID
 	ended         chan error
+	here          Here
 }
 
 // inCluster runs f on a cluster whose members have all been started, two seconds ago.
@@ -108,7 +109,7 @@ func (c *cluster) start(name string, incarnation uint64) {
 	m.system.Root.Spawn(Local{
 		Spec: c.spec, Self: m.self, Dict: m.dict, Watch: m.dict.Watch(Reserved), Lease: group.Lease(), Logger: logger,
 		Apps:    app.Registry{"switch": func() app.App { return &testApp{member: m} }, "meter": func() app.App { return &testApp{member: m} }},
-		Started: func(self *actor.PID) { m.local.Store(self) }, Ended: func(reason error) { m.ended <- reason },
+		Started: func(self *actor.PID) { m.local.Store(self) }, Ended: func(reason error) { m.ended <- reason }, Here: &m.here,
 	}.Props())
 	m.system.Root.Spawn(Leader{
 		Spec: c.spec, Dict: m.dict, View: group.View, Logger: logger, Started: func(self *actor.PID) { m.leader.Store(self) },

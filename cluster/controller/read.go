@@ -31,15 +31,19 @@ func Orders(d *gdict.Dict) map[string]planner.Order {
 // Instances are all reported instances as this member knows them, by instance and member.
 func Instances(d *gdict.Dict) []Instance {
 	entries, _ := d.ToList(reportKeys)
-	records, _ := decodeAll[reportRecord](entries)
-	var instances []Instance
+	return instances(entries)
+}
+
+func instances(reports []gdict.Entry) []Instance {
+	records, _ := decodeAll[reportRecord](reports)
+	var all []Instance
 	for _, r := range records {
-		instances = append(instances, Instance{r.Seat, r.Report, r.Start})
+		all = append(all, Instance{r.Seat, r.Report, r.Start})
 	}
-	slices.SortFunc(instances, func(a, b Instance) int {
+	slices.SortFunc(all, func(a, b Instance) int {
 		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Member, b.Member), cmp.Compare(a.Incarnation, b.Incarnation))
 	})
-	return instances
+	return all
 }
 
 // LeaderSays is what the leader has published about the members and the groups.
