@@ -4,7 +4,8 @@ import "time"
 
 // A Status is what one member knows at one instant. Members, groups and instances are in a stable order: members and
 // instances by name, groups as the spec lists them. On a member that does not lead, instances of other members may be
-// missing or late.
+// missing or late. On one that knows no leader all but its own instances is what it heard last: states and phases are
+// unknown then, beside what was last.
 type Status struct {
 	Cluster     string `json:"cluster"`
 	Member      string `json:"member"`      // who answers
@@ -14,6 +15,9 @@ type Status struct {
 	Term   uint64 `json:"term"`   // of the election; it never decreases
 	Role   string `json:"role"`   // of the member that answers, in the election: leader, follower, candidate
 	Lease  int64  `json:"lease_ms"`
+	// AsOf is how fresh Members, Groups and the instances of others are: what was written before is among them. It stands
+	// still while there is no leader, and is absent until the member that answers has known one.
+	AsOf time.Time `json:"as_of,omitzero"`
 
 	Commit  uint64 `json:"commit"`  // latest entry of the log that a majority is known to have
 	Applied uint64 `json:"applied"` // latest entry that the member that answers has applied
@@ -36,8 +40,9 @@ type Discovery struct {
 type Member struct {
 	Name        string `json:"name"`
 	Addr        string `json:"addr"`
-	Incarnation uint64 `json:"incarnation"` // zero until first seen
-	State       string `json:"state"`       // up, suspect, dead, left
+	Incarnation uint64 `json:"incarnation"`    // zero until first seen
+	State       string `json:"state"`          // up, suspect, dead, left, unknown
+	Last        string `json:"last,omitempty"` // the last State that a leader told, while it is unknown
 	Voter       bool   `json:"voter"`
 	Learner     bool   `json:"learner,omitempty"` // has the log and a lease, and no vote
 	Witness     bool   `json:"witness"`           // votes and runs nothing
@@ -52,20 +57,21 @@ type Member struct {
 // A Group is where one group of the spec is meant to run.
 type Group struct {
 	Name        string    `json:"name"`
-	Active      string    `json:"active"` // member; empty while nobody is meant to act
+	Active      string    `json:"active"` // member; empty while nobody is meant to act, as the last leader wanted it
 	ActiveSince time.Time `json:"active_since,omitzero"`
 	Epoch       uint64    `json:"epoch"` // highest ever given; it only rises
 	Start       string    `json:"start"` // why the active started: normal, failover(a1), takeover(a1), restart
 	Standby     []string  `json:"standby"`
-	Phase       string    `json:"phase"`
+	Phase       string    `json:"phase"` // of that instance on the active which has come least far
 }
 
 // An Instance is one copy of an application on one member, as that member reported it.
 type Instance struct {
 	Name   string `json:"name"` // group/app
 	Member string `json:"member"`
-	Role   string `json:"role"`  // active, standby
-	Phase  string `json:"phase"` // idle, starting, running, quiescing, quiesced, stopping, failed
+	Role   string `json:"role"`           // active, standby
+	Phase  string `json:"phase"`          // idle, starting, running, quiescing, quiesced, stopping, failed, unknown
+	Last   string `json:"last,omitempty"` // the last Phase that its member told, while it is unknown
 	Epoch  uint64 `json:"epoch"`
 	Start  string `json:"start"`
 	Err    string `json:"err,omitempty"`

@@ -54,6 +54,7 @@ type Node struct {
 	groups    map[string]*genleader.Group // users', the latest of each name
 	leaderPID atomic.Pointer[actor.PID]
 	localPID  atomic.Pointer[actor.PID]
+	here      controller.Here
 	control   *control
 	found     atomic.Pointer[member.View]
 
@@ -162,7 +163,7 @@ func (n *Node) startTree() error {
 	local := controller.Local{
 		Spec: n.cfg.Spec, Self: n.self, Dict: n.dict, Watch: n.dict.Watch(controller.Reserved), Lease: n.group.Lease(),
 		Apps: n.cfg.Apps, Logger: n.cfg.Logger, Ended: func(reason error) { n.localEnded(reason) },
-		Started: func(pid *actor.PID) { n.localPID.Store(pid) },
+		Started: func(pid *actor.PID) { n.localPID.Store(pid) }, Here: &n.here,
 	}
 	leader := controller.Leader{
 		Spec: n.cfg.Spec, Dict: n.dict, View: n.group.View, Logger: n.cfg.Logger,

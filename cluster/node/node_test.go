@@ -132,6 +132,14 @@ func (c *cluster) stop(name string) {
 	c.t.Logf("%s stopped in %v", name, time.Since(began))
 }
 
+// kill ends a member without a goodbye.
+func (c *cluster) kill(name string) {
+	n := c.nodes[name]
+	delete(c.nodes, name)
+	n.stopping.Store(true)
+	n.end(nil, endTimeout)
+}
+
 // eventually waits until something is so, and says what is so instead if it never is.
 func (c *cluster) eventually(what string, ok func() bool) {
 	c.t.Helper()

@@ -3,50 +3,27 @@ package node
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
-	"github.com/gendac/gendac/cluster/planner"
 )
 
 // inspectTimeout is how long the group may take to describe itself.
 const inspectTimeout = 200 * time.Millisecond
 
-// Status is what this member knows now. It asks nobody, so on a member that is cut off it is old; Leader is empty then.
+// Status is what this member knows now. It asks nobody, so on a member that is cut off what it says of others is old: Leader
+// is empty then, and AsOf says how old.
 func (n *Node) Status() admin.Status {
-	view := n.group.View()
-	society := controller.LeaderSays(n.dict)
-	status := admin.Status{
-		Cluster: n.cfg.Spec.Cluster, Member: n.self.Member, Incarnation: n.self.Incarnation,
-		Leader: view.Leader.Name, Term: view.Term, Role: roleOf(view.Phase), Lease: n.leaseLeft(),
-		Discovery: n.discovery(),
-		Members:   n.members(view, society),
-		Alarms:    []string{},
+	status := n.knowledge().status()
+	status.Lease, status.Discovery = n.leaseLeft(), n.discovery()
+	for i := range status.Members {
+		if found, ok := n.found.Load().Find(status.Members[i].Name); ok {
+			status.Members[i].Addr = found.Addr
+		}
 	}
 	n.addProgress(&status)
-	for _, a := range society.Alarms {
-		status.Alarms = append(status.Alarms, a.Group+": "+a.Name+": "+a.Why)
-	}
-	if view.Problem != "" {
-		status.Alarms = append(status.Alarms, view.Problem)
-	}
-	instances := controller.Instances(n.dict)
-	instances = slices.DeleteFunc(instances, func(i controller.Instance) bool { return gone(i.Seat, society) })
-	for _, i := range instances {
-		status.Instances = append(status.Instances, admin.Instance{
-			Name: i.Instance, Member: i.Member, Role: i.Role.String(), Phase: i.Phase.String(),
-			Epoch: i.Epoch, Start: i.Start, Err: i.Err,
-		})
-	}
-	orders := controller.Orders(n.dict)
-	for _, g := range n.cfg.Spec.Groups {
-		status.Groups = append(status.Groups, groupStatus(g.Name, orders[g.Name], instances))
-	}
 	return status
 }
 
@@ -57,6 +34,15 @@ func (n *Node) Joined() error {
 		return nil
 	}
 	return fmt.Errorf("%w: %q is %s", admin.ErrNotJoined, n.cfg.Name, n.group.View().Phase)
+}
+
+// knowledge looks first how old what is written may be, so that it is never older than that.
+func (n *Node) knowledge() knowledge {
+	k := knowledge{spec: n.cfg.Spec, self: n.self, asOf: n.group.FreshAsOf()}
+	k.society, k.orders = controller.LeaderSays(n.dict), controller.Orders(n.dict)
+	k.told, k.here = controller.Instances(n.dict), n.here.Instances()
+	k.view, k.leased = n.group.View(), n.leaseLeft() > 0
+	return k
 }
 
 // addProgress tells how far the log is, here and, on the leader, on every other member. A group that is too busy to say is
@@ -80,12 +66,6 @@ func (n *Node) addProgress(status *admin.Status) {
 			}
 		}
 	}
-}
-
-// gone says whether what a seat reported last is history: it is dead or has left, or is no longer spoken of.
-func gone(seat planner.Seat, society controller.Society) bool {
-	i := slices.IndexFunc(society.Members, func(m controller.SocietyMember) bool { return m.Seat == seat })
-	return len(society.Members) > 0 && (i < 0 || society.Members[i].State == planner.Dead.String() || society.Members[i].State == planner.Left.String())
 }
 
 // roleLeader is that of a member that leads, or is about to.
@@ -115,51 +95,4 @@ func (n *Node) discovery() admin.Discovery {
 		d.Err = found.Err.Error()
 	}
 	return d
-}
-
-// members lists every member of the spec once, by name: its latest incarnation as the leader sees it.
-func (n *Node) members(view genleader.View, society controller.Society) []admin.Member {
-	latest := map[string]controller.SocietyMember{}
-	for _, m := range society.Members {
-		if m.Incarnation >= latest[m.Member].Incarnation {
-			latest[m.Member] = m
-		}
-	}
-	var members []admin.Member
-	for _, name := range slices.Sorted(maps.Keys(n.cfg.Spec.Members)) {
-		known := latest[name]
-		m := admin.Member{
-			Name: name, Incarnation: known.Incarnation, State: known.State, Witness: n.cfg.Spec.Members[name].Witness,
-			Voter:   slices.Contains(view.Voters, genleader.Member{Name: name, Incarnation: known.Incarnation}),
-			Learner: slices.Contains(view.Learners, genleader.Member{Name: name, Incarnation: known.Incarnation}),
-		}
-		if found, ok := n.found.Load().Find(name); ok {
-			m.Addr = found.Addr
-		}
-		if m.State == "" {
-			m.State = "unknown"
-		}
-		members = append(members, m)
-	}
-	return members
-}
-
-// groupStatus says where a group is meant to be and how far its active has come.
-func groupStatus(name string, o planner.Order, instances []controller.Instance) admin.Group {
-	g := admin.Group{Name: name, Epoch: o.Epoch, Standby: []string{}, Phase: "idle"}
-	for _, s := range o.Standby {
-		g.Standby = append(g.Standby, s.Member)
-	}
-	if o.Active == nil {
-		return g
-	}
-	g.Active = o.Active.Member
-	g.Start = app.Start{Kind: o.Active.Kind, From: o.Active.From}.String()
-	g.Phase = "starting"
-	for _, i := range instances {
-		if i.Seat == o.Active.Seat && i.Epoch == o.Active.Epoch && i.Role == app.Active {
-			g.Phase = i.Phase.String()
-		}
-	}
-	return g
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,13 +82,16 @@ func printStatus(w io.Writer, s admin.Status) error {
 	}
 	log := fmt.Sprintf("log %d of %d", s.Applied, s.Commit)
 	fmt.Fprintf(w, "cluster %s as %s sees it: %s, %s, %s, discovery %s\n", s.Cluster, s.Member, leader, log, lease, discovery)
+	if s.Leader == "" {
+		fmt.Fprintln(w, asOf(s))
+	}
 	for _, alarm := range s.Alarms {
 		fmt.Fprintf(w, "alarm: %s\n", alarm)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nMEMBER\tADDRESS\tSTATE\tPART\tLOG\tINCARNATION")
 	for _, m := range s.Members {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), m.State, part(m, s.Leader), progress(m), incarnation(m.Incarnation))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", m.Name, orDash(m.Addr), was(m.State, m.Last), part(m, s.Leader), progress(m), incarnation(m.Incarnation))
 	}
 	fmt.Fprintln(t, "\nGROUP\tACTIVE\tSTANDBY\tEPOCH\tSTART\tPHASE")
 	for _, g := range s.Groups {
@@ -97,9 +101,25 @@ func printStatus(w io.Writer, s admin.Status) error {
 	fmt.Fprintln(t, "\nINSTANCE\tMEMBER\tROLE\tPHASE\tEPOCH\tSTART\tERROR")
 	for _, i := range s.Instances {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n",
-			i.Name, i.Member, orDash(i.Role), i.Phase, i.Epoch, orDash(i.Start), orDash(i.Err))
+			i.Name, i.Member, orDash(i.Role), was(i.Phase, i.Last), i.Epoch, orDash(i.Start), orDash(i.Err))
 	}
 	return t.Flush()
+}
+
+// asOf says what a member without a leader can know.
+func asOf(s admin.Status) string {
+	if s.AsOf.IsZero() {
+		return "without a leader nothing is known of other members yet"
+	}
+	return fmt.Sprintf("without a leader only %s's own instances are known; the rest is as of %s", s.Member, s.AsOf.Format(time.RFC3339))
+}
+
+// was adds what was known last to what is not known now.
+func was(now, last string) string {
+	if last == "" {
+		return now
+	}
+	return fmt.Sprintf("%s (was %s)", now, last)
 }
 
 // part is what a member does in elections.

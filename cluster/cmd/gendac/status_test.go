@@ -98,6 +98,39 @@ pair/daemon  b1      standby  failed   1      -             exit status 3
 	}
 }
 
+func TestStatusTellsWhatIsOldWithoutALeader(t *testing.T) {
+	alone := admin.Status{
+		Cluster: "demo", Member: "a1", Term: 4, Commit: 40, Applied: 40, AsOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Discovery: admin.Discovery{Kind: "static", Source: "connected"},
+		Members:   []admin.Member{{Name: "a1", State: "up", Voter: true}, {Name: "b1", State: "unknown", Last: "up", Voter: true}},
+		Groups:    []admin.Group{{Name: "pair", Active: "a1", Epoch: 2, Start: "normal", Standby: []string{"b1"}, Phase: "unknown"}},
+		Instances: []admin.Instance{
+			{Name: "pair/daemon", Member: "a1", Role: "standby", Phase: "idle", Epoch: 2, Err: "lease lost"},
+			{Name: "pair/daemon", Member: "b1", Role: "standby", Phase: "unknown", Last: "running", Epoch: 2},
+		},
+		Alarms: []string{"no leader"},
+	}
+	status, stdout, stderr := gendac(t, "status", "--admin", serve(t, &window{status: alone}))
+	want := `cluster demo as a1 sees it: no leader, term 4, log 40 of 40, no lease, discovery static connected
+without a leader only a1's own instances are known; the rest is as of 2026-01-02T03:04:05Z
+alarm: no leader
+
+MEMBER  ADDRESS  STATE             PART   LOG  INCARNATION
+a1      -        up                voter  -    -
+b1      -        unknown (was up)  voter  -    -
+
+GROUP  ACTIVE  STANDBY  EPOCH  START   PHASE
+pair   a1      b1       2      normal  unknown
+
+INSTANCE     MEMBER  ROLE     PHASE                  EPOCH  START  ERROR
+pair/daemon  a1      standby  idle                   2      -      lease lost
+pair/daemon  b1      standby  unknown (was running)  2      -      -
+`
+	if status != exitOK || stderr != "" || stdout != want {
+		t.Errorf("got %d %q\n%s\nwant\n%s", status, stderr, stdout, want)
+	}
+}
+
 func TestStatusPrintsJSONThatReadsBack(t *testing.T) {
 	status, stdout, stderr := gendac(t, "status", "-o", "json", "--admin", serve(t, &window{status: demo}))
 	var got admin.Status
