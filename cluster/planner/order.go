@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gendac/gendac/actors/app"
 )
@@ -11,6 +12,22 @@ import (
 func (a *Activation) String() string {
 	start := app.Start{Kind: a.Kind, From: a.From}
 	return fmt.Sprintf("%v epoch %d %v", a.Seat, a.Epoch, start)
+}
+
+// maxReason is how many bytes of an error are told in a reason.
+const maxReason = 200
+
+// String returns what failed where and why, in one line: "a1/1 has failed lately (pair/switch: no disk)".
+func (f Failure) String() string {
+	text := f.Seat.String() + " has failed lately"
+	why := strings.Join(strings.Fields(f.Err), " ")
+	if len(why) > maxReason {
+		why = strings.ToValidUTF8(why[:maxReason], "") + "..."
+	}
+	if what := strings.Trim(f.Instance+": "+why, ": "); what != "" {
+		text += " (" + what + ")"
+	}
+	return text
 }
 
 // bare returns a copy without the handover.

@@ -114,7 +114,7 @@ func (t *turn) alarm() {
 			raise(NoCandidate, t.whyNobody(o))
 		}
 	case t.group.Pair != nil && len(o.Standby) == 0:
-		raise(RedundancyLost, "no standby for "+o.Active.Seat.String())
+		raise(RedundancyLost, "no standby for "+o.Active.Seat.String()+t.whyNoStandby(o))
 	}
 }
 
@@ -162,7 +162,7 @@ func (t *turn) recordFailures(seat Seat, epoch uint64) {
 			break
 		}
 	}
-	f.Epoch, f.Until, f.Count, f.Err = epoch, t.now.Add(wait), f.Count+1, report.Err
+	f.Epoch, f.Until, f.Count, f.Instance, f.Err = epoch, t.now.Add(wait), f.Count+1, report.Instance, report.Err
 	o.Failures = append(o.Failures, f)
 	slices.SortFunc(o.Failures, func(a, b Failure) int { return a.Seat.compare(b.Seat) })
 	t.step("avoid "+seat.String()+" for "+spec.Duration(wait).String(), report.Instance+" failed there")

@@ -211,6 +211,20 @@ func (t *turn) whyNobody(o *Order) string {
 	return strings.Join(whys, ", ")
 }
 
+// whyNoStandby says which members could stand by if the group had not failed there.
+func (t *turn) whyNoStandby(o *Order) string {
+	var whys []string
+	for _, f := range o.Failures {
+		if f.Member != o.Active.Member && t.up[f.Member] == f.Seat && t.now.Before(f.Until) {
+			whys = append(whys, f.String())
+		}
+	}
+	if len(whys) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(whys, ", ")
+}
+
 // fit says whether seat may be chosen: a candidate, in contact, its latest incarnation, and no recent failure there.
 func (t *turn) fit(o *Order, seat Seat) bool { return t.unfit(o, seat) == "" }
 
@@ -220,8 +234,11 @@ func (t *turn) unfit(o *Order, seat Seat) string {
 		return seat.String() + " is no candidate"
 	case t.up[seat.Member] != seat:
 		return t.describe(seat)
-	case slices.ContainsFunc(o.Failures, func(f Failure) bool { return f.Seat == seat && t.now.Before(f.Until) }):
-		return seat.String() + " has failed lately"
+	}
+	for _, f := range o.Failures {
+		if f.Seat == seat && t.now.Before(f.Until) {
+			return f.String()
+		}
 	}
 	return ""
 }

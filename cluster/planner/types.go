@@ -89,7 +89,9 @@ type Failure struct {
 	Epoch uint64    `json:"epoch"` // at which it failed
 	Until time.Time `json:"until"`
 	Count int       `json:"count,omitempty"` // in a row; each doubles the time
-	Err   string    `json:"err,omitempty"`
+
+	Instance string `json:"instance,omitempty"` // that failed
+	Err      string `json:"err,omitempty"`      // why
 }
 
 // An Order is what one group has been told. Only Make and Switchover write one.
