@@ -63,9 +63,28 @@ func (k knowledge) instances() []controller.Instance {
 			all = append(all, i)
 		}
 	}
+	for _, o := range k.orders {
+		for _, f := range o.Failures {
+			if f.Instance != "" && !k.gone(f.Seat) {
+				all = explained(all, f)
+			}
+		}
+	}
 	slices.SortStableFunc(all, func(a, b controller.Instance) int {
 		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Member, b.Member))
 	})
+	return all
+}
+
+// explained adds why an instance failed lately. Since then it was told to be absent, and that it is says nothing of it.
+func explained(all []controller.Instance, f planner.Failure) []controller.Instance {
+	i := slices.IndexFunc(all, func(i controller.Instance) bool { return i.Seat == f.Seat && i.Instance == f.Instance })
+	if i < 0 {
+		return append(all, controller.Instance{Seat: f.Seat, Report: appctrl.Report{Instance: f.Instance, Epoch: f.Epoch, Err: f.Err}})
+	}
+	if all[i].Phase == appctrl.Idle && all[i].Err == "" {
+		all[i].Err = f.Err
+	}
 	return all
 }
 

@@ -109,6 +109,34 @@ pair/switch on a1 standby failed: no disk
 pair/switch on b1 standby running
 ! pair: redundancy-lost: no standby for a1/1
 `},
+		{"an application fails wherever it is tried", func(k *knowledge) {
+			k.orders = map[string]planner.Order{"pair": {Group: "pair", Epoch: 3, Failures: []planner.Failure{
+				{Seat: seatA1, Epoch: 2, Instance: "pair/switch", Err: "exit status 1"},
+				{Seat: seatB1, Epoch: 3, Instance: "pair/switch", Err: "exit status 2"},
+				{Seat: planner.Seat{Member: "b1", Incarnation: 1}, Epoch: 1, Instance: "pair/switch", Err: "of a process that is gone"},
+			}}}
+			idle(k, app.Standby, appctrl.Idle, "")
+			k.told, k.society.Alarms = nil, nil
+		}, `
+a1 up, votes
+b1 up, votes
+w1 unknown
+pair on "" idle
+pair/switch on a1 standby idle: exit status 1
+pair/switch on b1 standby idle: exit status 2
+`},
+		{"what failed runs again", func(k *knowledge) {
+			o := k.orders["pair"]
+			o.Failures = []planner.Failure{{Seat: seatA1, Epoch: 1, Instance: "pair/switch", Err: "exit status 1"}}
+			k.orders["pair"], k.society.Alarms = o, nil
+		}, `
+a1 up, votes
+b1 up, votes
+w1 unknown
+pair on "a1" running
+pair/switch on a1 active running
+pair/switch on b1 standby running
+`},
 		{"without a leader, while its lease holds", alone, `
 a1 up, votes
 b1 unknown, last up, votes
@@ -168,6 +196,10 @@ func TestTheLastOneShowsThatItHasStopped(t *testing.T) {
 		g, _ := s.Group("pair")
 		i, _ := s.Instance("pair/switch", "a1")
 		return s.Leader == "" && i.Phase == "idle" && i.Err == appctrl.LeaseLost && g.Phase == unknown && !s.AsOf.IsZero()
+	})
+	c.eventually("a1 says whom it misses", func() bool {
+		alarms := c.nodes["a1"].Status().Alarms
+		return len(alarms) > 0 && strings.Contains(alarms[0], "no leader: no link to b1, w1")
 	})
 	for _, m := range c.nodes["a1"].Status().Members {
 		if want := map[bool]string{true: up, false: unknown}[m.Name == "a1"]; m.State != want {
