@@ -38,7 +38,15 @@ type knowledge struct {
 
 func (k knowledge) led() bool { return k.view.Leader.Name != "" }
 
+// status shows members as the leader sees them. The leader itself has no need to wait until that is written.
 func (k knowledge) status() admin.Status {
+	if len(k.view.Standings) > 0 {
+		k.society.Members = nil
+		for _, s := range k.view.Standings {
+			seat := planner.Seat{Member: s.Name, Incarnation: s.Incarnation}
+			k.society.Members = append(k.society.Members, controller.SocietyMember{Seat: seat, State: s.State.String()})
+		}
+	}
 	instances := k.instances()
 	s := admin.Status{
 		Cluster: k.spec.Cluster, Member: k.self.Member, Incarnation: k.self.Incarnation,

@@ -137,6 +137,17 @@ pair on "a1" running
 pair/switch on a1 active running
 pair/switch on b1 standby running
 `},
+		{"a leader that cannot write knows more than what is written", func(k *knowledge) {
+			k.view.Phase, k.view.Leader = genleader.Leading, genleader.Member{Name: "a1", Incarnation: 1}
+			k.view.Standings = []genleader.Standing{{Member: k.view.Leader}, {Member: genleader.Member{Name: "b1", Incarnation: 2}, State: genleader.Dead}}
+		}, `
+a1 up, votes
+b1 dead, votes
+w1 unknown
+pair on "a1" running
+pair/switch on a1 active running
+! pair: redundancy-lost: no standby for a1/1
+`},
 		{"without a leader, while its lease holds", alone, `
 a1 up, votes
 b1 unknown, last up, votes
