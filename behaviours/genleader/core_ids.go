@@ -106,7 +106,7 @@ func (c *core) idOf(who Member) uint64 {
 // gets the benefit of the doubt: it drops what is for another id.
 func (c *core) reaches(name string, id uint64) bool {
 	incarnation, up := c.links[name]
-	if !up {
+	if !up || c.isStranger(Member{name, incarnation}) {
 		return false
 	}
 	p := c.presented[name]

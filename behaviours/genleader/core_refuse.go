@@ -8,23 +8,27 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
-// A member tells each peer who it is before anything else. A peer of another cluster, or whose state goes back to another
-// founding of a cluster of this name, is a stranger: nothing that it says is heard, and the view names it. A stranger
+// protocol is the version of what the log and the packets mean. Members that understood the log differently would not stay
+// equal.
+const protocol = 2
+
+// A member tells each peer who it is before anything else. A peer of another cluster, one whose state goes back to another
+// founding of a cluster of this name, or one of another protocol is a stranger: nothing that it says is heard, and the view names it. A stranger
 // that has no state yet is told by those that have, and ends; that way one that is configured wrongly does not end those
 // that are about to begin a group. An earlier process of a name is told that a later one is known, and ends.
 
 // introduction is what a member says of itself.
 func (c *core) introduction() *wire.Hello {
-	return &wire.Hello{Id: c.id, Cluster: c.cluster, Founding: c.founding, Witness: c.isWitness}
+	return &wire.Hello{Id: c.id, Cluster: c.cluster, Founding: c.founding, Witness: c.isWitness, Protocol: protocol}
 }
 
 // meet takes a peer's word on who it is, and says whether it may be one of this group.
 func (c *core) meet(from Member, h *wire.Hello) bool {
 	otherFounding := c.founding != 0 && h.GetFounding() != 0 && h.GetFounding() != c.founding
-	if h.GetCluster() != c.cluster || otherFounding {
+	if h.GetCluster() != c.cluster || otherFounding || h.GetProtocol() != protocol {
 		c.stale = true
-		c.strangers[from.Name] = stranger{from.Incarnation, h.GetCluster()}
-		if c.node != nil && h.GetFounding() == 0 {
+		c.strangers[from.Name] = stranger{from.Incarnation, h.GetCluster(), h.GetProtocol()}
+		if c.node != nil && h.GetFounding() == 0 && h.GetCluster() != c.cluster {
 			c.refuse(from, &wire.Refused{Cluster: c.cluster})
 		}
 		return false
@@ -47,6 +51,7 @@ func (c *core) meet(from Member, h *wire.Hello) bool {
 type stranger struct {
 	incarnation uint64
 	cluster     string
+	protocol    uint32
 }
 
 func (c *core) isStranger(who Member) bool {
@@ -89,6 +94,8 @@ func (c *core) strangeness() string {
 		case c.links[name] != s.incarnation:
 		case s.cluster != c.cluster:
 			return fmt.Sprintf("%s is of cluster %q, this member of %q; it is not heard: correct its configuration or ours", name, s.cluster, c.cluster)
+		case s.protocol != protocol:
+			return fmt.Sprintf("%s speaks version %d of the group's protocol, this member %d; it is not heard: run the same version everywhere", name, s.protocol, protocol)
 		default:
 			return fmt.Sprintf("%s is of another founding of cluster %q; it is not heard: decide which of the two shall live and restart the members of the other", name, c.cluster)
 		}

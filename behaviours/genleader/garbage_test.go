@@ -114,7 +114,7 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 }
 
 func (s *source) hello(w *world) *wire.Hello {
-	return &wire.Hello{Id: s.id(w), Founding: s.number(0), Witness: s.pick(2) == 1}
+	return &wire.Hello{Id: s.id(w), Founding: s.number(0), Witness: s.pick(2) == 1, Protocol: uint32(protocol - s.pick(8)/7)}
 }
 
 // context is of any length, or the number of a read round.

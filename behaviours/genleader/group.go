@@ -207,11 +207,12 @@ type outcome struct {
 }
 
 // LeaderCall asks the leader and waits for its answer, which is this member's FromLeader's if the leader broadcast. A
-// context without a deadline gets one of five seconds. Calls of one goroutine are handled in their order.
+// context without a deadline gets one of five seconds. Calls of one goroutine are handled in their order. The request must
+// not be modified any more: it may be sent after an early return.
 //
 // ErrUncertain means that it is not known whether the call was done, also if ErrStopped is wrapped beside it, or if a
-// callback here kept the group from having its turn until the deadline. Without it ErrNotAsked, ErrNoLeader, ErrOverloaded and ErrStopped
-// mean that nothing was done. What ended ctx is wrapped too.
+// callback here kept the group from having its turn until the deadline. Without it ErrNotAsked, ErrNoLeader,
+// ErrOverloaded and ErrStopped mean that nothing was done. What ended ctx is wrapped too.
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
 	if err := notEnded(ctx); err != nil {
 		return nil, err
@@ -343,7 +344,7 @@ func (g *Group) Leave(ctx context.Context) error {
 // rests says whether this member may rest: somebody else watches its links, and nobody needs leases.
 func (g *Group) rests() bool { return g.hub != nil && !g.Leases }
 
-// arrive brings a call or a cast to the group's turn, behind what the same caller has told it before.
+// arrive brings a leader call or cast to the group's turn, behind those of the same caller before.
 func (g *Group) arrive(one arrival) bool {
 	if g.pid.Load() == nil || g.hasGone() {
 		return false

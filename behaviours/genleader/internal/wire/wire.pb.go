@@ -617,6 +617,7 @@ type Hello struct {
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Founding      uint64                 `protobuf:"varint,3,opt,name=founding,proto3" json:"founding,omitempty"`
 	Witness       bool                   `protobuf:"varint,4,opt,name=witness,proto3" json:"witness,omitempty"`
+	Protocol      uint32                 `protobuf:"varint,5,opt,name=protocol,proto3" json:"protocol,omitempty"` // what the sender's log and packets mean
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -677,6 +678,13 @@ func (x *Hello) GetWitness() bool {
 		return x.Witness
 	}
 	return false
+}
+
+func (x *Hello) GetProtocol() uint32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
 }
 
 // Seek says who the sender is, and that it looks for its group: it has no state, or it has and finds no leader.
@@ -2396,12 +2404,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\x04R\x02id\x12\x18\n" +
-	"\awitness\x18\x04 \x01(\bR\awitness\"g\n" +
+	"\awitness\x18\x04 \x01(\bR\awitness\"\x83\x01\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x1a\n" +
 	"\bfounding\x18\x03 \x01(\x04R\bfounding\x12\x18\n" +
-	"\awitness\x18\x04 \x01(\bR\awitness\"8\n" +
+	"\awitness\x18\x04 \x01(\bR\awitness\x12\x1a\n" +
+	"\bprotocol\x18\x05 \x01(\rR\bprotocol\"8\n" +
 	"\x04Seek\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1a.gendac.genleader.v1.HelloR\x05hello\"C\n" +
 	"\aRefused\x12\x18\n" +
