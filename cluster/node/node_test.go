@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/member/memory"
 	"github.com/gendac/gendac/cluster/spec"
@@ -176,8 +177,11 @@ func TestAMemberAloneIsNotInItsCluster(t *testing.T) {
 	}
 	c.nodes["a1"] = n
 	dict := admin.Client{Addr: n.Admin()}.Dict()
-	if _, err := dict.Get(t.Context(), "k", gdict.Local); !errors.Is(err, admin.ErrNotJoined) || !strings.HasSuffix(err.Error(), `"a1" is gathering`) {
+	if _, err := dict.Get(t.Context(), "k", gdict.Local); !errors.Is(err, admin.ErrNotJoined) || !strings.Contains(err.Error(), `"a1" is gathering`) {
 		t.Errorf("alone: %v", err)
+	}
+	if err := notJoined("a1", genleader.View{Problem: "no link to b1"}); !strings.HasSuffix(err.Error(), `"a1" is gathering: no link to b1`) {
+		t.Errorf("with a problem: %v", err)
 	}
 	c.start("b1", "w1")
 	c.eventually("a1 is in the cluster", func() bool { return n.Joined() == nil })

@@ -33,7 +33,16 @@ func (n *Node) Joined() error {
 	if n.group.Applied() > 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %q is %s", admin.ErrNotJoined, n.cfg.Name, n.group.View().Phase)
+	return notJoined(n.cfg.Name, n.group.View())
+}
+
+// notJoined says what a member outside its group does, and what it lacks if that is known.
+func notJoined(name string, view genleader.View) error {
+	doing := view.Phase.String()
+	if view.Problem != "" {
+		doing += ": " + view.Problem
+	}
+	return fmt.Errorf("%w: %q is %s", admin.ErrNotJoined, name, doing)
 }
 
 // knowledge looks first how old what is written may be, so that it is never older than that.
