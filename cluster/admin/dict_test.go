@@ -572,7 +572,7 @@ func FuzzDictRequests(f *testing.F) {
 	}
 	methods := []string{"GET", "PUT", "POST", "DELETE"}
 	for _, seed := range []string{
-		"key=k", "key=gendac/own", "prefix=gend", "prefix=g&reverse=true&limit=3", "key=k&rev=0", "key=%ff&read=rev%3D1", "timeout=-1s&key=k", "a=b;c", "%zz",
+		"key=k", "key=gendac/own", "prefix=gend", "prefix=g&reverse=true&limit=3", "own=false&limit=1", "key=k&rev=0", "key=%ff&read=rev%3D1", "timeout=-1s&key=k", "a=b;c", "%zz",
 	} {
 		for i := range methods {
 			f.Add(i, "entry", seed, "value")
