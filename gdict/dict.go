@@ -54,6 +54,7 @@ type Dict struct {
 	changes []change   // room for those of one step
 	news    []waiting  // of the batch that is being applied
 	watches map[*Watch]struct{}
+	behind  []*Watch // those that go on after a revision which this member has not come to
 	past    history
 	ended   error // why the group's instance ended; nil while it runs
 }
@@ -138,6 +139,7 @@ func (d *Dict) batch(apply func()) {
 		d.log.state.tree = was
 	}
 	d.show()
+	d.catchUp()
 	d.publish(d.news)
 	d.news = emptied(d.news)
 	d.watchOwners()

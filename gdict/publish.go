@@ -2,6 +2,7 @@ package gdict
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gendac/gendac/behaviours/lease"
 )
@@ -37,6 +38,17 @@ func emptied[T any](s []T) []T {
 	return s[:0]
 }
 
+// catchUp tells the watches that go on after a revision which this member has come to only now. d.mu is held.
+func (d *Dict) catchUp() {
+	d.behind = slices.DeleteFunc(d.behind, func(w *Watch) bool {
+		there := d.log.state.rev >= w.since
+		if there {
+			w.reached()
+		}
+		return there
+	})
+}
+
 func (d *Dict) tell(step []waiting) {
 	for w := range d.watches {
 		if !w.push(step) {
@@ -56,8 +68,10 @@ func (d *Dict) jump(l *leap) {
 		if ahead || w.every > 0 && from.rev != to.rev {
 			w.finish(&CompactedError{Rev: max(from.rev, w.since), Oldest: to.rev})
 			delete(d.watches, w)
+			d.behind = slices.DeleteFunc(d.behind, func(other *Watch) bool { return other == w })
 		}
 	}
+	d.catchUp()
 	for w := range d.watches {
 		if !w.push(l.step(w.prefix)) {
 			delete(d.watches, w)
@@ -77,4 +91,5 @@ func (d *Dict) end(reason error) {
 		w.finish(d.ended)
 	}
 	clear(d.watches)
+	d.behind = nil
 }

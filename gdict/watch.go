@@ -3,6 +3,7 @@ package gdict
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,7 @@ type Watch struct {
 
 	mu      sync.Mutex
 	queue   queue
+	behind  bool   // this member has not come to since
 	idle    bool   // the reader has had all that was queued
 	through uint64 // of the latest event that the reader has had
 	over    bool   // nothing will be queued any more
@@ -98,7 +100,11 @@ func (d *Dict) Watch(prefix string, options ...WatchOption) *Watch {
 // WatchFrom goes on after revision rev, the last Through that an earlier watch of the prefix showed, on this member or on
 // another: it shows every later change, then Synced, then what comes. There is no gap and no repeat. If this member
 // does not know every change since rev any more it fails with a *CompactedError, which wraps ErrCompacted; see
-// KeepHistory. On a member that has not yet applied rev the watch begins with what follows rev.
+// KeepHistory.
+//
+// On a member that has not yet applied rev the watch is silent until it has: then it shows Synced at rev, and goes on with
+// what follows. So with a revision that never was, or that was before the cluster lost its memory, it may be silent for
+// ever: a Read of AtLeast(rev) tells that first, with a deadline.
 func (d *Dict) WatchFrom(prefix string, rev uint64, options ...WatchOption) (*Watch, error) {
 	w := d.newWatch(prefix, options)
 	w.since = rev
@@ -109,7 +115,11 @@ func (d *Dict) WatchFrom(prefix string, rev uint64, options ...WatchOption) (*Wa
 		return nil, err
 	}
 	d.admitWatch(w)
-	go w.pump(state{rev: max(rev, d.now.Load().rev)}, known)
+	now := d.log.state.rev
+	if w.behind = now < rev; w.behind && d.ended == nil {
+		d.behind = append(d.behind, w)
+	}
+	go w.pump(state{rev: max(rev, now)}, known)
 	return w, nil
 }
 
@@ -181,6 +191,7 @@ func (w *Watch) Close() {
 		w.over = true
 		w.mu.Unlock()
 		delete(w.dict.watches, w)
+		w.dict.behind = slices.DeleteFunc(w.dict.behind, func(other *Watch) bool { return other == w })
 		w.dict.mu.Unlock()
 		close(w.stop)
 	})
@@ -252,7 +263,7 @@ func (w *Watch) pump(begin state, changes []waiting) {
 			return
 		}
 	}
-	if !w.send(Event{Entry: Entry{Rev: rev}, Synced: true, Through: rev}) {
+	if !w.catchUp() || !w.send(Event{Entry: Entry{Rev: rev}, Synced: true, Through: rev}) {
 		return
 	}
 	for {
@@ -272,6 +283,31 @@ func (w *Watch) pump(begin state, changes []waiting) {
 			}
 		}
 	}
+}
+
+// catchUp waits until this member has come to where the watch goes on. It returns false if the watch ends first.
+func (w *Watch) catchUp() bool {
+	for {
+		w.mu.Lock()
+		behind, over := w.behind, w.over
+		w.mu.Unlock()
+		if !behind || over {
+			return !behind
+		}
+		select {
+		case <-w.wake:
+		case <-w.stop:
+			return false
+		}
+	}
+}
+
+// reached says that this member has come to where the watch goes on.
+func (w *Watch) reached() {
+	w.mu.Lock()
+	w.behind = false
+	w.mu.Unlock()
+	w.nudge()
 }
 
 func (w *Watch) next() (event Event, found, over bool) {
