@@ -10,8 +10,8 @@ var (
 	ErrNotFound = errors.New("gdict: no such key")
 	// ErrConflict is what every *ConflictError wraps.
 	ErrConflict = errors.New("gdict: the key has changed")
-	// ErrNotAttached says that the dictionary has no group to write through: call Attach first. Nothing was sent.
-	ErrNotAttached = errors.New("gdict: not attached to a group; call Attach before writing")
+	// ErrNotAttached says that the dictionary has no group to write through or to ask: call Attach first. Nothing was sent.
+	ErrNotAttached = errors.New("gdict: not attached to a group; call Attach first")
 	// ErrBadReply says that the leader answered something that is no answer to the operation. The operation may have
 	// been done; the error also wraps genleader.ErrUncertain.
 	ErrBadReply = errors.New("gdict: the leader's reply cannot be understood")

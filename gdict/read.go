@@ -1,12 +1,15 @@
 package gdict
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/genleader"
 )
 
 var (
@@ -117,7 +120,7 @@ func (e *StaleError) Unwrap() []error { return []error{ErrStale, e.Err} }
 // gets one of DefaultTimeout.
 //
 // Its errors: ErrNotAttached and ErrNoReadLevels; *StaleError for Bounded; what the group returned, wrapped, such as
-// genleader.ErrNoLeader, and the context's error, alone if it had ended already: then nobody was asked. Reading changes
+// genleader.ErrNoLeader, or genleader.ErrBehind with the revision that this member is at; and the context's error, alone if it had ended already: then nobody was asked. Reading changes
 // nothing, so every read may be repeated.
 func (d *Dict) Read(ctx context.Context, level Level) (View, error) {
 	v := d.View()
@@ -137,9 +140,9 @@ func (d *Dict) Read(ctx context.Context, level Level) (View, error) {
 	case bounded:
 		return d.readBounded(ctx, group, level.bound)
 	case atLeast:
-		err = waitApplied(ctx, group, level.rev)
+		err = d.waitApplied(ctx, group, level.rev)
 	default:
-		err = waitForLeader(ctx, group)
+		err = d.waitForLeader(ctx, group)
 	}
 	if err != nil {
 		return View{}, fmt.Errorf("gdict: read %v: %w", level, err)
@@ -159,15 +162,33 @@ func (d *Dict) reader() (Reader, error) {
 	return group, nil
 }
 
-func waitApplied(ctx context.Context, group Reader, index uint64) error {
+// waitApplied waits until this member has applied the log up to index.
+func (d *Dict) waitApplied(ctx context.Context, group Reader, index uint64) error {
 	if err := inTime(ctx, deadline(ctx)); err != nil {
 		return err
 	}
-	return group.WaitApplied(ctx, index)
+	err := group.WaitApplied(ctx, index)
+	if errors.Is(err, genleader.ErrBehind) {
+		return &behindError{have: d.View().Rev(), ended: endedBy(ctx, deadline(ctx)), err: err}
+	}
+	return err
 }
 
+// A behindError is the group's ErrBehind in terms of the dictionary.
+type behindError struct {
+	have  uint64
+	ended error // what ended the wait
+	err   error
+}
+
+func (e *behindError) Error() string {
+	return fmt.Sprintf("this member is at revision %d only: %v", e.have, cmp.Or(e.ended, e.err))
+}
+
+func (e *behindError) Unwrap() error { return e.err }
+
 // waitForLeader waits until this member has what the leader had at some moment after the call.
-func waitForLeader(ctx context.Context, group Reader) error {
+func (d *Dict) waitForLeader(ctx context.Context, group Reader) error {
 	if err := inTime(ctx, deadline(ctx)); err != nil {
 		return err
 	}
@@ -175,7 +196,7 @@ func waitForLeader(ctx context.Context, group Reader) error {
 	if err != nil {
 		return err
 	}
-	return group.WaitApplied(ctx, index)
+	return d.waitApplied(ctx, group, index)
 }
 
 func (d *Dict) readBounded(ctx context.Context, group Reader, bound time.Duration) (View, error) {
@@ -184,7 +205,7 @@ func (d *Dict) readBounded(ctx context.Context, group Reader, bound time.Duratio
 	if !fresh.IsZero() && time.Since(fresh) <= bound {
 		return v, nil
 	}
-	err := waitForLeader(ctx, group)
+	err := d.waitForLeader(ctx, group)
 	if err == nil {
 		return d.View(), nil
 	}

@@ -3,6 +3,7 @@ package gdict
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,28 @@ func TestAtLeastWaitsForTheRevision(t *testing.T) {
 	})
 }
 
+// TestAReadOfARevisionThatDoesNotComeSaysHowFarThisMemberIs, in revisions, and is still the group's error.
+func TestAReadOfARevisionThatDoesNotComeSaysHowFarThisMemberIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bus) {
+		nodes := b.startThree(t)
+		rev, err := nodes[0].dict.Store(t.Context(), "k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = nodes[0].dict.Read(t.Context(), AtLeast(1<<40))
+		if !errors.Is(err, genleader.ErrBehind) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		want := fmt.Sprintf("gdict: read rev=%d: this member is at revision %d only: context deadline exceeded", 1<<40, rev)
+		if err.Error() != want {
+			t.Errorf("it says %q, wanted %q", err, want)
+		}
+		for _, n := range nodes {
+			n.stop(t)
+		}
+	})
+}
+
 func TestBoundedIsLocalWhileFreshAndAsksOtherwise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newSlowGroup()
@@ -209,7 +232,7 @@ func TestAReadEndsWithItsDeadline(t *testing.T) {
 func TestReadsWithoutAGroupSaySo(t *testing.T) {
 	for _, level := range []Level{Linearizable, AtLeast(1), Bounded(time.Hour)} {
 		d := New()
-		if _, err := d.Read(t.Context(), level); !errors.Is(err, ErrNotAttached) {
+		if _, err := d.Read(t.Context(), level); !errors.Is(err, ErrNotAttached) || strings.Contains(err.Error(), "writing") {
 			t.Errorf("%v before Attach: %v", level, err)
 		}
 		newTestLog(d)

@@ -75,8 +75,9 @@ type Typed[K, V any] struct {
 }
 
 // Of returns the entries of source under name: Of[string, Price](member, "prices") has the price of "eur" under the key
-// "prices/eur". Names may contain slashes; the entries of "a/b" are also among the keys of "a". Of panics if name is
-// empty, or if K has no default codec and none is given.
+// "prices/eur". Names may contain slashes, and views may lie within each other: the entries of "a/b" are also among the keys
+// of "a", so a view of "a" shows them, as far as it can decode them, and its EraseAll erases them. Give views that must not
+// touch each other names of which none begins with another and a slash. Of panics if name is empty, or if K has no default codec and none is given.
 //
 // Defaults for keys: strings (Text) and byte slices (Raw) as they are, integers in their order (Ordered). Defaults for
 // values: protobuf messages (Proto), strings and byte slices as they are, integers as decimal text (Decimal), and JSON for

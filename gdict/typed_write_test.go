@@ -76,6 +76,24 @@ func TestStoringNothingIsNoWrite(t *testing.T) {
 	}
 }
 
+// TestAViewHasWhatLiesInAViewWithinIt, and erases it with the rest.
+func TestAViewHasWhatLiesInAViewWithinIt(t *testing.T) {
+	d := New()
+	newTestLog(d)
+	outer, inner, beside := Of[string, string](d, "a"), Of[string, string](d, "a/b"), Of[string, string](d, "ab")
+	for _, view := range []*Typed[string, string]{inner, beside} {
+		if _, err := view.Store(t.Context(), "k", "v"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if item, err := outer.Fetch("b/k"); err != nil || item.Value != "v" {
+		t.Errorf("%v, %v", item, err)
+	}
+	if n, err := outer.EraseAll(t.Context()); n != 1 || err != nil || d.View().IsKey("a/b/k") || !d.View().IsKey("ab/k") {
+		t.Errorf("%d, %v: %v are left", n, err, d.View().FetchKeys(""))
+	}
+}
+
 func TestATypedViewErasesOnlyItsOwn(t *testing.T) {
 	d := New()
 	newTestLog(d)
