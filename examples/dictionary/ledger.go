@@ -130,7 +130,11 @@ func (l *ledger) verdict(found map[string]bool, say func(string, ...any)) error 
 			more++
 		}
 	}
-	say("%d entries are found by a linearizable read: all but %d of the %d acknowledged,", len(found), missing, len(l.acknowledged))
+	kept := fmt.Sprintf("all %d acknowledged ones", len(l.acknowledged))
+	if missing > 0 {
+		kept = fmt.Sprintf("%d of the %d acknowledged ones are MISSING", missing, len(l.acknowledged))
+	}
+	say("%d entries are found by a linearizable read: %s,", len(found), kept)
 	say("and %d of which nobody was told, because their writer was killed or their answer was lost", more)
 	switch {
 	case missing > 0:
