@@ -46,7 +46,7 @@ const (
 	whatReserve = "reserve" // never in a LimitError: to users a reserve is a smaller dictionary
 )
 
-// An Option is given to New: Functions, and what bounds the dictionary: MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn,
+// An Option is given to New, or to a node's OpenDict: Functions, and what bounds the dictionary: MaxKey, MaxValue, MaxTotal, MaxOps, MaxTxn,
 // MaxSessions, MaxOwners and Reserve. The limits in force are those of the leader that admits an operation, also on members that
 // were made with others.
 type Option func(*settings)

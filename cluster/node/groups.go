@@ -58,8 +58,9 @@ func (n *Node) Group(name string, cfg genleader.Config) (*genleader.Group, error
 	return n.openGroup(name, cfg, func(*genleader.Group) {})
 }
 
-// OpenDict opens this member's part of a dictionary of the user's own: see Group. Close it with Leave of its group, which
-// is returned too.
+// OpenDict opens this member's part of a dictionary of the user's own: see Group. The options are those of gdict.New. Open it
+// on every member first: until then nobody leads, and writes fail with genleader.ErrNoLeader. Close it with Leave of its group,
+// which is returned too; without a data directory its contents are lost when every member has closed it. It grants no leases.
 func (n *Node) OpenDict(name string, options ...gdict.Option) (*gdict.Dict, *genleader.Group, error) {
 	if strings.HasPrefix(name, reservedGroups) {
 		return nil, nil, &Error{"Dict", name, "names that begin with " + reservedGroups + " are the cluster's own"}

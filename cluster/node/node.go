@@ -360,7 +360,9 @@ func (n *Node) Err() error {
 	}
 }
 
-// Dict is the dictionary that all members share. Keys that begin with controller.Reserved are the cluster's own.
+// Dict is the dictionary that all members share. Keys that begin with controller.Reserved are the cluster's own: the admin
+// API refuses to write them, but this Dict does not, because the controllers write through it. They decide who
+// acts: leave them alone.
 func (n *Node) Dict() *gdict.Dict { return n.dict }
 
 // Name is this member's name.
