@@ -356,21 +356,6 @@ func (s *shell) leaseEnded(term lease.Term) {
 	}
 }
 
-func (s *shell) announce(v View) {
-	if v.Phase != s.current.Phase || v.Leader != s.current.Leader {
-		s.group.Logger.Info("group", slog.String("member", s.group.self.Name), slog.String("from", s.current.Phase.String()),
-			slog.String("to", v.Phase.String()), slog.Uint64("term", v.Term), slog.String("leader", v.Leader.Name))
-	}
-	if v.Problem != s.current.Problem && v.Problem != "" {
-		s.group.Logger.Error("group", slog.String("problem", v.Problem))
-	}
-	s.current = v
-	s.group.view.Store(&v)
-	if s.group.ViewChanged != nil {
-		s.group.ViewChanged(v)
-	}
-}
-
 func (s *shell) terminate(reason error) {
 	s.setTimer(time.Time{})
 	s.images.close()

@@ -1,7 +1,9 @@
 package genleader
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,4 +98,24 @@ func (c *core) look() View {
 		v.Standings, v.ForeignSafeAt = c.standings()
 	}
 	return v
+}
+
+// announce lets others see a changed view.
+func (s *shell) announce(v View) {
+	if v.Phase != s.current.Phase || v.Leader != s.current.Leader {
+		s.group.Logger.Info("group", slog.String("member", s.group.self.Name), slog.String("from", s.current.Phase.String()),
+			slog.String("to", v.Phase.String()), slog.Uint64("term", v.Term), slog.String("leader", v.Leader.Name))
+	}
+	if v.Problem != s.current.Problem && v.Problem != "" {
+		level := slog.LevelError
+		if v.Phase == Gathering {
+			level = slog.LevelWarn // the others may be about to start
+		}
+		s.group.Logger.Log(context.Background(), level, "group", slog.String("problem", v.Problem))
+	}
+	s.current = v
+	s.group.view.Store(&v)
+	if s.group.ViewChanged != nil {
+		s.group.ViewChanged(v)
+	}
 }
