@@ -48,6 +48,7 @@ func (c *cluster) has(acknowledged map[string]string) {
 		}
 		c.await("everything on "+name, func() string {
 			shown := c.logs[name].String()[seen:]
+			shown = shown[:strings.LastIndexByte(shown, '\n')+1] // a long line comes in pieces
 			for key, value := range acknowledged {
 				if strings.Contains(shown, "shown "+key+"=") && !strings.Contains(shown, "shown "+key+"="+value+"\n") {
 					c.t.Fatalf("%s has lost %s=%s:\n%s", name, key, value, shown)
