@@ -92,9 +92,8 @@ func (b *batch) record() ([]byte, error) {
 	return append(out, b.broadcasts...), err
 }
 
-// readBatch adds the broadcasts of a record to those in room, without copying what they hold: what is appended to one must
-// not reach the next. It returns none if the
-// record is something else than one batch, and an error if that is not readable.
+// readBatch adds the broadcasts of a record to those in room, without copying what they hold; what is appended to one does
+// not reach the next. It returns none if the record is something else than one batch, and an error if that is not readable.
 func readBatch(record []byte, room []broadcast) ([]broadcast, error) {
 	number, kind, n := protowire.ConsumeTag(record)
 	if number != recordBatch || kind != protowire.BytesType {
