@@ -1,7 +1,6 @@
 package genleader
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,7 @@ type arrivals struct {
 	spare    []arrival
 	gathered bool        // the actor is told when that is over
 	yielding atomic.Bool // also when that was too long to be waited for
-	letRun   func()      // lets others run; nil: runtime.Gosched
+	letRun   func()      // runtime.Gosched
 }
 
 type arrival struct {
@@ -71,31 +70,26 @@ func (s *shell) gather() {
 		return
 	}
 	a.gathering(true)
-	var once sync.Once
-	end := func() {
+	end := sync.OnceFunc(func() {
 		if a.gathering(false) {
 			s.group.tell(arrivalsWait{})
 		}
 		s.again(flushed{})
-	}
-	late := time.AfterFunc(patientFor, func() { once.Do(end) })
+	})
+	late := time.AfterFunc(patientFor, end)
 	go func() {
 		a.yield()
 		late.Stop()
-		once.Do(end)
+		end()
 		a.yielding.Store(false)
 	}()
 }
 
 // yield lets others run, as long as that makes more calls come. With nobody to run it takes no time.
 func (a *arrivals) yield() {
-	letRun := a.letRun
-	if letRun == nil {
-		letRun = runtime.Gosched
-	}
 	for range patientYields {
 		before := a.count()
-		letRun()
+		a.letRun()
 		if a.count() == before {
 			return
 		}

@@ -17,17 +17,8 @@ type crowdWatch struct {
 
 func watchCrowd(t *testing.T) crowdWatch {
 	t.Helper()
-	w := newWorld(7, "a1", "b1", "c1")
-	for _, name := range w.names {
-		w.start(name)
-	}
-	w.run(time.Second)
-	c := crowdWatch{w: w, sent: map[uint64]time.Time{}}
-	for _, name := range w.names {
-		if w.hosts[name] != w.leader() {
-			c.follower = name
-		}
-	}
+	w := begun(t, 7, "a1", "b1", "c1")
+	c := crowdWatch{w: w, follower: w.follower().self.Name, sent: map[uint64]time.Time{}}
 	w.loses = func(from, _ string, p *wire.Packet) bool {
 		if call := p.GetCall(); call != nil && from == c.follower {
 			c.sent[call.GetSeq()] = w.now

@@ -26,6 +26,17 @@ func begun(t *testing.T, seed uint64, names ...string) *world {
 	return w
 }
 
+// follower is the last by name of those that do not lead.
+func (w *world) follower() *host {
+	leader := w.leader()
+	for _, name := range slices.Backward(w.names) {
+		if h := w.hosts[name]; h != leader {
+			return h
+		}
+	}
+	return nil
+}
+
 // becomesOne asserts that all follow one leader before too long, and that what was promised until then was kept.
 func (w *world) becomesOne(t *testing.T, what string) {
 	t.Helper()

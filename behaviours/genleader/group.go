@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,6 +125,7 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	}
 	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, gone: make(chan struct{}), ended: make(chan struct{})}
 	g.view.Store(&View{})
+	g.arrivals.letRun = runtime.Gosched
 	if err := g.load(); err != nil {
 		return nil, err
 	}

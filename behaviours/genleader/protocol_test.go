@@ -12,16 +12,8 @@ import (
 
 // TestAMemberOfAnotherProtocolIsNotHeard nor spoken to, and the view says so: it would understand the log differently.
 func TestAMemberOfAnotherProtocolIsNotHeard(t *testing.T) {
-	w := newWorld(1, "a1", "b1", "c1")
-	for _, name := range w.names {
-		w.start(name)
-	}
-	w.run(time.Second)
-	leader := w.leader()
-	old := w.hosts["c1"]
-	if old == leader {
-		old = w.hosts["b1"]
-	}
+	w := begun(t, 1, "a1", "b1", "c1")
+	leader, old := w.leader(), w.follower()
 	hello := proto.CloneOf(old.core.introduction())
 	say := func(version uint32) {
 		hello.Protocol = version

@@ -13,16 +13,8 @@ import (
 // TestASyncWaitsForRoom: the leader's log holds as much as may wait for a majority when a member is to be told something.
 func TestASyncWaitsForRoom(t *testing.T) {
 	after := strings.Repeat("after all ", 30)
-	w := newWorld(1, "a1", "b1", "c1")
-	for _, name := range w.names {
-		w.start(name)
-	}
-	w.run(time.Second)
-	leader := w.leader()
-	joiner := w.hosts["c1"]
-	if joiner == leader {
-		joiner = w.hosts["b1"]
-	}
+	w := begun(t, 1, "a1", "b1", "c1")
+	leader, joiner := w.leader(), w.follower()
 	w.loses = func(_, _ string, p *wire.Packet) bool { return p.GetRaft() != nil }
 	if err := leader.core.node.Propose(make([]byte, maxUncommitted-200)); err != nil { // nothing that any member can read
 		t.Fatal(err)
@@ -42,16 +34,8 @@ func TestASyncWaitsForRoom(t *testing.T) {
 
 // TestASyncPassesNoOther that waits for room, be it as small as it likes.
 func TestASyncPassesNoOther(t *testing.T) {
-	w := newWorld(1, "a1", "b1", "c1")
-	for _, name := range w.names {
-		w.start(name)
-	}
-	w.run(time.Second)
-	leader := w.leader()
-	joiner := w.hosts["c1"]
-	if joiner == leader {
-		joiner = w.hosts["b1"]
-	}
+	w := begun(t, 1, "a1", "b1", "c1")
+	leader, joiner := w.leader(), w.follower()
 	w.loses = func(_, _ string, p *wire.Packet) bool { return p.GetRaft() != nil }
 	if err := leader.core.node.Propose(make([]byte, maxUncommitted-200)); err != nil {
 		t.Fatal(err)
