@@ -308,16 +308,9 @@ func TestFault5CrossingElectionMessagesMakeOneLeader(t *testing.T) {
 func TestFault6MembersNeedNotHaveEqualCode(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, follower := n.roles()
-		knows := map[*member][]string{leader: {"set", "add"}, follower: {"set"}}
-		states := map[*member][]string{}
-		for m, words := range knows {
-			m.hook("FromLeader", func() {
-				last := m.told[len(m.told)-1]
-				if word, _, _ := strings.Cut(strings.TrimPrefix(last, "FromLeader "), " "); slices.Contains(words, word) {
-					states[m] = append(states[m], last)
-				}
-			})
-		}
+		newer, older := &version{m: leader, knows: []string{"set", "add"}}, &version{m: follower, knows: []string{"set"}}
+		leader.hook("FromLeader", newer.apply)
+		follower.hook("FromLeader", older.apply)
 		leader.since()
 		follower.since()
 		for i, word := range []string{"set", "add", "set"} {
@@ -325,13 +318,27 @@ func TestFault6MembersNeedNotHaveEqualCode(t *testing.T) {
 				t.Fatalf("%q: %v", reply, err)
 			}
 		}
+		synctest.Wait() // the call is answered once the follower has applied it; the leader may still be about to
 		if !slices.Equal(leader.applied, follower.applied) {
 			t.Errorf("the leader got %q, the follower %q", leader.applied, follower.applied)
 		}
-		if l, f := len(states[leader]), len(states[follower]); l != 3 || f != 2 {
-			t.Errorf("of 3 updates the newer version applied %d and the older one %d, want 3 and 2", l, f)
+		if n, o := len(newer.state), len(older.state); n != 3 || o != 2 {
+			t.Errorf("of 3 updates the newer version applied %d and the older one %d, want 3 and 2", n, o)
 		}
 	})
+}
+
+// version is the code of one member's build: it keeps the updates that it knows.
+type version struct {
+	m            *member
+	knows, state []string
+}
+
+func (v *version) apply() {
+	last := v.m.told[len(v.m.told)-1]
+	if word, _, _ := strings.Cut(strings.TrimPrefix(last, "FromLeader "), " "); slices.Contains(v.knows, word) {
+		v.state = append(v.state, last)
+	}
 }
 
 // TestFault7ASeedOfTheNetsplitIsOneRun: the random netsplit is part of every test run because it can be repeated. The
