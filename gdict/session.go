@@ -138,8 +138,9 @@ func (p *pending) send(ctx context.Context, end time.Time) (result, error) {
 
 // attempt sends the write once. It says whether it should be sent again if there is time: it got no answer.
 func (p *pending) attempt(ctx context.Context, end time.Time) (done result, again bool, err error) {
-	left := time.Until(end)
-	mine := end.Add(min(max(left/2, min(left, minAttempt)), maxAttempt) - left)
+	now := time.Now() // and not end less what is left: end may lie further ahead than any duration is long
+	left := end.Sub(now)
+	mine := now.Add(min(max(left/2, min(left, minAttempt)), maxAttempt))
 	bounded, cancel := p.session.within(ctx, mine)
 	defer cancel()
 	answer, err := p.session.caller.LeaderCall(bounded, p.request)

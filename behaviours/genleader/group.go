@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -224,7 +225,7 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 		deadline = time.Now().Add(patience)
 	}
 	only, _ := ctx.Value(termKey{}).(uint64)
-	w := g.waiter(time.Until(deadline) + overtime)
+	w := g.waiter(deadline)
 	call := called{seq: g.seq.Add(1), only: only, request: request, deadline: deadline}
 	if !g.arrive(arrival{call, w.answer}) {
 		w.timer.Stop()
@@ -255,10 +256,12 @@ type waiting struct {
 // waiterFor is for a context with a deadline.
 func (g *Group) waiterFor(ctx context.Context) *waiting {
 	deadline, _ := ctx.Deadline()
-	return g.waiter(time.Until(deadline) + overtime)
+	return g.waiter(deadline)
 }
 
-func (g *Group) waiter(most time.Duration) *waiting {
+// waiter is for a deadline, which may lie further ahead than any duration is long.
+func (g *Group) waiter(deadline time.Time) *waiting {
+	most := min(time.Until(deadline), math.MaxInt64-overtime) + overtime
 	if used, ok := g.waiters.Get().(*waiting); ok {
 		used.timer.Reset(most)
 		return used
