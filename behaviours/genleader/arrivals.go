@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,19 @@ func (a *arrivals) take() []arrival {
 	taken := a.calls
 	a.calls, a.spare = a.spare[:0], taken
 	return taken
+}
+
+// withdraw takes a call back that the actor has not taken, and returns where its caller waits; nil if there is none.
+func (a *arrivals) withdraw(seq uint64) chan outcome {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := slices.IndexFunc(a.calls, func(one arrival) bool { return one.answer != nil && one.seq == seq })
+	if at < 0 {
+		return nil
+	}
+	answer := a.calls[at].answer
+	a.calls = slices.Delete(a.calls, at, at+1)
+	return answer
 }
 
 func (a *arrivals) count() int {

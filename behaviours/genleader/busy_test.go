@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,6 +131,46 @@ func TestNothingIsAskedInAContextThatHasEnded(t *testing.T) {
 		}
 		if told := leader.since(); len(told) > 0 {
 			t.Errorf("something was asked: %q", told)
+		}
+	})
+}
+
+// TestACallThatIsGivenUpBeforeItsTurnIsNotDone: the turn lets others run before it takes what callers have said, and who
+// gives up meanwhile overtakes its own call.
+func TestACallThatIsGivenUpBeforeItsTurnIsNotDone(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, _ := n.roles()
+		g := leader.group
+		g.arrivals.letRun = func() { time.Sleep(patientFor / 2) }
+		if _, err := leader.call("first"); err != nil {
+			t.Fatal(err)
+		}
+		g.arrivals.mu.Lock()
+		if !g.arrivals.gathered {
+			t.Error("the turn waits for nobody")
+		}
+		g.arrivals.mu.Unlock()
+		n.isolate(g.Self.Name)
+		ctx, giveUp := context.WithTimeout(t.Context(), time.Hour)
+		time.AfterFunc(patientFor/10, giveUp)
+		begin := time.Now()
+		_, err := g.LeaderCall(ctx, []byte("given up"))
+		if took := time.Since(begin); !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) || took >= overtime {
+			t.Errorf("after %v: %v", took, err)
+		}
+		time.Sleep(time.Second)
+		if in, err := g.Inspect(t.Context()); err != nil || in.PendingCalls != 0 {
+			t.Errorf("%d calls wait, %v", in.PendingCalls, err)
+		}
+		n.heal()
+		time.Sleep(5 * time.Second)
+		if _, err := leader.call("after"); err != nil {
+			t.Error(err)
+		}
+		leader.mu.Lock()
+		defer leader.mu.Unlock()
+		if want := []string{"first", "after"}; !slices.Equal(leader.applied, want) {
+			t.Errorf("applied %q, wanted %q", leader.applied, want)
 		}
 	})
 }
