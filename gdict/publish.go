@@ -63,9 +63,10 @@ func (d *Dict) jump(l *leap) {
 	from, to := l.from, l.to
 	d.past.jump(to.rev)
 	for w := range d.watches {
-		// The difference does not tell when a key was erased, so a reader who is ahead of this member may know it already.
-		ahead := w.since > from.rev && w.since < to.rev
-		if ahead || w.every > 0 && from.rev != to.rev {
+		// The difference does not tell when a key was erased, so a reader who is ahead of this member may know it already. One
+		// who is ahead of the snapshot knows all of it.
+		ahead := w.since > from.rev
+		if ahead && w.since < to.rev || !ahead && w.every > 0 && from.rev != to.rev {
 			w.finish(&CompactedError{Rev: max(from.rev, w.since), Oldest: to.rev})
 			delete(d.watches, w)
 			d.behind = slices.DeleteFunc(d.behind, func(other *Watch) bool { return other == w })

@@ -57,3 +57,49 @@ func TestAWatchOfARevisionThatNeverWasIsNotSynced(t *testing.T) {
 		}
 	})
 }
+
+// TestAWatchOfEveryChangeThatIsAheadOfASnapshotGoesOn: it knows all that the snapshot took the place of. One that knows a part
+// of it ends.
+func TestAWatchOfEveryChangeThatIsAheadOfASnapshotGoesOn(t *testing.T) {
+	for since, misses := range map[uint64]bool{0: true, 2: true, 3: false, 4: false} {
+		synctest.Test(t, func(t *testing.T) {
+			there, here := New(), New()
+			log := newTestLog(there)
+			store := func() {
+				if _, err := there.Store(t.Context(), "k", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w, err := here.WatchFrom("", since, EveryChange(10))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			if since == 0 {
+				<-w.Events() // synced
+			}
+			for range 3 {
+				store()
+			}
+			here.install(there.image().replica, newLeap(*here.now.Load(), *there.now.Load()))
+			synctest.Wait()
+			if misses {
+				if e, open := <-w.Events(); open || !errors.Is(w.Err(), ErrCompacted) {
+					t.Errorf("from %d: %v, %v, wanted the end", since, e, w.Err())
+				}
+				return
+			}
+			log.dicts = append(log.dicts, here)
+			store()
+			store()
+			if e, open := <-w.Events(); !open || !e.Synced || e.Rev != since {
+				t.Fatalf("from %d: %v, %v, wanted it synced", since, e, w.Err())
+			}
+			for rev := since + 1; rev <= 5; rev++ {
+				if e := <-w.Events(); e.Key != "k" || e.Rev != rev {
+					t.Errorf("from %d: %v, wanted the change at %d", since, e, rev)
+				}
+			}
+		})
+	}
+}
