@@ -103,6 +103,9 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 	now := d.now.Load()
 	switch o := c.op.(type) {
 	case update:
+		if err != nil {
+			break
+		}
 		var done updated
 		if done, err = d.runUpdate(*now, o); err == nil {
 			req = encodeRequest(done, c.ticket)

@@ -184,3 +184,34 @@ func TestAFunctionMustBeWhole(t *testing.T) {
 		}()
 	}
 }
+
+// TestALeaderRefusesAnUpdateBeyondItsLimits, also of a caller whose member has others, and does not run the function.
+func TestALeaderRefusesAnUpdateBeyondItsLimits(t *testing.T) {
+	ran := false
+	f := Function{Name: "f", Update: func(old, _ []byte) ([]byte, error) { ran = true; return old, nil }}
+	d := New(Functions(f), MaxValue(4))
+	newTestLog(d)
+	if _, err := d.Store(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	own := encodeCommand(encodeOp(update{key: []byte("k"), function: f.id()}), d.limits)
+	for what, req := range map[string][]byte{
+		"a long argument":      encodeOp(update{key: []byte("k"), function: f.id(), arg: []byte("12345")}),
+		"a long initial value": encodeOp(update{key: []byte("k"), function: f.id(), initial: []byte("12345")}),
+		"limits of its own":    own,
+	} {
+		cmd, refusal := d.admit(req)
+		if refusal == nil {
+			t.Errorf("%s: admitted as %q", what, cmd)
+			continue
+		}
+		done, err := decodeReply(refusal)
+		limit, refused := (*LimitError)(nil), (*RefusedError)(nil)
+		if err != nil || !errors.As(done.err, &limit) && !errors.As(done.err, &refused) {
+			t.Errorf("%s: %v, %v", what, done.err, err)
+		}
+	}
+	if ran {
+		t.Error("the function ran")
+	}
+}
