@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // TestACallbackThatHangsKeepsNobodyWaiting past the deadline: whoever asks the group then hears that nobody knows.
@@ -51,7 +53,7 @@ func TestWhoseTimeIsOverIsForgotten(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, follower := n.roles()
 		n.isolate(follower.group.Self.Name)
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		other := ""
 		for _, name := range n.names {
 			if name != leader.group.Self.Name && name != follower.group.Self.Name {
@@ -65,7 +67,7 @@ func TestWhoseTimeIsOverIsForgotten(t *testing.T) {
 			t.Errorf("a read: %v", err)
 		}
 		n.heal()
-		time.Sleep(5 * time.Second)
+		actorstest.Sleep(5 * time.Second)
 		if now, _ := n.roles(); now != leader {
 			t.Errorf("%s leads", now.group.Self.Name)
 		}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // holds is how many bytes of others' making a core holds.
@@ -189,7 +190,7 @@ func TestASnapshotEndsWithItsLeader(t *testing.T) {
 		again := n.start(follower.group.Self.Name, 100, func(m *member) {
 			m.hooks["Restore"] = func() { <-reading }
 		})
-		time.Sleep(300 * time.Millisecond)
+		actorstest.Sleep(300 * time.Millisecond)
 		if index(again.since(), "Restore") < 0 {
 			t.Fatal("no snapshot is on its way")
 		}
@@ -203,7 +204,7 @@ func TestASnapshotEndsWithItsLeader(t *testing.T) {
 		}
 		synctest.Wait()
 		close(reading)
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		if told := again.since(); index(told, "Restore") < 0 || again.group.Err() != nil {
 			t.Errorf("told %q, ended: %v", told, again.group.Err())
 		}
@@ -281,7 +282,7 @@ func TestWhatTheTransportRefusesIsSentAgain(t *testing.T) {
 				return send(to, frame)
 			}
 		})
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		if _, err := again.call("before"); err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +292,7 @@ func TestWhatTheTransportRefusesIsSentAgain(t *testing.T) {
 			_, err := again.call("meanwhile")
 			answer <- err
 		}()
-		time.Sleep(300 * time.Millisecond)
+		actorstest.Sleep(300 * time.Millisecond)
 		if index(leader.since(), "HandleLeaderCall meanwhile") >= 0 {
 			t.Fatal("it was sent")
 		}
@@ -319,7 +320,7 @@ func TestWhatTheTransportRefusesIsSentAgain(t *testing.T) {
 func TestFramesOfAHubCountToo(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		if err := followerOf(t, members).call("x"); err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func inHubNet(t *testing.T, f func(t *testing.T, n *hubNet)) {
 			close(way)
 		}
 		n.mu.Unlock()
-		time.Sleep(10 * time.Second)
+		actorstest.Sleep(10 * time.Second)
 	})
 }
 
@@ -159,7 +159,7 @@ func (n *hubNet) count(d time.Duration) int {
 	n.mu.Lock()
 	before := n.sent
 	n.mu.Unlock()
-	time.Sleep(d)
+	actorstest.Sleep(d)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.sent - before
@@ -267,14 +267,14 @@ func (m *tenant) rests(t *testing.T) bool {
 func TestGroupsOfOneHubDoNotKnowOfEachOther(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		orders, prices := n.open("orders"), n.open("prices")
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if err := followerOf(t, orders).call("one"); err != nil {
 			t.Fatal(err)
 		}
 		if err := followerOf(t, prices).call("two"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		actorstest.Sleep(100 * time.Millisecond)
 		for name := range orders {
 			if got := orders[name].has() + "|" + prices[name].has(); got != "one|two" {
 				t.Errorf("%s has applied %s, want one|two", name, got)
@@ -287,13 +287,13 @@ func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		orders := n.open("orders")
 		prices := map[string]*tenant{"b1": n.hosts["b1"].open("prices")}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if phase := prices["b1"].group.View().Phase; phase != Gathering {
 			t.Fatalf("alone it is %v, want gathering", phase)
 		}
 		prices["c1"] = n.hosts["c1"].open("prices")
 		prices["a1"] = n.hosts["a1"].open("prices")
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if err := followerOf(t, prices).call("one"); err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
 		closes := followerOf(t, prices)
 		at := closes.host
 		_ = at.system.Root.StopFuture(closes.pid).Wait()
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if got := leaderOf(t, prices).downs; len(got) != 1 || got[0] != at.self.Name+": genleader: the member's process is gone" {
 			t.Errorf("the leader was told %q, want that %s is gone", got, at.self.Name)
 		}
@@ -312,7 +312,7 @@ func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
 		if again.group.Self.Incarnation <= closes.group.Self.Incarnation {
 			t.Errorf("opened again as %v after %v", again.group.Self, closes.group.Self)
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if err := again.call("two"); err != nil {
 			t.Fatal(err)
 		}
@@ -327,13 +327,13 @@ func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
 func TestALeaderThatClosesItsGroupIsReplacedAtOnce(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		leader, other := leaderOf(t, members), followerOf(t, members)
 		if !leader.rests(t) || !other.rests(t) {
 			t.Fatal("the group does not rest")
 		}
 		_ = leader.host.system.Root.StopFuture(leader.pid).Wait()
-		time.Sleep(50 * time.Millisecond)
+		actorstest.Sleep(50 * time.Millisecond)
 		delete(members, leader.host.self.Name)
 		if next := leaderOf(t, members); next == leader {
 			t.Error("it leads on")
@@ -344,13 +344,13 @@ func TestALeaderThatClosesItsGroupIsReplacedAtOnce(t *testing.T) {
 func TestAPeerWithoutTheGroupIsLeftAlone(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		a, b, c := n.hosts["a1"].open("orders"), n.hosts["b1"].open("orders"), n.hosts["c1"]
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if in, err := a.group.Inspect(within(t, time.Second)); err != nil || in.Phase != Gathering {
 			t.Errorf("%v, %v", in, err)
 		}
 		_ = b
 		c.open("orders")
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if a.group.View().Leader.Name == "" {
 			t.Error("no leader after the last member opened its part")
 		}
@@ -360,12 +360,12 @@ func TestAPeerWithoutTheGroupIsLeftAlone(t *testing.T) {
 func TestLostWordOfAnOpeningIsRepeated(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		a, b := n.hosts["a1"].open("orders"), n.hosts["b1"].open("orders")
-		time.Sleep(100 * time.Millisecond)
+		actorstest.Sleep(100 * time.Millisecond)
 		n.mu.Lock()
 		n.lose = 6
 		n.mu.Unlock()
 		c := n.hosts["c1"].open("orders")
-		time.Sleep(3 * time.Second)
+		actorstest.Sleep(3 * time.Second)
 		for _, m := range []*tenant{a, b, c} {
 			if m.group.View().Leader.Name == "" {
 				t.Errorf("%s has no leader", m.host.self.Name)
@@ -381,7 +381,7 @@ func TestWhatSeveralGroupsSayAtOnceTravelsTogether(t *testing.T) {
 		for i := range groups {
 			all = append(all, n.open(fmt.Sprint("group ", i), func(cfg *Config) { cfg.Leases = true }))
 		}
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		for _, members := range all {
 			leaderOf(t, members)
 		}
@@ -427,7 +427,7 @@ func TestOthersWhoWantTheProcessorHoldNoFrameUp(t *testing.T) {
 			h.hub.mu.Unlock()
 		}
 		orders, prices := n.open("orders"), n.open("prices")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		for _, members := range []map[string]*tenant{orders, prices} {
 			leader := leaderOf(t, members)
 			if _, err := leader.group.LeaderCall(within(t, time.Second), []byte("x")); err != nil {

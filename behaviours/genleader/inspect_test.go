@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 func TestInspectShowsWhereEverybodyStands(t *testing.T) {
@@ -15,7 +17,7 @@ func TestInspectShowsWhereEverybodyStands(t *testing.T) {
 		if _, err := follower.call("put x"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(200 * time.Millisecond)
+		actorstest.Sleep(200 * time.Millisecond)
 		in, err := leader.group.Inspect(within(t, time.Second))
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +67,7 @@ func TestEventsAreToldInTheirOrder(t *testing.T) {
 				told = append(told, e)
 			}
 		})
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		mu.Lock()
 		defer mu.Unlock()
 		var follows, received int

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // TestManyReadersShareARound: a thousand readers on each member cost a few rounds of the leader, not three thousand.
@@ -101,7 +102,7 @@ func TestReadsThroughTheGroup(t *testing.T) {
 				t.Errorf("read at %d without the write: %q", index, told)
 			}
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		for _, m := range []*member{leader, follower} {
 			if asOf := m.group.FreshAsOf(); !asOf.After(written) || asOf.After(time.Now()) || time.Since(asOf) > 200*time.Millisecond {
 				t.Errorf("%v is fresh as of %v ago", m.group.Self, time.Since(asOf))
@@ -121,7 +122,7 @@ func TestReadersWaitNoLongerThanTheirContext(t *testing.T) {
 			t.Errorf("a read without a majority: %v", err)
 		}
 		asOf := leader.group.FreshAsOf()
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if now := leader.group.FreshAsOf(); now.After(asOf) {
 			t.Errorf("fresh by %v more without a majority", now.Sub(asOf))
 		}
@@ -139,7 +140,7 @@ func TestReadersWaitNoLongerThanTheirContext(t *testing.T) {
 			t.Errorf("%d waiters are left", left)
 		}
 		n.heal()
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 	})
 }
 
@@ -167,7 +168,7 @@ func TestReadersAreWokenByWhatTheyWaitFor(t *testing.T) {
 			if _, err := leader.call("x"); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(200 * time.Millisecond)
+			actorstest.Sleep(200 * time.Millisecond)
 			mu.Lock()
 			if len(woken) != i+1 {
 				t.Errorf("after %d entries %q", i+1, woken)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // hubBeats is how many frames three hubs send in a second if no group says anything.
@@ -13,7 +15,7 @@ const hubBeats = 3 * 2 * 10
 func TestAGroupWithNothingToDoSendsNothing(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		for name, m := range members {
 			if !m.rests(t) {
 				t.Errorf("%s does not rest", name)
@@ -34,7 +36,7 @@ func TestAGroupWithNothingToDoSendsNothing(t *testing.T) {
 func TestACallWakesAGroupAndThenItRestsAgain(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		follower := followerOf(t, members)
 		for _, m := range members {
 			m.told()
@@ -46,7 +48,7 @@ func TestACallWakesAGroupAndThenItRestsAgain(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Millisecond {
 			t.Errorf("the call took %v", took)
 		}
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		for name, m := range members {
 			if told := m.told(); told != "awake\nrests" {
 				t.Errorf("%s was told %q, want that it woke and rests again", name, told)
@@ -55,7 +57,7 @@ func TestACallWakesAGroupAndThenItRestsAgain(t *testing.T) {
 		if _, err := leaderOf(t, members).group.ReadIndex(within(t, time.Second)); err != nil {
 			t.Errorf("a read of a group at rest: %v", err)
 		}
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		if _, err := follower.group.ReadIndex(within(t, time.Second)); err != nil {
 			t.Errorf("a read of a follower at rest: %v", err)
 		}
@@ -66,7 +68,7 @@ func TestAGroupAtRestFailsOverAsFastAsOneThatIsAwake(t *testing.T) {
 	for _, leases := range []bool{false, true} {
 		inHubNet(t, func(t *testing.T, n *hubNet) {
 			members := n.open("orders", func(cfg *Config) { cfg.Leases = leases })
-			time.Sleep(2 * time.Second)
+			actorstest.Sleep(2 * time.Second)
 			leader := leaderOf(t, members)
 			if leader.rests(t) == leases {
 				t.Fatalf("with leases %v: rests %v", leases, !leases)
@@ -74,7 +76,7 @@ func TestAGroupAtRestFailsOverAsFastAsOneThatIsAwake(t *testing.T) {
 			began := time.Now()
 			n.kill(leader.host)
 			for leaderless(members) && time.Since(began) < time.Minute {
-				time.Sleep(time.Millisecond)
+				actorstest.Sleep(time.Millisecond)
 			}
 			t.Logf("leases %v: another leader %v after the process died", leases, time.Since(began))
 			if took := time.Since(began); took > 30*time.Millisecond {
@@ -83,13 +85,13 @@ func TestAGroupAtRestFailsOverAsFastAsOneThatIsAwake(t *testing.T) {
 		})
 		inHubNet(t, func(t *testing.T, n *hubNet) {
 			members := n.open("orders", func(cfg *Config) { cfg.Leases = leases })
-			time.Sleep(2 * time.Second)
+			actorstest.Sleep(2 * time.Second)
 			leader := leaderOf(t, members)
 			began := time.Now()
 			n.isolate(leader.host.self.Name)
 			delete(members, leader.host.self.Name)
 			for leaderless(members) && time.Since(began) < time.Minute {
-				time.Sleep(time.Millisecond)
+				actorstest.Sleep(time.Millisecond)
 			}
 			t.Logf("leases %v: another leader %v after a silent cut", leases, time.Since(began))
 			if took := time.Since(began); took > 3*leader.group.Timing.Election/2 {
@@ -111,16 +113,16 @@ func leaderless(members map[string]*tenant) bool {
 func TestAGroupWithoutAMemberDoesNotRest(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		gone := followerOf(t, members)
 		n.kill(gone.host)
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		if leaderOf(t, members).rests(t) {
 			t.Error("the leader rests, and a member is gone")
 		}
 		n.start(gone.host.self.Name, 9)
 		members[gone.host.self.Name] = n.hosts[gone.host.self.Name].open("orders")
-		time.Sleep(3 * time.Second)
+		actorstest.Sleep(3 * time.Second)
 		for name, m := range members {
 			if !m.rests(t) {
 				t.Errorf("%s does not rest after all are there again", name)
@@ -135,7 +137,7 @@ func TestOneMemberThatNeedsLeasesKeepsTheGroupAwake(t *testing.T) {
 		for _, name := range n.names {
 			members[name] = n.hosts[name].open("orders", func(cfg *Config) { cfg.Leases = name == "b1" })
 		}
-		time.Sleep(3 * time.Second)
+		actorstest.Sleep(3 * time.Second)
 		for name, m := range members {
 			term, until := m.group.Lease().Current()
 			if m.rests(t) && m == leaderOf(t, members) {
@@ -151,17 +153,17 @@ func TestOneMemberThatNeedsLeasesKeepsTheGroupAwake(t *testing.T) {
 func TestAShortSilenceWakesAGroupAndCostsNoLeader(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		leader := leaderOf(t, members)
 		for _, m := range members {
 			m.told()
 		}
 		n.isolate(leader.host.self.Name)
-		time.Sleep(350 * time.Millisecond)
+		actorstest.Sleep(350 * time.Millisecond)
 		n.mu.Lock()
 		clear(n.cuts)
 		n.mu.Unlock()
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		synctest.Wait()
 		for name, m := range members {
 			if told := m.told(); strings.Contains(told, "lost") || !strings.HasSuffix(told, "rests") {
@@ -174,7 +176,7 @@ func TestAShortSilenceWakesAGroupAndCostsNoLeader(t *testing.T) {
 func TestNobodyHoldsALeaseThatNobodyNeeds(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")
-		time.Sleep(300 * time.Millisecond)
+		actorstest.Sleep(300 * time.Millisecond)
 		for name, m := range members {
 			if term, until := m.group.Lease().Current(); term != 0 || !until.IsZero() {
 				t.Errorf("%s holds %v until %v", name, term, until)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // TestNobodyGetsTheAnswerOfAnother: where callers wait, and what they said, is used again. Some give up at any moment, and
@@ -27,9 +29,9 @@ func TestNobodyGetsTheAnswerOfAnother(t *testing.T) {
 			})
 		}
 		for i := range 5 {
-			time.Sleep(150 * time.Millisecond)
+			actorstest.Sleep(150 * time.Millisecond)
 			n.isolate(n.names[i%len(n.names)])
-			time.Sleep(50 * time.Millisecond)
+			actorstest.Sleep(50 * time.Millisecond)
 			n.heal()
 		}
 		all.Wait()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 func TestALeaderCallIsAnsweredByTheCallersOwnMember(t *testing.T) {
@@ -47,7 +48,7 @@ func TestCallsOfOneGoroutineKeepTheirOrder(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 		}()
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		n.isolate(leader.group.Self.Name)
 		<-done
 		if !slices.IsSorted(follower.applied) || len(answered) < 290 {
@@ -80,7 +81,7 @@ func TestAGivenUpCallSaysWhetherItMayHaveBeenDone(t *testing.T) {
 		if !errors.Is(err, ErrUncertain) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("at its deadline when it was sent: %v", err)
 		}
-		time.Sleep(5 * time.Second)
+		actorstest.Sleep(5 * time.Second)
 		_, err = follower.group.LeaderCall(within(t, time.Second), []byte("not sent"))
 		if !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUncertain) {
 			t.Errorf("at its deadline without a leader: %v", err)
@@ -92,7 +93,7 @@ func TestAGivenUpCallSaysWhetherItMayHaveBeenDone(t *testing.T) {
 			t.Errorf("cancelled without a leader: %v", err)
 		}
 		n.heal()
-		time.Sleep(5 * time.Second)
+		actorstest.Sleep(5 * time.Second)
 		if slices.Contains(follower.applied, "not sent") || slices.Contains(leader.applied, "not sent either") {
 			t.Errorf("a call that was not done is done: %v", follower.applied)
 		}
@@ -111,7 +112,7 @@ func TestAnAnswerMayComeLater(t *testing.T) {
 			reply, err := follower.call("later")
 			got <- result{reply, err}
 		}()
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		select {
 		case r := <-got:
 			t.Fatalf("answered at once: %v", r)
@@ -133,7 +134,7 @@ func TestABroadcastOfACallback(t *testing.T) {
 		if reply, err := follower.call("push news"); err != nil || reply != "" {
 			t.Fatal(reply, err)
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		for name, m := range n.members {
 			if !slices.Equal(m.applied, []string{"news"}) {
 				t.Errorf("%s has %v", name, m.applied)
@@ -147,7 +148,7 @@ func TestACastIsDoneWithoutAnAnswer(t *testing.T) {
 		leader, follower := n.roles()
 		follower.group.LeaderCast([]byte("cast"))
 		leader.group.LeaderCast([]byte("cast too"))
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		for name, m := range n.members {
 			if len(m.applied) != 2 {
 				t.Errorf("%s has %v", name, m.applied)

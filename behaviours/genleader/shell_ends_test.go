@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // TestAPanicEndsTheGroup: in whichever callback it is. Err names it, whoever waits hears that the group has stopped, and
@@ -25,9 +26,9 @@ func TestAPanicEndsTheGroup(t *testing.T) {
 		_, follower := n.roles()
 		follower.stop()
 		n.start(follower.group.Self.Name, 100, nil)
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 	}
-	deposed := func(n *net, _ *member) { leader, _ := n.roles(); leader.stop(); time.Sleep(5 * time.Second) }
+	deposed := func(n *net, _ *member) { leader, _ := n.roles(); leader.stop(); actorstest.Sleep(5 * time.Second) }
 	for callback, tr := range map[string]trigger{
 		"HandleLeaderCall": {leads, call("x")},
 		"HandleLeaderCast": {leads, func(_ *net, m *member) { m.group.LeaderCast([]byte("x")) }},
@@ -139,7 +140,7 @@ func TestALeavingLeaderHandsOver(t *testing.T) {
 		if took := time.Since(began); took > 100*time.Millisecond {
 			t.Errorf("handing over took %v", took)
 		}
-		time.Sleep(100 * time.Millisecond)
+		actorstest.Sleep(100 * time.Millisecond)
 		successor, _ := n.roles()
 		if successor == leader {
 			t.Fatal("it still leads")
@@ -163,7 +164,7 @@ func TestALostProcessIsReportedWithTheReason(t *testing.T) {
 		for _, m := range n.members {
 			m.group.LinkDown(follower.group.Self, true)
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if index(leader.since(), "HandleDown "+follower.group.Self.String()+": "+ErrGone.Error()) < 0 {
 			t.Error("HandleDown did not run")
 		}
@@ -180,7 +181,7 @@ func TestSurrenderedComesBeforeWhatTheLeaderSays(t *testing.T) {
 		for _, m := range n.members {
 			go func() { _, _ = m.call("early") }()
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		_ = first.group.Leave(within(t, time.Second))
 		for name, m := range n.members {
 			if m != first {
@@ -216,7 +217,7 @@ func TestAStateThatCannotBeRestoredEndsTheGroup(t *testing.T) {
 		follower.stop()
 		errBad := errors.New("not a state of mine")
 		again := n.start(follower.group.Self.Name, 100, func(m *member) { m.refuse = errBad })
-		time.Sleep(5 * time.Second)
+		actorstest.Sleep(5 * time.Second)
 		if err := mustEnd(t, again); !errors.Is(err, errBad) {
 			t.Errorf("Err is %v", err)
 		}
@@ -237,7 +238,7 @@ func TestTheLeaseEndsWhenTheMajorityIsOutOfReach(t *testing.T) {
 			t.Fatalf("holds term %d: %v, lapsed: %v", term, held.Holds(term), leader.lapsed)
 		}
 		n.isolate(leader.group.Self.Name)
-		time.Sleep(1100 * time.Millisecond)
+		actorstest.Sleep(1100 * time.Millisecond)
 		synctest.Wait()
 		if held.Holds(term) || len(leader.lapsed) != 1 || leader.lapsed[0] != term {
 			t.Errorf("holds term %d: %v, lapsed: %v", term, held.Holds(term), leader.lapsed)
@@ -248,7 +249,7 @@ func TestTheLeaseEndsWhenTheMajorityIsOutOfReach(t *testing.T) {
 			}
 		}
 		n.heal()
-		time.Sleep(3 * time.Second)
+		actorstest.Sleep(3 * time.Second)
 		if now, _ := held.Current(); now != term+1 || !held.Holds(now) || held.Holds(term) {
 			t.Errorf("after the heal it holds %d: %v, the old one: %v", now, held.Holds(now), held.Holds(term))
 		}

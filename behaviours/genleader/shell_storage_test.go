@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // heldStorage keeps everything in memory, as long as the test holds on to it.
@@ -98,12 +99,12 @@ func inDurableNet(t *testing.T, f func(t *testing.T, n *net, storages map[string
 			storages[name] = &heldStorage{id: uint64(i + 1)}
 			n.startWith(name, uint64(i+1), nil, func(c *Config) { c.Storage = storages[name] })
 		}
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		f(t, n, storages)
 		for _, m := range n.members {
 			m.stop()
 		}
-		time.Sleep(10 * time.Second)
+		actorstest.Sleep(10 * time.Second)
 		for name, s := range storages {
 			s.set(func(s *heldStorage) {
 				if s.closed == 0 {
@@ -142,17 +143,17 @@ func TestAMemberGoesOnFromItsStorage(t *testing.T) {
 		for _, name := range n.names {
 			n.members[name].stop()
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		n.lose(n.names...)
 		for i, name := range n.names {
 			n.startWith(name, uint64(i+11), nil, func(c *Config) { c.Storage = storages[name] })
 		}
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		leader, _ = n.roles()
 		if err := callOf(leader, "four"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		synctest.Wait()
 		for name, m := range n.members {
 			m.mu.Lock()
@@ -213,7 +214,7 @@ func TestAStorageThatFailsEndsItsMemberOnly(t *testing.T) {
 		for _, m := range n.members {
 			m.group.LinkDown(leader.group.Self, true)
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		for _, m := range n.members {
 			if err := callOf(m, "after"); err != nil {
 				t.Error(err)
@@ -250,7 +251,7 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 			t.Errorf("its end took %v", took)
 		}
 		n.lose(leader.group.Self.Name)
-		time.Sleep(30 * time.Second) // for the disk
+		actorstest.Sleep(30 * time.Second) // for the disk
 	})
 }
 

@@ -54,12 +54,12 @@ func inNet(t *testing.T, f func(t *testing.T, n *net)) {
 		for i, name := range n.names {
 			n.start(name, uint64(i+1), nil)
 		}
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		f(t, n)
 		for _, m := range n.members {
 			m.stop()
 		}
-		time.Sleep(10 * time.Second)
+		actorstest.Sleep(10 * time.Second)
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 // TestTransferThroughTheGroup: whoever asks hears that it is done once its own member follows the new leader, or why not.
@@ -23,7 +25,7 @@ func TestTransferThroughTheGroup(t *testing.T) {
 		if now := leader.group.View().Leader.Name; now != name {
 			t.Errorf("it is done, and %s leads", now)
 		}
-		time.Sleep(time.Second)
+		actorstest.Sleep(time.Second)
 		if phase := follower.group.View().Phase; phase != Leading {
 			t.Errorf("%s is %v", name, phase)
 		}
@@ -31,7 +33,7 @@ func TestTransferThroughTheGroup(t *testing.T) {
 			t.Errorf("to whoever leads already: %v", err)
 		}
 		n.isolate(name)
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		err := follower.group.TransferLeadership(within(t, 300*time.Millisecond), leader.group.Self.Name)
 		if !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("by one that is cut off: %v", err)
@@ -40,7 +42,7 @@ func TestTransferThroughTheGroup(t *testing.T) {
 			t.Errorf("to one that is cut off: %v", err)
 		}
 		n.heal()
-		time.Sleep(2 * time.Second)
+		actorstest.Sleep(2 * time.Second)
 		follower.stop()
 		if err := follower.group.TransferLeadership(within(t, time.Second), name); !errors.Is(err, ErrStopped) {
 			t.Errorf("after the end: %v", err)

@@ -23,6 +23,14 @@ func Run(t *testing.T, f func(t *testing.T, system *actor.ActorSystem)) {
 	})
 }
 
+// Sleep lets time go by in a bubble, and returns when everything that came of it has been done. A test that reads what
+// others write needs it instead of time.Sleep, which promises neither: whoever wakes at the same instant may run later,
+// and what ran before is not ordered before the reading. Only one goroutine of a bubble may sleep like this at a time.
+func Sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // System returns an actor system that logs nothing and keeps no goroutine for long: protoactor's throttle of dead
 // letters would otherwise sleep for a second after each burst.
 func System() *actor.ActorSystem {
