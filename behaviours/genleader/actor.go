@@ -3,7 +3,6 @@ package genleader
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -370,7 +369,7 @@ func (s *shell) terminate(reason error) {
 	}
 	defer s.end()
 	for seq := range s.waiting { // some of them may be in the log
-		s.resolve(seq, outcome{err: fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)})
+		s.resolve(seq, outcome{err: errLost})
 	}
 	close(s.group.gone) // nobody waits for the storage
 	if s.group.hub != nil {

@@ -44,8 +44,18 @@ func TestAllCandidatesAreAsked(t *testing.T) {
 		if why := answers.Failed[leader.group.Self]; err != nil || !errors.Is(why, ErrUnreachable) || len(answers.Good) != len(n.names)-1 {
 			t.Errorf("one is not linked: %v, %v", answers, err)
 		}
+		n.isolate(follower.group.Self.Name)
+		said := make(chan error, 1)
+		go func() {
+			_, err := follower.group.AskCandidates(within(t, time.Second), []byte("who"))
+			said <- err
+		}()
+		synctest.Wait()
 		follower.stop()
 		synctest.Wait()
+		if err := <-said; !errors.Is(err, ErrStopped) || errors.Is(err, ErrUncertain) {
+			t.Errorf("before the end: %v", err)
+		}
 		if _, err := follower.group.AskCandidates(within(t, time.Second), nil); !errors.Is(err, ErrStopped) {
 			t.Errorf("after the end: %v", err)
 		}

@@ -339,7 +339,11 @@ func (c *core) depart() {
 	c.loseCalls()
 	c.loseReaders()
 	for _, seq := range slices.Sorted(maps.Keys(c.transfers)) {
-		c.endTransfer(seq, ErrStopped)
+		if c.transfers[seq].asked {
+			c.endTransfer(seq, errLost)
+		} else {
+			c.endTransfer(seq, ErrStopped)
+		}
 	}
 	for _, seq := range slices.Sorted(maps.Keys(c.gatherings)) {
 		c.abandonGathering(seq, ErrStopped)

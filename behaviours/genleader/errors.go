@@ -1,6 +1,9 @@
 package genleader
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrNoLeader is a call that never reached a leader before its deadline. Nothing was done; it is safe to try again.
@@ -44,4 +47,7 @@ var (
 	// ErrGone and ErrLeft are the reasons of HandleDown: the process is gone, or has left in order.
 	ErrGone = errors.New("genleader: the member's process is gone")
 	ErrLeft = errors.New("genleader: the member left")
+
+	// errLost is what was asked for before the group ended here, and may have been done.
+	errLost = fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)
 )

@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -51,7 +52,8 @@ type Answers struct {
 // AskCandidates puts one question to the instances of all candidates that are members of the group as this one knows it, at
 // once, and returns when each has answered or failed, at the latest when ctx ends; without a deadline that is after five
 // seconds. HandleCall gets the request as []byte and must reply with []byte. It is no leader call: nothing is ordered, and
-// no majority is needed. The error is nil, ErrStopped, or ErrNoAnswer if a callback here kept the group from asking.
+// no majority is needed. The error is nil, ErrNotAsked, ErrStopped, or ErrNoAnswer if a callback here kept the group from
+// asking.
 func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, error) {
 	if err := notEnded(ctx); err != nil {
 		return Answers{}, err
@@ -65,6 +67,9 @@ func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, err
 		return Answers{}, ErrStopped
 	}
 	out := g.await(ctx, msg.seq, w, outcome{err: ErrNoAnswer})
+	if errors.Is(out.err, ErrStopped) {
+		return Answers{}, ErrStopped
+	}
 	return out.answers, out.err
 }
 

@@ -23,7 +23,8 @@ type readMessage struct {
 // It costs the leader one exchange with a majority, which all that ask at the same time share.
 //
 // ErrNoLeader means that no leader could prove before the deadline that it still leads; ErrBehind that one could, and this
-// member has not applied the log so far yet; ErrStopped that the group has ended here. A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
+// member has not applied the log so far yet; ErrNotAsked that ctx had ended before; ErrStopped that the group has ended here.
+// A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	if err := notEnded(ctx); err != nil {
 		return 0, err

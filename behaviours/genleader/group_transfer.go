@@ -18,7 +18,8 @@ type transferMessage struct {
 //
 // It fails with ErrUnknownMember, ErrNotVoter, ErrWitness or ErrNotReady (behind, unreachable or without a lease) when
 // the leader refuses, with ErrNoLeader when no leader was found, and with ErrNotTransferred when it was not done before
-// the deadline, or before this group ended; then it may still be done. ErrStopped alone says that nothing was asked. A context without a deadline gets one of five seconds.
+// the deadline, or before this group ended; then it may still be done. ErrNotAsked, and ErrStopped alone, say that nothing
+// was asked. A context without a deadline gets one of five seconds.
 func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	if err := notEnded(ctx); err != nil {
 		return err
@@ -33,7 +34,7 @@ func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	}
 	out := g.await(ctx, msg.seq, w, outcome{err: ErrNotTransferred})
 	switch {
-	case out.late && errors.Is(out.err, ErrStopped):
+	case errors.Is(out.err, ErrStopped) && (out.late || errors.Is(out.err, ErrUncertain)):
 		return fmt.Errorf("%w: %q (%w)", ErrNotTransferred, name, ErrStopped)
 	case errors.Is(out.err, ErrStopped):
 		return ErrStopped

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gendac/gendac/behaviours/process/actorstest"
@@ -48,4 +49,51 @@ func TestTransferThroughTheGroup(t *testing.T) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
+}
+
+// TestATransferThatWasAskedForMayBeDoneAfterTheEnd of whoever asked: that one hears so, and not that nothing was asked. It is
+// the same for one that leaves and for one whose behaviour fails.
+func TestATransferThatWasAskedForMayBeDoneAfterTheEnd(t *testing.T) {
+	for how, end := range map[string]func(t *testing.T, m *member){
+		"it leaves": func(t *testing.T, m *member) {
+			if err := m.group.Leave(within(t, time.Second)); err != nil {
+				t.Error(err)
+			}
+		},
+		"it fails": func(_ *testing.T, m *member) {
+			m.hook("HandleCast", func() { panic("boom") })
+			m.group.Cast("x")
+		},
+	} {
+		inNet(t, func(t *testing.T, n *net) {
+			leader, asks := n.roles()
+			heir := n.third(leader, asks)
+			n.mu.Lock()
+			for _, m := range n.members {
+				n.cuts[[2]string{m.group.Self.Name, asks.group.Self.Name}] = true // it is heard and hears nothing
+			}
+			n.mu.Unlock()
+			said := make(chan error, 1)
+			go func() { said <- asks.group.TransferLeadership(within(t, time.Second), heir.group.Self.Name) }()
+			synctest.Wait()
+			end(t, asks)
+			if err := <-said; !errors.Is(err, ErrNotTransferred) || !errors.Is(err, ErrStopped) {
+				t.Errorf("%s: %v", how, err)
+			}
+			time.Sleep(time.Second)
+			if heir.group.View().Phase != Leading {
+				t.Errorf("%s: it is not done either", how)
+			}
+		})
+	}
+}
+
+// third is the member of a net that is neither of two.
+func (n *net) third(a, b *member) *member {
+	for _, m := range n.members {
+		if m != a && m != b {
+			return m
+		}
+	}
+	return nil
 }
