@@ -59,8 +59,10 @@ func (b *bus) send(from genleader.Member, to string, frame []byte) {
 
 // slow makes every frame take so long from now on, until stop is called.
 func (b *bus) slow(pause time.Duration) (stop func()) {
-	b.late = make(chan func(), 10_000)
-	end := make(chan struct{})
+	late, end := make(chan func(), 10_000), make(chan struct{})
+	b.mu.Lock()
+	b.late = late
+	b.mu.Unlock()
 	go func() {
 		for {
 			select {
@@ -68,8 +70,8 @@ func (b *bus) slow(pause time.Duration) (stop func()) {
 				return
 			case <-time.After(pause):
 			}
-			for range len(b.late) {
-				(<-b.late)()
+			for range len(late) {
+				(<-late)()
 			}
 		}
 	}()

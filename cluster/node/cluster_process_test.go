@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/cluster/admin"
+	"github.com/gendac/gendac/cluster/porttest"
 )
 
 // The timing that all clusters here use: the defaults.
@@ -53,12 +54,11 @@ type loopback struct {
 func newLoopback(t *testing.T) *loopback {
 	l := &loopback{t: t, addrs: map[string]string{}}
 	for _, name := range names {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := porttest.Addr()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = free.Close() }() // kept until all are found, so that they differ
-		l.addrs[name] = free.Addr().String()
+		l.addrs[name] = addr
 	}
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

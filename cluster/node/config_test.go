@@ -17,6 +17,7 @@ import (
 	"github.com/gendac/gendac/cluster/member"
 	"github.com/gendac/gendac/cluster/member/consul"
 	"github.com/gendac/gendac/cluster/member/static"
+	"github.com/gendac/gendac/cluster/porttest"
 	"github.com/gendac/gendac/cluster/remoting"
 	"github.com/gendac/gendac/cluster/spec"
 )
@@ -171,15 +172,14 @@ func refusedAs(t *testing.T, err error, m mistake) {
 	}
 }
 
-// closedAddress is one that nobody listens on.
+// closedAddress is one that nobody listens on, nor comes to listen on by chance.
 func closedAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := porttest.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return addr
 }
 
 // free fails the test unless an address can be listened on.

@@ -21,7 +21,7 @@ func TestADictionaryOfOnesOwnFromBeginningToEnd(t *testing.T) {
 	c := newCluster(t)
 	names := []string{"a1", "b1", "w1"}
 	c.start(names...)
-	ctx := shortly(t)
+	ctx := amply(t)
 	dicts, groups := map[string]*gdict.Dict{}, map[string]*genleader.Group{}
 	open := func(name string) {
 		var err error
@@ -31,7 +31,7 @@ func TestADictionaryOfOnesOwnFromBeginningToEnd(t *testing.T) {
 	}
 	open("a1")
 	open("b1")
-	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	soon, cancel := context.WithTimeout(ctx, time.Second) // of which nothing may be used up before it is asked
 	defer cancel()
 	if _, err := dicts["a1"].Store(soon, "eur", nil); !errors.Is(err, genleader.ErrNoLeader) {
 		t.Errorf("before all have opened it: %v", err)
@@ -67,7 +67,7 @@ func TestADictionaryOfOnesOwnFromBeginningToEnd(t *testing.T) {
 func TestInGoNobodyIsKeptFromTheClustersOwnKeys(t *testing.T) {
 	c := newCluster(t)
 	c.start("a1", "b1", "w1")
-	if _, err := c.nodes["a1"].Dict().Store(shortly(t), controller.Reserved+"of nobody", nil); err != nil {
+	if _, err := c.nodes["a1"].Dict().Store(amply(t), controller.Reserved+"of nobody", nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -10,8 +10,16 @@ import (
 	"github.com/gendac/gendac/gdict"
 )
 
+// shortly is for one attempt of several, or for what is answered at once.
 func shortly(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// amply bounds a hang: what it is used for takes milliseconds, or some elections and restarts on a busy machine.
+func amply(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -36,7 +44,7 @@ func TestUsersOpenDictionariesOfTheirOwn(t *testing.T) {
 	ordersA, _ := c.dict("a1", "orders")
 	pricesW, _ := c.dict("w1", "prices")
 	c.dict("b1", "orders")
-	ctx := shortly(t)
+	ctx := amply(t)
 	if _, err := pricesB.Store(ctx, "eur", []byte("1")); err != nil {
 		t.Fatal(err)
 	}

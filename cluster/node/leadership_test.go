@@ -74,7 +74,7 @@ func TestAnOperatorSeesGroupsAndMovesTheirLeaders(t *testing.T) {
 	if led, follows := c.shown(other, "prices"), c.shown("w1", "prices"); led.LeaderHeard != nil || follows.LeaderHeard == nil {
 		t.Errorf("the leader, which has followed, heard a leader %v ms ago, a follower %v", led.LeaderHeard, follows.LeaderHeard)
 	}
-	again, err := c.nodes["w1"].TransferLeadership(shortly(t), "prices", other)
+	again, err := c.nodes["w1"].TransferLeadership(amply(t), "prices", other)
 	if err != nil || again.From != other || again.Leader != other || again.Term != moved.Term {
 		t.Errorf("to the leader itself: %+v, %v", again, err)
 	}
@@ -97,7 +97,7 @@ func (c *cluster) refusals(leader string, groups map[string]*genleader.Group) {
 		{"pries", "a1", admin.ErrGroupNotOpen, `"pries"`},
 		{"pair", "a1", admin.ErrGroupNotOpen, "a group of the specification"},
 	} {
-		_, err := c.nodes[leader].TransferLeadership(shortly(c.t), e.group, e.to)
+		_, err := c.nodes[leader].TransferLeadership(amply(c.t), e.group, e.to)
 		if !errors.Is(err, e.want) || !strings.Contains(err.Error(), e.words) {
 			c.t.Errorf("%s to %s: %v, want %v with %s", e.group, e.to, err, e.want, e.words)
 		}
@@ -106,7 +106,7 @@ func (c *cluster) refusals(leader string, groups map[string]*genleader.Group) {
 		if name == leader || name == "w1" {
 			continue
 		}
-		if err := group.Leave(shortly(c.t)); err != nil {
+		if err := group.Leave(amply(c.t)); err != nil {
 			c.t.Fatal(err)
 		}
 		if got := c.names(name); got != clusterGroup {
@@ -135,7 +135,7 @@ func TestALearnerDoesNotLead(t *testing.T) {
 		i := slices.IndexFunc(g.Members, func(m admin.RaftMember) bool { return m.Name == "b1" })
 		return g.Leader == "a1" && i >= 0 && g.Members[i].Learner && !g.Members[i].Voter
 	})
-	_, err := c.nodes["b1"].TransferLeadership(shortly(t), "ranked", "b1")
+	_, err := c.nodes["b1"].TransferLeadership(amply(t), "ranked", "b1")
 	if !errors.Is(err, genleader.ErrNotVoter) || !strings.HasSuffix(err.Error(), "voters are a1, w1") {
 		t.Errorf("got %v", err)
 	}
@@ -160,7 +160,7 @@ func TestAGroupThatHasFailedIsShownUntilItIsOpenedAgain(t *testing.T) {
 	if g := c.shown("a1", "fragile"); g.Role != "failed" || len(g.Problems) != 1 || !strings.Contains(g.Problems[0], "told to") || c.names("a1") != "gendac.cluster fragile" {
 		t.Errorf("failed: %+v", g)
 	}
-	if _, err := n.TransferLeadership(shortly(t), "fragile", "a1"); !errors.Is(err, admin.ErrGroupNotOpen) || !strings.Contains(err.Error(), "told to") {
+	if _, err := n.TransferLeadership(amply(t), "fragile", "a1"); !errors.Is(err, admin.ErrGroupNotOpen) || !strings.Contains(err.Error(), "told to") {
 		t.Errorf("a transfer of it: %v", err)
 	}
 	c.eventually("it is open again", open)

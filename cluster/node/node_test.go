@@ -53,16 +53,13 @@ func (j *journal) add(line string) {
 	j.lines = append(j.lines, line)
 }
 
-func (j *journal) has(line string) bool {
+func (j *journal) all() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, l := range j.lines {
-		if l == line {
-			return true
-		}
-	}
-	return false
+	return slices.Clone(j.lines)
 }
+
+func (j *journal) has(line string) bool { return slices.Contains(j.all(), line) }
 
 func (r *recorder) Start(_ *app.Context, s app.Start) error {
 	r.log.add(fmt.Sprintf("%s %v %v e%d %q", r.member, s.Role, s, s.Epoch, s.Handover))
@@ -124,7 +121,7 @@ func (c *cluster) stop(name string) {
 	c.t.Helper()
 	n := c.nodes[name]
 	delete(c.nodes, name)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // bounds a hang
 	defer cancel()
 	began := time.Now()
 	if err := n.Stop(ctx); err != nil {
@@ -141,16 +138,19 @@ func (c *cluster) kill(name string) {
 	n.end(nil, endTimeout)
 }
 
+// patience bounds a hang.
+const patience = time.Minute
+
 // eventually waits until something is so, and says what is so instead if it never is.
 func (c *cluster) eventually(what string, ok func() bool) {
 	c.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
 			for name, n := range c.nodes {
 				c.t.Logf("%s: %+v", name, n.Status())
 			}
-			c.t.Fatalf("%s: not so after 20 s; the application saw %q", what, c.log.lines)
+			c.t.Fatalf("%s: not so after %v; the application saw %q", what, patience, c.log.all())
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -201,14 +201,12 @@ func TestPairStartsSwitchesOverAndMovesWhenItsMemberLeaves(t *testing.T) {
 		s := c.nodes[c.nodes["a1"].Status().Leader].Status()
 		return !slices.ContainsFunc(s.Members, func(m admin.Member) bool { return m.Sending != "replicate" || m.Log < s.Commit }) && s.Applied > 0
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := c.nodes["w1"].Switchover(ctx, "pair"); err != nil {
+	if err := c.nodes["w1"].Switchover(amply(t), "pair"); err != nil {
 		t.Fatal(err)
 	}
 	c.eventually("b1 active and a1 standby", c.settled("w1", "b1", "a1"))
 	if want := `b1 active takeover(a1) e2 "from a1"`; !c.log.has(want) {
-		t.Errorf("b1 was not started as %s: %q", want, c.log.lines)
+		t.Errorf("b1 was not started as %s: %q", want, c.log.all())
 	}
 	c.stop("b1")
 	c.eventually("a1 active again", func() bool {
@@ -225,8 +223,7 @@ func TestPairStartsSwitchesOverAndMovesWhenItsMemberLeaves(t *testing.T) {
 func TestSwitchoverIsRefusedWithItsReason(t *testing.T) {
 	c := newCluster(t)
 	c.start("a1")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+	ctx := amply(t)
 	if err := c.nodes["a1"].Switchover(ctx, "pair"); !errors.Is(err, admin.ErrNoLeader) {
 		t.Errorf("without a majority: %v, want ErrNoLeader", err)
 	}

@@ -23,7 +23,7 @@ func TestWithADataDirectoryDictionariesAreKept(t *testing.T) {
 	for _, name := range names[1:] {
 		c.dict(name, "more")
 	}
-	ctx := shortly(t)
+	ctx := amply(t)
 	if _, err := c.nodes["a1"].Dict().Store(ctx, "eur", []byte("1")); err != nil {
 		t.Fatal(err)
 	}

@@ -120,11 +120,10 @@ func TestDownComesAfterWhatTheDeadActorSentAcrossMembers(t *testing.T) {
 	pid := b.system.Root.Spawn(echoer(a))
 	me, heard := watcherOf(a, pid)
 	awaitInfo(t, a, pid, func(i process.Info) bool { return i.MonitoredBy == 1 })
+	answer := make(chan error, 1)
 	go func() {
 		_, err := process.Call[any](within(t), a.system, pid, wrapperspb.String("tell "+me.GetId()))
-		if !errors.Is(err, errOdd) {
-			t.Error(err)
-		}
+		answer <- err
 	}()
 	var got, want []string
 	for i := range 101 {
@@ -133,6 +132,9 @@ func TestDownComesAfterWhatTheDeadActorSentAcrossMembers(t *testing.T) {
 	want[100] = "down " + errOdd.Error()
 	if !slices.Equal(got, want) {
 		t.Errorf("heard %q", got)
+	}
+	if err := <-answer; !errors.Is(err, errOdd) { // the caller may hear of it later than the monitor
+		t.Errorf("the call got %v", err)
 	}
 }
 

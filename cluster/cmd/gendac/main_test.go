@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/cluster/porttest"
 )
 
 // startWithin is promised for every bad start.
@@ -198,13 +200,12 @@ func taken(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// closed returns an address where nobody listens.
+// closed returns an address where nobody listens, nor comes to listen by chance.
 func closed(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := porttest.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = l.Close()
-	return l.Addr().String()
+	return addr
 }

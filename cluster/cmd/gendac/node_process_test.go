@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -130,13 +132,29 @@ func (s *site) leader(t *testing.T, ask string) string {
 	return leader
 }
 
+// acts waits until the last process that found itself active has found in its environment why, and returns its id. A
+// process counts as running once it is there, which may be before it has written a word.
+func (s *site) acts(t *testing.T, who, why string) (pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		found, pid := s.lastActive(t)
+		if strings.HasPrefix(found+" ", why) {
+			return pid
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s found %q in its environment, want %s", who, found, why)
+		}
+	}
+}
+
 // lastActive returns the diary's last line of an active process: why it started, and its process id.
 func (s *site) lastActive(t *testing.T) (why string, pid int) {
 	t.Helper()
 	text, err := os.ReadFile(s.diary)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "active "); ok {
 			fields := strings.Fields(rest)
@@ -155,19 +173,13 @@ func TestAProcessIsStartedFailedOverHandedOverAndStopped(t *testing.T) {
 		s.start(t, name)
 	}
 	s.await(t, s.leader(t, "w1"), "a1 active, normal", pair("a1", "b1", "normal"))
-	if why, _ := s.lastActive(t); why != "normal 1" {
-		t.Errorf("the first process found %q in its environment, want \"normal 1\"", why)
-	}
-
-	_, orphan := s.lastActive(t)
+	orphan := s.acts(t, "the first process", "normal 1 ")
 	_ = s.running["a1"].Process.Kill()
 	_ = s.running["a1"].Wait() // killed
 	delete(s.running, "a1")
 	s.start(t, "a1")
 	s.await(t, s.leader(t, "w1"), "b1 active, failover(a1)", pair("b1", "a1", "failover(a1)"))
-	if why, _ := s.lastActive(t); !strings.HasPrefix(why, "failover a1 ") {
-		t.Errorf("the successor found %q in its environment, want failover a1", why)
-	}
+	s.acts(t, "the successor", "failover a1 ")
 	gone(t, orphan, "the process of a member that was killed")
 
 	status, stdout, stderr := gendac(t, "switchover", "pair", "--admin", s.running["w1"].admin)
@@ -180,7 +192,7 @@ func TestAProcessIsStartedFailedOverHandedOverAndStopped(t *testing.T) {
 		t.Errorf("status: %d\n%s", status, stdout)
 	}
 
-	_, last := s.lastActive(t)
+	last := s.acts(t, "the one that took over", "takeover b1 ")
 	for _, name := range []string{"a1", "b1", "w1"} {
 		if err := s.running[name].Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)

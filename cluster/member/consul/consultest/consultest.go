@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/cluster/porttest"
 )
 
 // Install is the command that builds the binary where [Find] looks for it.
@@ -105,7 +106,7 @@ func Launch(binary string) (*Agent, error) {
 	var err error
 	for range startTries {
 		a := &Agent{binary: binary}
-		if a.ports, err = freePorts(4); err != nil {
+		if a.ports, err = porttest.Free(4); err != nil {
 			return nil, err
 		}
 		if err = a.start(); err == nil {
@@ -205,24 +206,4 @@ func (a *Agent) ready() error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// freePorts returns n ports that nobody uses now, for TCP and UDP.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for len(ports) < n {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("consultest: %w", err)
-		}
-		defer func() { _ = tcp.Close() }() // kept until all are found, so that they differ
-		port := tcp.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		if err != nil {
-			continue
-		}
-		defer func() { _ = udp.Close() }()
-		ports = append(ports, port)
-	}
-	return ports, nil
 }
