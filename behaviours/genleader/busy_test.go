@@ -176,3 +176,22 @@ func TestACallThatIsGivenUpBeforeItsTurnIsNotDone(t *testing.T) {
 		}
 	})
 }
+
+// TestACastGoesBeforeALeave of the same caller, also while the turn lets others run.
+func TestACastGoesBeforeALeave(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, follower := n.roles()
+		follower.group.arrivals.letRun = func() { time.Sleep(patientFor / 2) }
+		if _, err := follower.call("first"); err != nil {
+			t.Fatal(err)
+		}
+		follower.group.LeaderCast([]byte("goodbye"))
+		if err := follower.group.Leave(within(t, time.Second)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if told := leader.since(); !slices.Contains(told, "FromLeader goodbye") {
+			t.Errorf("what was cast before is lost: %q", told)
+		}
+	})
+}

@@ -331,6 +331,7 @@ func (g *Group) LinkDown(who Member, refused bool) { g.tell(linkDown{who, refuse
 
 // Leave hands leadership over, says goodbye and ends the group on this member.
 func (g *Group) Leave(ctx context.Context) error {
+	g.tell(arrivalsWait{}) // what the caller has cast before goes first
 	leaves := g.tell(leaving{})
 	if !leaves && g.pid.Load() == nil {
 		return nil
