@@ -98,12 +98,6 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		in.event = flushed{said: s.takeSayings()}
 	case arrivalsWait:
 		in.event = s.arrived()
-	case abandoned:
-		if answer := s.group.arrivals.withdraw(msg.seq); answer != nil { // it has overtaken its call: see gather
-			answer <- outcome{err: ErrNoLeader}
-			return in, false
-		}
-		in.event = msg
 	case event:
 		in.event = msg
 	case imageDone:

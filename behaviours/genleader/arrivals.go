@@ -51,17 +51,21 @@ func (a *arrivals) take() []arrival {
 	return taken
 }
 
-// withdraw takes a call back that the actor has not taken, and returns where its caller waits; nil if there is none.
-func (a *arrivals) withdraw(seq uint64) chan outcome {
+// withdraw takes a call back whose caller waits no longer. It says whether that was in time: the actor has not taken it.
+func (a *arrivals) withdraw(seq uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at := slices.IndexFunc(a.calls, func(one arrival) bool { return one.answer != nil && one.seq == seq })
-	if at < 0 {
-		return nil
+	switch at {
+	case -1:
+		return false
+	case 0: // most go in the order in which they came
+		a.calls[0] = arrival{}
+		a.calls = a.calls[1:]
+	default:
+		a.calls = slices.Delete(a.calls, at, at+1)
 	}
-	answer := a.calls[at].answer
-	a.calls = slices.Delete(a.calls, at, at+1)
-	return answer
+	return true
 }
 
 func (a *arrivals) count() int {

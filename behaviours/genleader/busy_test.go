@@ -12,7 +12,8 @@ import (
 	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
-// TestACallbackThatHangsKeepsNobodyWaiting past the deadline: whoever asks the group then hears that nobody knows.
+// TestACallbackThatHangsKeepsNobodyWaiting past the deadline: whoever asks the group then hears that nobody knows. A leader
+// call whose turn has not come was not done, and nothing is kept of it.
 func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		_, follower := n.roles()
@@ -25,8 +26,8 @@ func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 			do   func() error
 			want error
 		}{
-			"a leader call":                     {func() error { _, err := g.LeaderCall(within(t, time.Second), []byte("x")); return err }, ErrUncertain},
-			"a call whose context does not end": {func() error { _, err := g.LeaderCall(endless(t, time.Second), []byte("x")); return err }, ErrUncertain},
+			"a leader call":                     {func() error { _, err := g.LeaderCall(within(t, time.Second), []byte("x")); return err }, ErrNoLeader},
+			"a call whose context does not end": {func() error { _, err := g.LeaderCall(endless(t, time.Second), []byte("x")); return err }, ErrNoLeader},
 			"a read":                            {func() error { _, err := g.ReadIndex(within(t, time.Second)); return err }, ErrNoLeader},
 			"a transfer":                        {func() error { return g.TransferLeadership(within(t, time.Second), "a1") }, ErrNotTransferred},
 			"a question":                        {func() error { _, err := g.AskCandidates(within(t, time.Second), nil); return err }, ErrNoAnswer},
@@ -39,11 +40,36 @@ func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 				t.Errorf("%s took %v", name, took)
 			}
 		}
+		for range 100 {
+			if _, err := g.LeaderCall(within(t, time.Millisecond), []byte("x")); !errors.Is(err, ErrNoLeader) {
+				t.Fatalf("a call whose turn did not come: %v", err)
+			}
+		}
+		if n := g.arrivals.count(); n > 0 {
+			t.Errorf("%d calls wait whose callers have gone", n)
+		}
 		close(letGo)
 		synctest.Wait()
 		if _, err := g.LeaderCall(within(t, 5*time.Second), []byte("after")); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
+	})
+}
+
+// TestACallbackThatHangsLeavesOpenWhatACallCameTo, if the call had its turn before.
+func TestACallbackThatHangsLeavesOpenWhatACallCameTo(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		_, follower := n.roles()
+		letGo := make(chan struct{})
+		follower.hook("FromLeader", func() { <-letGo })
+		begin := time.Now()
+		if _, err := follower.group.LeaderCall(within(t, time.Second), []byte("x")); !errors.Is(err, ErrUncertain) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a call that is in the log: %v", err)
+		}
+		if took := time.Since(begin); took != time.Second+overtime {
+			t.Errorf("it took %v", took)
+		}
+		close(letGo)
 	})
 }
 

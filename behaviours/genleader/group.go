@@ -214,8 +214,9 @@ type outcome struct {
 // not be modified any more: it may be sent after an early return.
 //
 // ErrUncertain means that it is not known whether the call was done, also if ErrStopped is wrapped beside it, or if a
-// callback here kept the group from having its turn until the deadline. Without it ErrNotAsked, ErrNoLeader,
-// ErrOverloaded and ErrStopped mean that nothing was done. What ended ctx is wrapped too.
+// callback here kept the group from saying so at the deadline. Without it ErrNotAsked, ErrNoLeader, which is also that
+// such a callback kept the call from having its turn, ErrOverloaded and ErrStopped mean that nothing was done. What ended
+// ctx is wrapped too.
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
 	if err := notEnded(ctx); err != nil {
 		return nil, err

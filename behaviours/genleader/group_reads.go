@@ -53,17 +53,23 @@ const overtime = 50 * time.Millisecond
 
 // await waits for the answer to what was told under seq, and gives up in order when ctx ends first: the group then says
 // what became of it, unless a callback keeps it from having its turn. Then the answer is late; and if the group has ended,
-// ErrStopped.
+// ErrStopped. A leader call that the group has not taken yet is taken back: it was not asked.
 func (g *Group) await(ctx context.Context, seq uint64, w *waiting, late outcome) outcome {
 	late.late = true
 	select {
 	case out := <-w.answer:
 		return out
 	case <-w.timer.C: // ctx does not end
+		if g.arrivals.withdraw(seq) {
+			return outcome{err: ErrNoLeader}
+		}
 		g.tell(abandoned{seq: seq})
 		return late
 	case <-g.gone:
 	case <-ctx.Done():
+		if g.arrivals.withdraw(seq) {
+			return outcome{err: ErrNoLeader}
+		}
 		g.tell(abandoned{seq: seq})
 		w.timer.Reset(overtime)
 		select {
