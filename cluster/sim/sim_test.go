@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gendac/gendac/actors/app"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
 var (
@@ -233,7 +234,7 @@ func TestOutageOfADeath(t *testing.T) {
 
 func (w *world) awaitActive(instance string) *life {
 	for range 5000 {
-		w.run(time.Millisecond)
+		actorstest.Sleep(time.Millisecond)
 		if next := w.witness.now(instance, app.Active); len(next) == 1 && next[0].ctx.Active() {
 			return next[0]
 		}

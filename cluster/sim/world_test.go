@@ -13,6 +13,7 @@ import (
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 	"github.com/gendac/gendac/cluster/controller"
 	"github.com/gendac/gendac/cluster/spec"
 )
@@ -233,9 +234,10 @@ func (w *world) unsettled() string {
 
 // settle waits until nothing is missing and then some, during which the same instances must act without a gap.
 func (w *world) settle(patience time.Duration) {
+	synctest.Wait() // what is found missing or there stays so while it is looked at
 	missing := w.unsettled()
 	for waited := time.Duration(0); missing != "" && waited < patience; waited += 250 * time.Millisecond {
-		w.run(250 * time.Millisecond)
+		actorstest.Sleep(250 * time.Millisecond)
 		missing = w.unsettled()
 	}
 	if missing != "" {
@@ -252,7 +254,7 @@ func (w *world) settle(patience time.Duration) {
 		l := w.witness.now(i.name, app.Active)[0]
 		before[i.name], acts[i.name] = l, w.witness.actsOf(l)
 	}
-	w.run(watch)
+	actorstest.Sleep(watch)
 	for _, i := range instances {
 		l := before[i.name]
 		if done := w.witness.actsOf(l) - acts[i.name]; done < int(watch/actEvery)-1 {

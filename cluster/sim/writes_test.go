@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/process/actorstest"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -79,7 +80,7 @@ func (r *writes) wait() { r.wg.Wait() }
 // judgeWrites holds every dictionary against the account, and against the others.
 func (w *world) judgeWrites() {
 	w.writes.wait()
-	w.run(time.Second)
+	actorstest.Sleep(time.Second)
 	r := w.writes
 	r.mu.Lock()
 	defer r.mu.Unlock()
