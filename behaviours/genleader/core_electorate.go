@@ -302,7 +302,7 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_TransferAsk:
 		c.takeTransfer(From{Member: from, Seq: what.TransferAsk.GetSeq()}, what.TransferAsk.GetName())
 	case *wire.Packet_TransferAnswer:
-		c.endTransfer(what.TransferAnswer.GetSeq(), transferError(what.TransferAnswer.GetWhy()))
+		c.transferAnswered(from, what.TransferAnswer)
 	case *wire.Packet_ReadAsk:
 		c.takeReadAsk(from, what.ReadAsk.GetAsk())
 	case *wire.Packet_ReadAnswer:

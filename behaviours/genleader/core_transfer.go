@@ -156,6 +156,14 @@ func (c *core) answerTransfer(to From, why wire.TransferAnswer_Why) {
 	}
 }
 
+// transferAnswered takes a refusal of the leader that was asked last. One that was asked before may have led no more when it
+// refused, and does not know what the other does.
+func (c *core) transferAnswered(from Member, a *wire.TransferAnswer) {
+	if t, waits := c.transfers[a.GetSeq()]; waits && t.asked && c.idOf(from) == t.leader {
+		c.endTransfer(a.GetSeq(), transferError(a.GetWhy()))
+	}
+}
+
 func transferError(why wire.TransferAnswer_Why) error {
 	switch why {
 	case wire.TransferAnswer_UNKNOWN:

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 	"github.com/gendac/gendac/behaviours/process/actorstest"
 )
 
@@ -96,4 +97,32 @@ func (n *net) third(a, b *member) *member {
 		}
 	}
 	return nil
+}
+
+// TestARefusalOfAFormerLeaderIsNotHeard: it was asked for a transfer before it was replaced, and the next leader has been asked
+// as well since, and may be about to do it.
+func TestARefusalOfAFormerLeaderIsNotHeard(t *testing.T) {
+	w := begun(t, 3, "a1", "b1", "c1", "d1")
+	former, asks := w.leader(), w.follower()
+	answer := func(from *host) {
+		refusal := &wire.TransferAnswer{Seq: asks.nextSeq, Why: wire.TransferAnswer_NOT_READY}
+		asks.take(received{from: from.self, packets: []*wire.Packet{{What: &wire.Packet_TransferAnswer{TransferAnswer: refusal}}}})
+	}
+	w.loses = func(_, _ string, p *wire.Packet) bool { return p.GetTransferAsk() != nil } // on their way for very long
+	w.transfer(asks.self.Name, asks.self.Name, time.Minute)
+	seq := asks.nextSeq
+	w.kill(former.self.Name)
+	w.run(time.Second)
+	next := w.leader()
+	if next == former || next == asks {
+		t.Fatalf("%v leads", next.self)
+	}
+	answer(former)
+	if said, over := asks.transfers[seq]; over {
+		t.Errorf("after the word of a former leader: %s", said)
+	}
+	answer(next)
+	if said := asks.transfers[seq]; said != ErrNotReady.Error() {
+		t.Errorf("after the word of the leader: %q", said)
+	}
 }
