@@ -105,15 +105,19 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		in.event = read
 		return in, wanted
 	case askAllMessage:
+		s.group.questions.Add(-1)
 		s.waiting[msg.seq] = msg.answer
 		in.event = askedAll{seq: msg.seq, request: msg.request}
 	case transferMessage:
+		s.group.questions.Add(-1)
 		s.waiting[msg.seq] = msg.answer
 		in.event = transferAsked{seq: msg.seq, name: msg.name}
 	case readMessage:
+		s.group.questions.Add(-1)
 		s.waiting[msg.seq] = msg.answer
 		in.event = readAsked{seq: msg.seq}
 	case inspectMessage:
+		s.group.questions.Add(-1)
 		s.asking[msg.ask] = msg.answer
 		in.event = inspecting{ask: msg.ask}
 	case frameMessage:

@@ -56,6 +56,43 @@ func TestACallbackThatHangsKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
+// TestQuestionsDoNotPileUpBehindACallbackThatHangs: beyond a bound they are refused, until it has returned.
+func TestQuestionsDoNotPileUpBehindACallbackThatHangs(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		_, follower := n.roles()
+		g := follower.group
+		letGo := make(chan struct{})
+		follower.hook("HandleCast", func() { <-letGo })
+		g.Cast("hang")
+		synctest.Wait()
+		const room = 20
+		g.questions.Add(maxQuestions - room) // as many have given up
+		ask := map[string]func(ctx context.Context) error{
+			"a read":        func(ctx context.Context) error { _, err := g.ReadIndex(ctx); return err },
+			"a transfer":    func(ctx context.Context) error { return g.TransferLeadership(ctx, "a1") },
+			"a question":    func(ctx context.Context) error { _, err := g.AskCandidates(ctx, nil); return err },
+			"an inspection": func(ctx context.Context) error { _, err := g.Inspect(ctx); return err },
+		}
+		for range room/len(ask) + 1 {
+			for name, do := range ask {
+				full := g.questions.Load() == maxQuestions
+				if err := do(within(t, time.Millisecond)); errors.Is(err, ErrOverloaded) != full {
+					t.Errorf("%s with %d waiting: %v", name, g.questions.Load(), err)
+				}
+			}
+		}
+		g.questions.Add(room - maxQuestions)
+		close(letGo)
+		synctest.Wait()
+		if left := g.questions.Load(); left != 0 {
+			t.Errorf("%d wait when all have had their turn", left)
+		}
+		if _, err := g.ReadIndex(within(t, time.Second)); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
 // TestACallbackThatHangsLeavesOpenWhatACallCameTo, if the call had its turn before.
 func TestACallbackThatHangsLeavesOpenWhatACallCameTo(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {

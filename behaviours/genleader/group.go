@@ -89,10 +89,13 @@ type Group struct {
 	seq      atomic.Uint64
 	inbox    inbox
 	arrivals arrivals
-	waiters  sync.Pool     // at whose channels nobody sends any more
-	gone     chan struct{} // closed when the actor has ended and answers nobody any more
-	ended    chan struct{} // closed when the storage is closed, too
-	reason   atomic.Pointer[error]
+	waiters  sync.Pool // at whose channels nobody sends any more
+
+	questions atomic.Int64 // that the actor has not taken: see ask
+
+	gone   chan struct{} // closed when the actor has ended and answers nobody any more
+	ended  chan struct{} // closed when the storage is closed, too
+	reason atomic.Pointer[error]
 
 	progress progress
 }

@@ -52,7 +52,7 @@ type Answers struct {
 // AskCandidates puts one question to the instances of all candidates that are members of the group as this one knows it, at
 // once, and returns when each has answered or failed, at the latest when ctx ends; without a deadline that is after five
 // seconds. HandleCall gets the request as []byte and must reply with []byte. It is no leader call: nothing is ordered, and
-// no majority is needed. The error is nil, ErrNotAsked, ErrStopped, or ErrNoAnswer if a callback here kept the group from
+// no majority is needed. The error is nil, ErrNotAsked, ErrOverloaded, ErrStopped, or ErrNoAnswer if a callback here kept the group from
 // asking.
 func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, error) {
 	if err := notEnded(ctx); err != nil {
@@ -63,8 +63,8 @@ func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, err
 	w := g.waiterFor(ctx)
 	defer w.timer.Stop()
 	msg := askAllMessage{seq: g.seq.Add(1), request: request, answer: w.answer}
-	if !g.tell(msg) {
-		return Answers{}, ErrStopped
+	if err := g.ask(msg); err != nil {
+		return Answers{}, err
 	}
 	out := g.await(ctx, msg.seq, w, outcome{err: ErrNoAnswer})
 	if errors.Is(out.err, ErrStopped) {

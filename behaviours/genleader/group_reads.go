@@ -23,7 +23,8 @@ type readMessage struct {
 // It costs the leader one exchange with a majority, which all that ask at the same time share.
 //
 // ErrNoLeader means that no leader could prove before the deadline that it still leads; ErrBehind that one could, and this
-// member has not applied the log so far yet; ErrNotAsked that ctx had ended before; ErrStopped that the group has ended here.
+// member has not applied the log so far yet; ErrNotAsked that ctx had ended before; ErrOverloaded that too many wait for
+// this group's turn; ErrStopped that the group has ended here.
 // A context without a deadline gets one of five seconds. What ended ctx is wrapped too.
 func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	if err := notEnded(ctx); err != nil {
@@ -34,8 +35,8 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	w := g.waiterFor(ctx)
 	defer w.timer.Stop()
 	read := readMessage{seq: g.seq.Add(1), answer: w.answer}
-	if !g.tell(read) {
-		return 0, ErrStopped
+	if err := g.ask(read); err != nil {
+		return 0, err
 	}
 	out := g.await(ctx, read.seq, w, outcome{err: ErrNoLeader})
 	if errors.Is(out.err, ErrStopped) {

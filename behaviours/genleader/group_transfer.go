@@ -18,8 +18,8 @@ type transferMessage struct {
 //
 // It fails with ErrUnknownMember, ErrNotVoter, ErrWitness or ErrNotReady (behind, unreachable or without a lease) when
 // the leader refuses, with ErrNoLeader when no leader was found, and with ErrNotTransferred when it was not done before
-// the deadline, or before this group ended; then it may still be done. ErrNotAsked, and ErrStopped alone, say that nothing
-// was asked. A context without a deadline gets one of five seconds.
+// the deadline, or before this group ended; then it may still be done. ErrNotAsked, ErrOverloaded, and ErrStopped alone, say
+// that nothing was asked. A context without a deadline gets one of five seconds.
 func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	if err := notEnded(ctx); err != nil {
 		return err
@@ -29,8 +29,8 @@ func (g *Group) TransferLeadership(ctx context.Context, name string) error {
 	w := g.waiterFor(ctx)
 	defer w.timer.Stop()
 	msg := transferMessage{seq: g.seq.Add(1), name: name, answer: w.answer}
-	if !g.tell(msg) {
-		return ErrStopped
+	if err := g.ask(msg); err != nil {
+		return err
 	}
 	out := g.await(ctx, msg.seq, w, outcome{err: ErrNotTransferred})
 	switch {

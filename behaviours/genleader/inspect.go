@@ -75,12 +75,12 @@ type inspectMessage struct {
 	answer chan Inspection
 }
 
-// Inspect describes the group as this member knows it. It waits for the group's turn, not for other members. ErrStopped
-// and process.ErrTimeout are its errors.
+// Inspect describes the group as this member knows it. It waits for the group's turn, not for other members. ErrStopped,
+// ErrOverloaded and process.ErrTimeout are its errors.
 func (g *Group) Inspect(ctx context.Context) (Inspection, error) {
 	ask := inspectMessage{ask: g.seq.Add(1), answer: make(chan Inspection, 1)}
-	if !g.tell(ask) {
-		return Inspection{}, ErrStopped
+	if err := g.ask(ask); err != nil {
+		return Inspection{}, err
 	}
 	select {
 	case in := <-ask.answer:
