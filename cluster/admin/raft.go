@@ -104,6 +104,8 @@ var refusedTransfers = []struct{ is, answers error }{
 	{genleader.ErrWitness, ErrWitness},
 	{genleader.ErrNotReady, ErrMemberNotReady},
 	{genleader.ErrNoLeader, ErrNoLeader},
+	{genleader.ErrOverloaded, ErrOverloaded},
+	{genleader.ErrNotAsked, ErrTimeout},
 }
 
 // transferError gives an error of a transfer the sentinel of this package. Whatever does not say that nothing was changed

@@ -118,6 +118,8 @@ func TestATransferThatFailedSaysWhetherAnythingChanged(t *testing.T) {
 		{genleader.ErrNotVoter, ErrNotVoter},
 		{genleader.ErrWitness, ErrWitness},
 		{genleader.ErrNotReady, ErrMemberNotReady},
+		{genleader.ErrOverloaded, ErrOverloaded},
+		{fmt.Errorf("%w (%w)", genleader.ErrNotAsked, context.Canceled), ErrTimeout},
 		{fmt.Errorf("%w (%w)", genleader.ErrNoLeader, context.DeadlineExceeded), ErrNoLeader},
 		{fmt.Errorf("%w (%w)", genleader.ErrNotTransferred, context.DeadlineExceeded), ErrUncertain},
 		{genleader.ErrNotTransferred, ErrUncertain},
