@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gendac/gendac/cluster/porttest"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -86,12 +87,11 @@ func TestRefusalsMatchTheirSentinels(t *testing.T) {
 }
 
 func TestNobodyThereIsUnreachable(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := porttest.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Client{Addr: l.Addr().String()}
-	_ = l.Close()
+	c := Client{Addr: addr}
 	want := fmt.Sprintf("admin: unreachable: %s: connection refused", c.Addr)
 	if _, err := c.Status(t.Context()); !errors.Is(err, ErrUnreachable) || err.Error() != want {
 		t.Errorf("Status = %v, want %s", err, want)

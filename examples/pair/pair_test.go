@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -49,12 +48,11 @@ func TestHelpIsNoError(t *testing.T) {
 }
 
 func TestAConsulThatIsNotThereIsNamed(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := freePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := ports[0]
 	var stdout, stderr bytes.Buffer
 	status := run(t.Context(), []string{"-discovery", "consul", "-consul", addr}, strings.NewReader(""), &stdout, &stderr)
 	want := "pair: no Consul agent at " + addr + ": connect: connection refused; start one with: consul agent -dev\n"

@@ -172,8 +172,10 @@ func TestANameTakenLaterSilencesUsUntilItIsFree(t *testing.T) {
 		if !errors.As(v.Err, &conflict) || conflict.Theirs != thief.Addr || conflict.Ours != a1.Addr {
 			t.Fatalf("want a conflict that names both addresses: %v", v.Err)
 		}
+		synctest.Wait() // what it was about to say when it learned of the other, it has said
 		registrations, updates := f.count("PUT /v1/agent/service/register"), f.count("PUT /v1/agent/check/update")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if f.count("PUT /v1/agent/service/register") != registrations || f.count("PUT /v1/agent/check/update") > updates {
 			t.Fatal("a displaced member fights for its name")
 		}
