@@ -85,6 +85,7 @@ type Group struct {
 	lease    *lease.Lease
 	view     atomic.Pointer[View]
 	system   *actor.ActorSystem
+	spawned  atomic.Bool
 	pid      atomic.Pointer[actor.PID]
 	seq      atomic.Uint64
 	inbox    inbox
@@ -171,9 +172,18 @@ func restoreFrom(open func() (io.ReadCloser, error), b Behaviour) (install func(
 }
 
 // Props spawns the group's one actor. It must not be spawned twice: its state is this incarnation's, so a member whose
-// group ends has to end as a whole.
+// group ends has to end as a whole. A second one, also one that a supervisor starts in the place of one that has failed, ends
+// at once: it would speak for this incarnation and not know what that has promised.
 func (g *Group) Props() *actor.Props {
 	return process.Props(func(ctx actor.Context) process.Machine[*core, input, effect] {
+		if !g.spawned.CompareAndSwap(false, true) {
+			process.Exit(ctx, ErrStopped)
+			return process.Machine[*core, input, effect]{
+				Step:    func(c *core, _ input) (*core, []effect) { return c, nil },
+				Lift:    func(actor.Context) (in input, ok bool) { return in, false },
+				Perform: func(actor.Context, effect) {},
+			}
+		}
 		return newShell(g, ctx).machine()
 	})
 }

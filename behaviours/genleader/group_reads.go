@@ -85,7 +85,7 @@ func (g *Group) await(ctx context.Context, seq uint64, w *waiting, late outcome)
 	case out := <-w.answer:
 		return out
 	default:
-		return outcome{err: ErrStopped, late: true}
+		return outcome{err: ErrStopped, late: !g.arrivals.withdraw(seq)}
 	}
 }
 

@@ -111,6 +111,50 @@ func TestAStoppedMemberDoesNotDenyWhatItSent(t *testing.T) {
 	})
 }
 
+// TestACallWhoseTurnDoesNotComeWasNotDone: the group ends here before, and nothing is kept of it.
+func TestACallWhoseTurnDoesNotComeWasNotDone(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		_, follower := n.roles()
+		letGo := make(chan struct{})
+		follower.hook("HandleCast", func() { <-letGo; panic("boom") })
+		follower.group.Cast("x")
+		synctest.Wait()
+		said := make(chan error, 1)
+		go func() { said <- callOf(follower, "never") }()
+		synctest.Wait()
+		close(letGo)
+		if err := <-said; !errors.Is(err, ErrStopped) || errors.Is(err, ErrUncertain) {
+			t.Errorf("%v", err)
+		}
+		if waits := follower.group.arrivals.count(); waits != 0 {
+			t.Errorf("%d calls are kept", waits)
+		}
+	})
+}
+
+// TestAGroupThatHasFailedIsNotStartedAgain by whoever supervises its actor: a member that has forgotten what it has voted for
+// and acknowledged must not go on under the same incarnation.
+func TestAGroupThatHasFailedIsNotStartedAgain(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		leader, follower := n.roles()
+		follower.hook("HandleCast", func() { panic("boom") })
+		follower.group.Cast("x") // a root actor is started again
+		_ = mustEnd(t, follower)
+		before := follower.group.View()
+		follower.group.LinkUp(leader.group.Self)
+		actorstest.Sleep(3 * time.Second)
+		if now := follower.group.View(); !now.equal(before) {
+			t.Errorf("it goes on: %v, which was %v", now, before)
+		}
+		second := follower.system.Root.Spawn(leader.group.Props())
+		actorstest.Sleep(time.Second)
+		if _, err := leader.call("after"); err != nil || leader.group.View().Phase != Leading {
+			t.Errorf("with a second actor of it the leader is %v: %v", leader.group.View(), err)
+		}
+		_ = follower.system.Root.StopFuture(second).Wait()
+	})
+}
+
 func TestAnAnswerCanStopTheInstance(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, _ := n.roles()
