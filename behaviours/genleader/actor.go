@@ -366,6 +366,7 @@ func (s *shell) terminate(reason error) {
 		s.group.reason.Store(&reason)
 	}
 	defer s.end()
+	s.announceEnd()
 	for seq := range s.waiting { // some of them may be in the log
 		s.resolve(seq, outcome{err: errLost})
 	}

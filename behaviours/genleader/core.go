@@ -18,7 +18,7 @@ const (
 	Following               // follows a leader
 	Electing                // has won, and applies what earlier leaders left
 	Leading                 // leads, and has applied everything of earlier leaders
-	Departed                // has said goodbye
+	Departed                // has left, or failed
 )
 
 func (p Phase) String() string {

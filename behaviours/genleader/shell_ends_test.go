@@ -167,6 +167,9 @@ func TestAnAnswerCanStopTheInstance(t *testing.T) {
 		if told := leader.since(); told[len(told)-1] != "Terminate "+errStop.Error() {
 			t.Errorf("told %q", told)
 		}
+		if v := leader.group.View(); v.Phase != Departed || v.Leader != (Member{}) || v.Problem != errStop.Error() {
+			t.Errorf("afterwards it sees %v", v)
+		}
 	})
 }
 
@@ -180,6 +183,9 @@ func TestALeavingLeaderHandsOver(t *testing.T) {
 		}
 		if err := mustEnd(t, leader); err != nil {
 			t.Errorf("Err is %v", err)
+		}
+		if v := leader.group.View(); v.Phase != Departed || v.Leader != (Member{}) || v.Problem != "" {
+			t.Errorf("afterwards it sees %v", v)
 		}
 		if took := time.Since(began); took > 100*time.Millisecond {
 			t.Errorf("handing over took %v", took)

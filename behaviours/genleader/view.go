@@ -34,7 +34,8 @@ type Standing struct {
 
 // A View is what this member knows of its group. Standings and ForeignSafeAt are the leader's: ForeignSafeAt is the
 // SafeAt of every incarnation that has no standing. Voters is the electorate as last applied here, and
-// Learners are the other members: they have the log and leases too. Both are in order of their names.
+// Learners are the other members: they have the log and leases too. Both are in order of their names. Of a group that has
+// ended here it says only that, with why as its Problem if it failed.
 type View struct {
 	Phase         Phase
 	Term          uint64
@@ -98,6 +99,15 @@ func (c *core) look() View {
 		v.Standings, v.ForeignSafeAt = c.standings()
 	}
 	return v
+}
+
+// announceEnd leaves a view that names no leader: what this member knew is not kept up any more.
+func (s *shell) announceEnd() {
+	v := View{Phase: Departed, Term: s.current.Term}
+	if err := s.group.Err(); err != nil {
+		v.Problem = err.Error()
+	}
+	s.announce(v)
 }
 
 // announce lets others see a changed view.
