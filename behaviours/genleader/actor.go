@@ -128,6 +128,12 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 			return in, false
 		}
 		in.event = received{from: msg.from, packets: frame.GetPackets()}
+	case refusedFrame:
+		frame := &wire.Frame{}
+		if proto.Unmarshal(msg.frame, frame) != nil {
+			return in, false // it is this group's own
+		}
+		in.event = unsent{to: msg.to, packets: frame.GetPackets()}
 	case localCall:
 		reply, err := s.group.Behaviour.HandleCall(s.election(0), msg.request)
 		msg.answer <- localAnswer{reply, err}

@@ -56,6 +56,12 @@ type Hub struct {
 	letRun func()         // runtime.Gosched
 }
 
+// refusedFrame is told to the group whose frame it is.
+type refusedFrame struct {
+	to    string
+	frame []byte
+}
+
 // outgoing is what waits for one peer.
 type outgoing struct {
 	parts    []*wire.Part
@@ -209,7 +215,7 @@ func (h *Hub) perform(e hubEffect) {
 }
 
 // send is a group's Send. What cannot be said yet is sent behind what is being sent; a large frame, or the only group's,
-// goes at once.
+// goes at once. No error says that it was sent, or that the group is told that it was not.
 func (h *Hub) send(group string, incarnation uint64, to string, frame []byte) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -218,9 +224,10 @@ func (h *Hub) send(group string, incarnation uint64, to string, frame []byte) er
 	}
 	h.push(to, &wire.Part{What: &wire.Part_Data{Data: &wire.Data{Group: group, Incarnation: incarnation, Frame: frame}}}, len(frame))
 	if o := h.out[to]; len(h.core.open) == 1 || o.bytes >= flushBytes {
-		return h.flush(to)
+		h.flush(to)
+	} else {
+		h.flushSoon(to)
 	}
-	h.flushSoon(to)
 	return nil
 }
 
@@ -252,7 +259,7 @@ func (h *Hub) flushSoon(to string) {
 		defer h.mu.Unlock()
 		o.flushing = false
 		if len(o.parts) > 0 || o.beat {
-			_ = h.flush(to) // lost, as on any network
+			h.flush(to)
 		}
 	})
 	late := time.AfterFunc(patientFor, flush)
@@ -271,17 +278,21 @@ func (h *Hub) flushSoon(to string) {
 	})
 }
 
-// flush sends what waits. Nothing at all is a beat.
-func (h *Hub) flush(to string) error {
+// flush sends what waits. Nothing at all is a beat. Groups hear what of theirs the transport refuses.
+func (h *Hub) flush(to string) {
 	o := h.out[to]
 	frame := &wire.HubFrame{Changes: h.core.changes, Parts: o.parts}
 	o.parts, o.bytes, o.beat = nil, 0, false
 	if h.closed {
-		return ErrHubClosed
+		return
 	}
-	data, err := proto.Marshal(frame)
-	if err != nil {
-		return err
+	if data, err := proto.Marshal(frame); err == nil && h.Send(to, data) == nil {
+		return
 	}
-	return h.Send(to, data)
+	for _, part := range frame.GetParts() {
+		data := part.GetData()
+		if g := h.groups[data.GetGroup()]; g != nil && g.self.Incarnation == data.GetIncarnation() {
+			g.tell(refusedFrame{to, data.GetFrame()})
+		}
+	}
 }

@@ -32,6 +32,7 @@ type hubHost struct {
 	system *actor.ActorSystem
 	hub    *Hub
 	gone   bool
+	full   bool // its transport takes nothing
 }
 
 // tenant is one member of one group.
@@ -130,6 +131,9 @@ func (n *hubNet) start(name string, incarnation uint64) *hubHost {
 func (n *hubNet) deliver(from *hubHost, to string, frame []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if from.full {
+		return errors.New("the peer takes messages too slowly")
+	}
 	n.sent++
 	peer := n.hosts[to]
 	if n.lose > 0 {
@@ -281,6 +285,42 @@ func TestGroupsOfOneHubDoNotKnowOfEachOther(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatTheTransportRefusesOfSeveralGroupsIsSentAgain: also what waited for others to have their say.
+func TestWhatTheTransportRefusesOfSeveralGroupsIsSentAgain(t *testing.T) {
+	inHubNet(t, func(t *testing.T, n *hubNet) {
+		orders, prices := n.open("orders"), n.open("prices")
+		actorstest.Sleep(time.Second)
+		caller, other := followerOf(t, orders), followerOf(t, prices)
+		caller.host.refuse(true)
+		answers := make(chan error, 2)
+		for _, m := range []*tenant{caller, other} {
+			go func() { answers <- m.call("meanwhile") }()
+		}
+		actorstest.Sleep(100 * time.Millisecond)
+		if got := caller.has(); got != "" {
+			t.Fatalf("%q was sent", got)
+		}
+		caller.host.refuse(false)
+		for range 2 {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+		actorstest.Sleep(time.Second)
+		for name := range orders {
+			if got := orders[name].has() + "|" + prices[name].has(); got != "meanwhile|meanwhile" {
+				t.Errorf("%s has applied %s, want each once", name, got)
+			}
+		}
+	})
+}
+
+func (h *hubHost) refuse(full bool) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	h.full = full
 }
 
 func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
