@@ -48,7 +48,7 @@ type Hub struct {
 	mu     sync.Mutex
 	core   *hubCore
 	groups map[string]*Group // from Group until the end of its actor
-	given  map[string]uint64 // the incarnation given to the latest group of each name
+	spent  uint64            // the highest incarnation of groups that have ended
 	out    map[string]*outgoing
 	timer  *time.Timer
 	closed bool
@@ -81,7 +81,7 @@ func NewHub(system *actor.ActorSystem, cfg HubConfig) (*Hub, error) {
 	}
 	return &Hub{
 		HubConfig: cfg, system: system, core: newHubCore(time.Now()), letRun: runtime.Gosched,
-		groups: map[string]*Group{}, given: map[string]uint64{}, out: map[string]*outgoing{},
+		groups: map[string]*Group{}, out: map[string]*outgoing{},
 	}, nil
 }
 
@@ -102,8 +102,8 @@ func (h *Hub) Group(name string, cfg Config) (*Group, error) {
 		return nil, fmt.Errorf("%w: %q", ErrOpen, name)
 	}
 	cfg.Self = Member{Name: h.Self.Name, Incarnation: h.Self.Incarnation}
-	if was := h.given[name]; was != 0 {
-		cfg.Self.Incarnation = max(was+1, NewIncarnation(time.Now()))
+	if h.spent != 0 { // one of them may have been of this name
+		cfg.Self.Incarnation = max(h.spent+1, NewIncarnation(time.Now()))
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = h.Logger.With(slog.String("group", name))
@@ -115,7 +115,7 @@ func (h *Hub) Group(name string, cfg Config) (*Group, error) {
 		return nil, err
 	}
 	g.hub, g.name = h, name
-	h.given[name], h.groups[name] = self.Incarnation, g
+	h.groups[name] = g
 	return g, nil
 }
 
@@ -147,6 +147,7 @@ func (h *Hub) ended(g *Group) {
 	if h.groups[g.name] == g {
 		delete(h.groups, g.name)
 	}
+	h.spent = max(h.spent, g.self.Incarnation)
 }
 
 // Deliver takes a frame that a peer's Send sent; from is the peer's process. Frames of one peer must come in order.
