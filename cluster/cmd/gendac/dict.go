@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,37 +13,6 @@ import (
 
 // maxValue is how much of stdin is read for a value; what a member takes is its own limit.
 const maxValue = 16 << 20
-
-// askFlags are what commands have in common that ask a member and print what it says.
-type askFlags struct {
-	addr    string
-	timeout time.Duration
-	json    bool
-}
-
-// register adds the flags.
-func (f *askFlags) register(cmd *cobra.Command) {
-	adminFlag(cmd, &f.addr)
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to wait for the member's answer, at most 10s")
-	jsonFlag(cmd, &f.json)
-}
-
-func jsonFlag(cmd *cobra.Command, asked *bool) {
-	cmd.Flags().BoolVar(asked, "json", false, "print JSON, one object per line")
-}
-
-// check refuses flags that cannot be meant.
-func (f *askFlags) check(cmd *cobra.Command) error {
-	if f.timeout <= 0 || f.timeout > admin.RequestTimeout {
-		return usage("%s: --timeout %s: want more than 0s and at most %s", words(cmd), f.timeout, admin.RequestTimeout)
-	}
-	return nil
-}
-
-// bounded returns a context with the deadline of one request.
-func (f *askFlags) bounded(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(cmd.Context(), f.timeout)
-}
 
 // dictFlags are what all commands of the dictionary have in common.
 type dictFlags struct {
@@ -89,14 +57,6 @@ func (f *dictFlags) open(cmd *cobra.Command) (d admin.Dict, level gdict.Level, e
 		return d, level, err
 	}
 	return admin.Client{Addr: f.addr}.Dict().BeginWithin(f.timeout), level, nil
-}
-
-// failed puts the command in front of an error.
-func failed(cmd *cobra.Command, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", words(cmd), err)
 }
 
 func dictGet() *cobra.Command {

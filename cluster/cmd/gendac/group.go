@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -38,24 +40,19 @@ it again. A dash is what the member does not know.`,
 		Example: "  gendac group list\n  gendac group list --admin 127.0.0.1:7401 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(cmd); err != nil {
-				return err
-			}
-			ctx, cancel := f.bounded(cmd)
-			defer cancel()
-			groups, err := admin.Client{Addr: f.addr}.RaftGroups(ctx)
-			if err != nil {
-				return failed(cmd, err)
-			}
-			if !f.json {
-				return printGroups(cmd.OutOrStdout(), groups)
-			}
-			for _, g := range groups {
-				if err := printJSON(cmd.OutOrStdout(), g); err != nil {
-					return err
+			return askMember(cmd, f, func(ctx context.Context, c admin.Client) ([]admin.RaftGroup, error) {
+				return c.RaftGroups(ctx)
+			}, func(w io.Writer, groups []admin.RaftGroup) error {
+				if !f.json {
+					return printGroups(w, groups)
 				}
-			}
-			return nil
+				for _, g := range groups {
+					if err := printJSON(w, g); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		},
 	}
 	f.register(cmd)
@@ -73,20 +70,9 @@ ask that one, with --admin.`,
 		Example: "  gendac group show orders\n  gendac group show gendac.cluster --json",
 		Args:    named("GROUP", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(cmd); err != nil {
-				return err
-			}
-			ctx, cancel := f.bounded(cmd)
-			defer cancel()
-			g, err := admin.Client{Addr: f.addr}.RaftGroup(ctx, args[0])
-			switch {
-			case err != nil:
-				return failed(cmd, err)
-			case f.json:
-				return printJSON(cmd.OutOrStdout(), g)
-			default:
-				return printGroup(cmd.OutOrStdout(), g)
-			}
+			return askMember(cmd, f, func(ctx context.Context, c admin.Client) (admin.RaftGroup, error) {
+				return c.RaftGroup(ctx, args[0])
+			}, orJSON(f, printGroup))
 		},
 	}
 	f.register(cmd)
@@ -111,21 +97,9 @@ it is not done in time it may still be done (5): see who leads before you go on.
 			if to == "" {
 				return usage("%s: --to \"\": want the name of a member", words(cmd))
 			}
-			if err := f.check(cmd); err != nil {
-				return err
-			}
-			ctx, cancel := f.bounded(cmd)
-			defer cancel()
-			t, err := admin.Client{Addr: f.addr}.TransferLeadership(ctx, args[0], to)
-			switch {
-			case err != nil:
-				return failed(cmd, err)
-			case f.json:
-				return printJSON(cmd.OutOrStdout(), t)
-			default:
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), transferred(t))
-				return err
-			}
+			return askMember(cmd, f, func(ctx context.Context, c admin.Client) (admin.Transfer, error) {
+				return c.TransferLeadership(ctx, args[0], to)
+			}, orJSON(f, printTransfer))
 		},
 	}
 	f.register(cmd)
@@ -136,8 +110,8 @@ it is not done in time it may still be done (5): see who leads before you go on.
 	return cmd
 }
 
-// transferred says what a transfer came to.
-func transferred(t admin.Transfer) string {
+// printTransfer says what a transfer came to.
+func printTransfer(w io.Writer, t admin.Transfer) error {
 	said := fmt.Sprintf("%s: %s leads", shown(t.Group), shown(t.Leader))
 	switch t.From {
 	case t.Leader:
@@ -146,5 +120,6 @@ func transferred(t admin.Transfer) string {
 	default:
 		said += ", taken over from " + shown(t.From)
 	}
-	return fmt.Sprintf("%s, term %d", said, t.Term)
+	_, err := fmt.Fprintf(w, "%s, term %d\n", said, t.Term)
+	return err
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,15 +14,6 @@ import (
 
 	"github.com/gendac/gendac/cluster/admin"
 )
-
-// defaultAdmin is where a member's admin API listens and where it is looked for, unless told otherwise.
-const defaultAdmin = "127.0.0.1:7400"
-
-// adminFlag adds the address of the member to ask; the environment may hold it for a whole shell session.
-func adminFlag(cmd *cobra.Command, addr *string) {
-	cmd.Flags().StringVar(addr, "admin", cmp.Or(os.Getenv("GENDAC_ADMIN"), defaultAdmin),
-		"admin API of the member to ask, HOST:PORT (also $GENDAC_ADMIN)")
-}
 
 func statusCommand() *cobra.Command {
 	var f askFlags
@@ -41,29 +32,24 @@ and stands by, under which epoch and why, and what every instance is doing.`,
 			if f.json && format != "json" && cmd.Flags().Changed("output") {
 				return usage("status: want either --json or --output %s, not both", format)
 			}
-			if err := f.check(cmd); err != nil {
-				return err
+			show := printStatus
+			if format == "json" {
+				show = indented
 			}
-			ctx, cancel := f.bounded(cmd)
-			defer cancel()
-			s, err := admin.Client{Addr: f.addr}.Status(ctx)
-			switch {
-			case err != nil:
-				return failed(cmd, err)
-			case f.json:
-				return printJSON(cmd.OutOrStdout(), s)
-			case format == "json":
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(s)
-			default:
-				return printStatus(cmd.OutOrStdout(), s)
-			}
+			return askMember(cmd, f, func(ctx context.Context, c admin.Client) (admin.Status, error) {
+				return c.Status(ctx)
+			}, orJSON(f, show))
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, or json: as --json, in many lines")
 	return cmd
+}
+
+func indented(w io.Writer, s admin.Status) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(s)
 }
 
 // printStatus writes a status as tables whose columns are separated by at least two spaces.
