@@ -18,10 +18,12 @@ type Behaviour interface {
 	HandleLeaderCast(e *Election, req []byte) Answer
 	// FromLeader runs on every member, the leader included, in one order, once a majority has the broadcast. Its reply
 	// reaches the caller unless the answer that broadcast it had a reply of its own. msg is part of the log: it must not be
-	// modified, nor be a part of the reply, and whoever keeps some of it keeps many others with it.
+	// modified, nor be a part of the reply, and whoever keeps some of it keeps many others with it. A message that makes it
+	// panic ends the group on every member, and with a data directory again whenever it is opened, until a FromLeader that
+	// bears the message takes its place: refuse in HandleLeaderCall what cannot be done, and say in the reply what was not.
 	FromLeader(e *Election, msg []byte) (reply []byte)
-	// HandleDown runs on the leader when a member's process is known to be gone (ErrGone) or has left (ErrLeft); its
-	// answer may broadcast. A member that is only silent is not down: see View.
+	// HandleDown runs on the leader when a member's process is known to be gone (ErrGone) or has left (ErrLeft), once for
+	// each process and leader; its answer may broadcast. A member that is only silent is not down: see View.
 	HandleDown(e *Election, who Member, reason error) Answer
 	// HandleCall, HandleCast and HandleInfo serve the local instance, as in a gen_server.
 	HandleCall(e *Election, req any) (reply any, err error)

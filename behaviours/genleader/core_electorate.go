@@ -235,8 +235,10 @@ func (c *core) linkDown(who Member, refused bool) {
 		delete(c.seeking, who.Name)
 	}
 	if refused && !c.refused[who] {
+		if !c.left[who] { // else its end was reported
+			c.reportDown(who, ErrGone)
+		}
 		c.refused[who] = true
-		c.reportDown(who, ErrGone)
 	}
 	if c.node == nil {
 		return
@@ -308,8 +310,10 @@ func (c *core) receive(from Member, p *wire.Packet) {
 	case *wire.Packet_ReadAnswer:
 		c.readAnswered(what.ReadAnswer.GetAsk(), what.ReadAnswer.GetIndex())
 	case *wire.Packet_Bye:
+		if c.knownEnd(from) == nil {
+			c.reportDown(from, ErrLeft)
+		}
 		c.left[from], c.stale = true, true
-		c.reportDown(from, ErrLeft)
 		if id := c.idOf(from); id != 0 && c.leader == id {
 			c.suspectLeader(SaidGoodbye)
 		}

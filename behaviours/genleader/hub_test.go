@@ -364,6 +364,26 @@ func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
 	})
 }
 
+// TestAMemberThatLeavesIsToldOfOnce: also in a group whose closing counts as the end of a process, and when that ends, too.
+func TestAMemberThatLeavesIsToldOfOnce(t *testing.T) {
+	inHubNet(t, func(t *testing.T, n *hubNet) {
+		orders := n.open("orders")
+		actorstest.Sleep(time.Second)
+		leader, leaves := leaderOf(t, orders), followerOf(t, orders)
+		if err := leaves.group.Leave(within(t, time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		actorstest.Sleep(time.Second)
+		n.kill(leaves.host)
+		actorstest.Sleep(time.Second)
+		leader.mu.Lock()
+		defer leader.mu.Unlock()
+		if got := leader.downs; len(got) != 1 || got[0] != leaves.host.self.Name+": "+ErrLeft.Error() {
+			t.Errorf("the leader was told %q, want once that it left", got)
+		}
+	})
+}
+
 func TestALeaderThatClosesItsGroupIsReplacedAtOnce(t *testing.T) {
 	inHubNet(t, func(t *testing.T, n *hubNet) {
 		members := n.open("orders")

@@ -2,6 +2,7 @@ package genleader
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +153,24 @@ func TestAGroupThatHasFailedIsNotStartedAgain(t *testing.T) {
 			t.Errorf("with a second actor of it the leader is %v: %v", leader.group.View(), err)
 		}
 		_ = follower.system.Root.StopFuture(second).Wait()
+	})
+}
+
+// TestAMessageThatNobodyBearsEndsTheGroupEverywhere: all members get the same broadcasts, so no other member can help.
+func TestAMessageThatNobodyBearsEndsTheGroupEverywhere(t *testing.T) {
+	inNet(t, func(t *testing.T, n *net) {
+		_, follower := n.roles()
+		for _, m := range n.members {
+			m.hook("FromLeader", func() { panic("boom") })
+		}
+		if _, err := follower.call("x"); !errors.Is(err, ErrUncertain) || !errors.Is(err, ErrStopped) {
+			t.Errorf("%v", err)
+		}
+		for name, m := range n.members {
+			if err := mustEnd(t, m); err == nil || !strings.Contains(err.Error(), "boom") {
+				t.Errorf("%s ended with %v", name, err)
+			}
+		}
 	})
 }
 
