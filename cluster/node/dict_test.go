@@ -64,6 +64,34 @@ func TestADictionaryOfOnesOwnFromBeginningToEnd(t *testing.T) {
 }
 
 // TestInGoNobodyIsKeptFromTheClustersOwnKeys: the controllers write through the same Dict. Only the admin API refuses.
+// TestAKeyOfTheClustersDictionaryEndsWithItsMember, who knows its name there, and whether it may act on a change.
+func TestAKeyOfTheClustersDictionaryEndsWithItsMember(t *testing.T) {
+	c := newCluster(t)
+	c.start("a1", "b1", "w1")
+	ctx := amply(t)
+	b1, a1 := c.nodes["b1"], c.nodes["a1"]
+	c.eventually("b1 holds a lease", func() bool { term, _ := b1.Lease().Current(); return b1.Lease().Holds(term) })
+	watch := b1.Dict().Watch("jobs/")
+	defer watch.Close()
+	mine := gdict.OwnedBy(gdict.Member(b1.Self()).WhileLeased())
+	for seen := false; !seen; {
+		select {
+		case e := <-watch.Events():
+			if e.Synced {
+				if _, err := b1.Dict().Store(ctx, "jobs/7", nil, mine); err != nil {
+					t.Fatal(err)
+				}
+			} else if seen = e.Key == "jobs/7"; !seen || !b1.Lease().Holds(e.Term) {
+				t.Fatalf("b1 may not act on %+v", e)
+			}
+		case <-ctx.Done():
+			t.Fatal("its change was not seen")
+		}
+	}
+	c.stop("b1")
+	c.eventually("the key is gone", func() bool { _, there := a1.Dict().Find("jobs/7"); return !there })
+}
+
 func TestInGoNobodyIsKeptFromTheClustersOwnKeys(t *testing.T) {
 	c := newCluster(t)
 	c.start("a1", "b1", "w1")

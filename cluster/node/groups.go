@@ -28,7 +28,7 @@ var ErrStopping = errors.New("node: the member is stopping")
 // newHub makes what all groups of this member share: one link to each peer, one ticker.
 func (n *Node) newHub() error {
 	hub, err := genleader.NewHub(n.system, genleader.HubConfig{
-		Self:   genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation},
+		Self:   n.Self(),
 		Send:   func(to string, frame []byte) error { return n.remoting.Send(to, groupKind, frame) },
 		Logger: n.cfg.Logger,
 	})

@@ -368,6 +368,16 @@ func (n *Node) Dict() *gdict.Dict { return n.dict }
 // Name is this member's name.
 func (n *Node) Name() string { return n.cfg.Name }
 
+// Self is this member's process in the cluster's own group: whose keys of Dict end with it. A user's group has its own
+// Group.Self, which is another one once that group was opened again.
+func (n *Node) Self() genleader.Member {
+	return genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation}
+}
+
+// Lease is this member's lease in the cluster's own group. Whoever acts on what Dict says acts only while it holds in the
+// term of the change: see gdict.Event.
+func (n *Node) Lease() *lease.Lease { return n.group.Lease() }
+
 // Admin is the address of the admin API, or empty.
 func (n *Node) Admin() string {
 	if n.admin == nil {
