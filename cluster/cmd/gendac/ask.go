@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -20,6 +22,14 @@ const defaultAdmin = "127.0.0.1:7400"
 func adminFlag(cmd *cobra.Command, addr *string) {
 	cmd.Flags().StringVar(addr, "admin", cmp.Or(os.Getenv("GENDAC_ADMIN"), defaultAdmin),
 		"admin API of the member to ask, HOST:PORT (also $GENDAC_ADMIN)")
+}
+
+// checkAdmin refuses what can be no address before anybody is asked for it.
+func checkAdmin(cmd *cobra.Command, addr string) error {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return usage("%s: --admin %q: want HOST:PORT", words(cmd), addr)
+	}
+	return nil
 }
 
 // askFlags are what commands have in common that ask a member and print what it says.
@@ -45,7 +55,7 @@ func (f *askFlags) check(cmd *cobra.Command) error {
 	if f.timeout <= 0 || f.timeout > admin.RequestTimeout {
 		return usage("%s: --timeout %s: want more than 0s and at most %s", words(cmd), f.timeout, admin.RequestTimeout)
 	}
-	return nil
+	return checkAdmin(cmd, f.addr)
 }
 
 // bounded returns a context with the deadline of one request.
@@ -57,6 +67,9 @@ func (f *askFlags) bounded(cmd *cobra.Command) (context.Context, context.CancelF
 func failed(cmd *cobra.Command, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, admin.ErrUnreachable) {
+		return fmt.Errorf("%s: %w (--admin or $GENDAC_ADMIN says which member is asked)", words(cmd), err)
 	}
 	return fmt.Errorf("%s: %w", words(cmd), err)
 }

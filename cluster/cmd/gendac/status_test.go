@@ -178,7 +178,7 @@ func TestWhatFailsAtRunTimeIsOneLineAndStatus1(t *testing.T) {
 	}{
 		"nobody there": {
 			[]string{"status", "--admin", nobody},
-			"status: admin: unreachable: " + nobody + ": connection refused",
+			"status: admin: unreachable: " + nobody + ": connection refused (--admin or $GENDAC_ADMIN says which member is asked)",
 		},
 		"unknown group": {
 			[]string{"switchover", "pear", "--admin", serve(t, &window{refusal: fmt.Errorf("group %q: %w", "pear", admin.ErrUnknownGroup)})},

@@ -29,6 +29,9 @@ is on the move already.`,
 			if wait < 0 {
 				return usage("switchover: --wait %s: want 0s or more", wait)
 			}
+			if err := checkAdmin(cmd, addr); err != nil {
+				return err
+			}
 			now, err := switchover(cmd.Context(), admin.Client{Addr: addr}, args[0], wait)
 			switch {
 			case err != nil:
