@@ -60,6 +60,7 @@ type Watch struct {
 	dict   *Dict
 	events chan Event
 	wake   chan struct{} // holds at most one token: there may be something in the queue
+	settle chan struct{} // taken by the pump where it waits: it has written down what the reader was given
 	stop   chan struct{} // closed by Close
 	done   chan struct{} // closed when the pump has returned
 	once   sync.Once
@@ -129,6 +130,7 @@ func (d *Dict) newWatch(prefix string, options []WatchOption) *Watch {
 		dict:   d,
 		events: make(chan Event),
 		wake:   make(chan struct{}, 1),
+		settle: make(chan struct{}),
 		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
 	}
@@ -167,6 +169,10 @@ func (w *Watch) Coalesced() uint64 { return w.left.Load() }
 // nothing under the prefix changes. Whoever remembers it now and then, when it has done with the events that it has
 // received, can go on after it with WatchFrom however long the watch was quiet. It is zero before the first such event.
 func (w *Watch) Through() uint64 {
+	select { // what the reader has been given counts, even if whoever gave it has not come to write that down
+	case w.settle <- struct{}{}:
+	case <-w.done:
+	}
 	w.dict.mu.Lock()
 	defer w.dict.mu.Unlock()
 	w.mu.Lock()
@@ -278,6 +284,7 @@ func (w *Watch) pump(begin state, changes []waiting) {
 		default:
 			select {
 			case <-w.wake:
+			case <-w.settle:
 			case <-w.stop:
 				return
 			}
@@ -296,6 +303,7 @@ func (w *Watch) catchUp() bool {
 		}
 		select {
 		case <-w.wake:
+		case <-w.settle:
 		case <-w.stop:
 			return false
 		}
@@ -319,15 +327,18 @@ func (w *Watch) next() (event Event, found, over bool) {
 }
 
 func (w *Watch) send(event Event) bool {
-	select {
-	case w.events <- event:
-		if event.Through > 0 {
-			w.mu.Lock()
-			w.through = event.Through
-			w.mu.Unlock()
+	for {
+		select {
+		case w.events <- event:
+			if event.Through > 0 {
+				w.mu.Lock()
+				w.through = event.Through
+				w.mu.Unlock()
+			}
+			return true
+		case <-w.settle:
+		case <-w.stop:
+			return false
 		}
-		return true
-	case <-w.stop:
-		return false
 	}
 }

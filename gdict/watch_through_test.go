@@ -75,3 +75,24 @@ func TestAQuietWatchCanGoOn(t *testing.T) {
 		}
 	})
 }
+
+// TestThroughIsNeverBehindWhatWasReceived: whoever remembers it in the loop repeats nothing.
+func TestThroughIsNeverBehindWhatWasReceived(t *testing.T) {
+	d := New()
+	newTestLog(d)
+	w := d.Watch("")
+	defer w.Close()
+	for i := range 500 {
+		if _, err := d.Store(t.Context(), fmt.Sprint(i%7), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for e := range w.Events() {
+		if got := w.Through(); got < e.Through {
+			t.Fatalf("%d when the event through %d is there", got, e.Through)
+		}
+		if e.Rev == 500 {
+			break
+		}
+	}
+}
