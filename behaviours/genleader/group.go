@@ -103,18 +103,37 @@ type Group struct {
 
 // New checks cfg and returns a group that starts when an actor is spawned from its Props.
 func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, gone: make(chan struct{}), ended: make(chan struct{})}
+	g.view.Store(&View{})
+	g.arrivals.letRun = runtime.Gosched
+	if err := g.load(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// complete refuses what cannot be, and fills in what was left out.
+func (cfg *Config) complete() error {
 	cfg.Timing.setDefaults()
 	if err := cfg.Timing.validate(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := cfg.electorateDefaults(); err != nil {
-		return nil, err
+		return err
 	}
-	if cfg.Self.Incarnation == 0 || cfg.Behaviour == nil || cfg.Send == nil {
-		return nil, errors.New("genleader: Self.Incarnation, Behaviour and Send must be given")
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{{"Self.Incarnation", cfg.Self.Incarnation != 0}, {"Behaviour", cfg.Behaviour != nil}, {"Send", cfg.Send != nil}} {
+		if !field.given {
+			return fmt.Errorf("genleader: %s must be given", field.name)
+		}
 	}
 	if cfg.LeaseEnded != nil && !cfg.Leases {
-		return nil, errors.New("genleader: LeaseEnded: is given, and without Leases there are none; set Leases")
+		return errors.New("genleader: LeaseEnded: is given, and without Leases there are none; set Leases")
 	}
 	if cfg.LogBytes <= 0 {
 		cfg.LogBytes = 32 << 20
@@ -128,13 +147,7 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, gone: make(chan struct{}), ended: make(chan struct{})}
-	g.view.Store(&View{})
-	g.arrivals.letRun = runtime.Gosched
-	if err := g.load(); err != nil {
-		return nil, err
-	}
-	return g, nil
+	return nil
 }
 
 // load reads what an earlier process of this member kept.

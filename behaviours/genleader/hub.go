@@ -90,16 +90,43 @@ func NewHub(system *actor.ActorSystem, cfg HubConfig) (*Hub, error) {
 // again when that actor has ended; the next group of that name is another incarnation. Errors: ErrOpen, ErrHubClosed, and
 // those of New.
 func (h *Hub) Group(name string, cfg Config) (*Group, error) {
-	if err := checkGroupName(name); err != nil {
-		return nil, err
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	cfg, err := h.configured(name, cfg)
+	if err != nil {
+		return nil, err
+	}
+	g, err := New(h.system, cfg)
+	if err != nil {
+		return nil, err
+	}
+	g.hub, g.name = h, name
+	h.groups[name] = g
+	return g, nil
+}
+
+// Check returns the error that Group would fail with before it uses the Storage. Whoever opens a storage for a group asks
+// first.
+func (h *Hub) Check(name string, cfg Config) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cfg, err := h.configured(name, cfg)
+	if err != nil {
+		return err
+	}
+	return cfg.complete()
+}
+
+// configured is what New needs for a group of this hub.
+func (h *Hub) configured(name string, cfg Config) (Config, error) {
+	if err := checkGroupName(name); err != nil {
+		return cfg, err
+	}
 	if h.closed {
-		return nil, ErrHubClosed
+		return cfg, ErrHubClosed
 	}
 	if h.groups[name] != nil {
-		return nil, fmt.Errorf("%w: %q", ErrOpen, name)
+		return cfg, fmt.Errorf("%w: %q", ErrOpen, name)
 	}
 	cfg.Self = Member{Name: h.Self.Name, Incarnation: h.Self.Incarnation}
 	if h.spent != 0 { // one of them may have been of this name
@@ -110,13 +137,7 @@ func (h *Hub) Group(name string, cfg Config) (*Group, error) {
 	}
 	self := cfg.Self
 	cfg.Send = func(to string, frame []byte) error { return h.send(name, self.Incarnation, to, frame) }
-	g, err := New(h.system, cfg)
-	if err != nil {
-		return nil, err
-	}
-	g.hub, g.name = h, name
-	h.groups[name] = g
-	return g, nil
+	return cfg, nil
 }
 
 // Abandon gives the name of a group back whose actor could not be spawned.

@@ -101,6 +101,11 @@ func (n *Node) storedGroup(name string, cfg genleader.Config) (*genleader.Group,
 	if cfg.Storage != nil {
 		return n.hub.Group(name, cfg)
 	}
+	n.openingMu.Lock() // so that what was checked stays true
+	defer n.openingMu.Unlock()
+	if err := n.hub.Check(name, cfg); err != nil {
+		return nil, err
+	}
 	storage, err := n.openStorage(name)
 	if err != nil {
 		return nil, err

@@ -50,6 +50,7 @@ type Node struct {
 	admin     *admin.Server
 	tree      *actor.PID
 	groupTree *actor.PID // of users' groups
+	openingMu sync.Mutex // held while the storage of a user's group is opened
 	groupsMu  sync.Mutex
 	groups    map[string]*genleader.Group // users', the latest of each name
 	leaderPID atomic.Pointer[actor.PID]

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gendac/gendac/behaviours/genleader"
@@ -19,7 +20,7 @@ func (n *Node) openStorage(group string) (genleader.Storage, error) {
 		return nil, nil
 	}
 	owner := disk.Owner{Cluster: n.cfg.Spec.Cluster, Group: group, Member: n.cfg.Name}
-	store, err := disk.Open(filepath.Join(n.cfg.DataDir, url.PathEscape(group)), owner, genleader.NewIncarnation(time.Now()))
+	store, err := disk.Open(filepath.Join(n.cfg.DataDir, directoryOf(group)), owner, genleader.NewIncarnation(time.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("node: DataDir: %w", err)
 	}
@@ -27,6 +28,14 @@ func (n *Node) openStorage(group string) (genleader.Storage, error) {
 		n.cfg.Logger.Warn("storage", slog.String("group", group), slog.String("repaired", repaired))
 	}
 	return store, nil
+}
+
+// directoryOf is where a group is kept, which is never the data directory itself or one above it.
+func directoryOf(group string) string {
+	if strings.Trim(group, ".") == "" {
+		return strings.ReplaceAll(group, ".", "%2E")
+	}
+	return url.PathEscape(group)
 }
 
 // closeStorage waits until the cluster's group has closed its storage. One that never started does not close it.

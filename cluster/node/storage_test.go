@@ -2,9 +2,13 @@ package node
 
 import (
 	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/genleader/disk"
 	"github.com/gendac/gendac/gdict"
 )
@@ -49,4 +53,46 @@ func TestWithADataDirectoryDictionariesAreKept(t *testing.T) {
 	if _, err := Start(c.config("a1")); !errors.Is(err, disk.ErrLocked) || !strings.Contains(err.Error(), c.data) {
 		t.Errorf("a second member in the same directory: %v", err)
 	}
+}
+
+// TestWhatIsRefusedLeavesNothingOnDisk: neither in the data directory nor beside it, and what is open stays so.
+func TestWhatIsRefusedLeavesNothingOnDisk(t *testing.T) {
+	c := newCluster(t)
+	c.data = t.TempDir()
+	c.start("a1")
+	a1, ours := c.nodes["a1"], genleader.Config{Behaviour: genleader.Defaults{}}
+	for _, name := range []string{"orders", "..", "."} { // odd names are names
+		if _, err := a1.Group(name, ours); err != nil {
+			t.Errorf("a group named %q: %v", name, err)
+		}
+	}
+	before := files(t, c.data)
+	for _, name := range []string{"orders", ".."} {
+		if _, err := a1.Group(name, ours); !errors.Is(err, genleader.ErrOpen) {
+			t.Errorf("a second group named %q: %v", name, err)
+		}
+		if _, _, err := a1.OpenDict(name); !errors.Is(err, genleader.ErrOpen) {
+			t.Errorf("a dictionary beside a group named %q: %v", name, err)
+		}
+	}
+	for name, want := range map[string]string{"": "a name has 1 to", strings.Repeat("x", 201): "a name has 1 to", "prices": "Behaviour must be given"} {
+		if _, err := a1.Group(name, genleader.Config{}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Send") {
+			t.Errorf("a group named %.9q: %v, want %q", name, err, want)
+		}
+	}
+	if after := files(t, c.data); !slices.Equal(before, after) {
+		t.Errorf("before %q, after %q", before, after)
+	}
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	var all []string
+	if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, strings.TrimPrefix(path, dir))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
