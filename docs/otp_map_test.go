@@ -68,6 +68,33 @@ func TestWhatTheOTPMapNamesExists(t *testing.T) {
 	}
 }
 
+// TestEachScenarioOfTheOTPMapIsShownByATest looks at the last column of the tables of scenarios.
+func TestEachScenarioOfTheOTPMapIsShownByATest(t *testing.T) {
+	tests, scripts := allTests(t)
+	scenarios := 0
+	inTable := false
+	for line := range strings.Lines(otpMap(t)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "| scenario |"):
+			inTable = true
+		case !strings.HasPrefix(line, "|"):
+			inTable = false
+		case inTable && !strings.HasPrefix(line, "|---"):
+			scenarios++
+			cells := strings.Split(strings.Trim(line, "|"), "|")
+			if shownBy := cells[len(cells)-1]; len(cells) != 4 || !quotedTest.MatchString(shownBy) && !quotedScript.MatchString(shownBy) {
+				t.Errorf("no test shows this: %s", line)
+			} else if missing := unknownTests(shownBy, tests, scripts); len(missing) > 0 {
+				t.Errorf("there is no test %v: %s", missing, line)
+			}
+		}
+	}
+	if scenarios < 20 {
+		t.Errorf("only %d scenarios are found", scenarios)
+	}
+}
+
 func otpMap(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("otp-map.md")

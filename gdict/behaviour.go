@@ -42,21 +42,21 @@ func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
 // Elected begins to watch over owners: what an earlier leader knew of them and had no time to say is found out again.
 func (b *behaviour) Elected(e *genleader.Election, _ *genleader.Member) []byte {
 	b.dict.ahead.forget()
-	b.dict.warden.meet(e.Self())
-	b.dict.warden.watch(0)
+	b.dict.reaper.meet(e.Self())
+	b.dict.reaper.watch(0)
 	return nil
 }
 
 func (b *behaviour) Surrendered(e *genleader.Election, _ []byte) {
 	b.dict.ahead.forget()
-	b.dict.warden.meet(e.Self())
+	b.dict.reaper.meet(e.Self())
 }
 
 func (b *behaviour) HandleDown(_ *genleader.Election, who genleader.Member, _ error) genleader.Answer {
 	if s := b.dict.now.Load(); s.owned.idle() {
 		return genleader.NoReply()
 	}
-	return genleader.Broadcast(b.dict.ordered(encodeRequest(memberEnds{member: who, how: ended}, ticket{})))
+	return genleader.Broadcast(b.dict.ordered(encodeRequest(memberEnds{member: who, how: ended}, requestID{})))
 }
 
 func (b *behaviour) HandleCast(e *genleader.Election, msg any) {
@@ -70,6 +70,6 @@ func (b *behaviour) Snapshot() (genleader.Image, error) { return b.dict.image(),
 func (b *behaviour) Restore(r io.Reader) (install func(), err error) { return b.dict.load(r) }
 
 func (b *behaviour) Terminate(reason error) {
-	b.dict.warden.stop()
+	b.dict.reaper.stop()
 	b.dict.end(reason)
 }

@@ -75,7 +75,7 @@ func BenchmarkApplyStoreOfASession(b *testing.B) {
 				b.StopTimer()
 				for i := range cmds {
 					seq++
-					t := ticket{session: 7, seq: seq, settled: max(seq, 64) - 63}
+					t := requestID{session: 7, seq: seq, acknowledged: max(seq, 64) - 63}
 					cmds[i] = encodeRequest(store{key: []byte(keys[seq%uint64(len(keys))]), value: make([]byte, 100)}, t)
 				}
 				b.StartTimer()

@@ -151,7 +151,7 @@ func TestTheDictionaryKeepsNoBytesOfTheLog(t *testing.T) {
 	seen := d.Watch("", EveryChange(100))
 	defer seen.Close()
 	for i, o := range append(samples(), samples()[0], compareAndStore{key: []byte("new"), value: []byte("v")}) {
-		index, at := uint64(i+1), ticket{session: 7, seq: uint64(i + 1), settled: 1}
+		index, at := uint64(i+1), requestID{session: 7, seq: uint64(i + 1), acknowledged: 1}
 		cmd := encodeRequest(o, at)
 		if i == 0 {
 			cmd = encodeCommand(cmd, d.limits)

@@ -16,23 +16,23 @@ const wireVersion = 1
 // force, if others were before. With err set it could not be decoded, and err says why.
 type command struct {
 	op op
-	ticket
+	requestID
 	limits *limits
 	err    error
 }
 
 // encodeRequest is what a client sends.
-func encodeRequest(o op, t ticket) []byte {
+func encodeRequest(o op, t requestID) []byte {
 	if b, hot := hotRequest(o, t); hot {
 		return b
 	}
 	return encodeAnyRequest(o, t)
 }
 
-func encodeAnyRequest(o op, t ticket) []byte {
+func encodeAnyRequest(o op, t requestID) []byte {
 	m := opMessage(o)
 	m.Version = wireVersion
-	m.Session, m.Seq, m.Settled, m.Born = t.session, t.seq, t.settled, t.born
+	m.Session, m.Seq, m.Acknowledged, m.Born = t.session, t.seq, t.acknowledged, t.born
 	return marshal(m)
 }
 
@@ -82,7 +82,7 @@ func decodeAnyCommand(b []byte) command {
 		return command{err: err}
 	}
 	c := command{op: o, limits: decodeLimits(m.GetLimits())}
-	c.ticket = ticket{session: m.GetSession(), seq: m.GetSeq(), settled: m.GetSettled(), born: m.GetBorn()}
+	c.requestID = requestID{session: m.GetSession(), seq: m.GetSeq(), acknowledged: m.GetAcknowledged(), born: m.GetBorn()}
 	switch {
 	case m.GetLimits() != nil && !known(m.GetLimits()):
 		return command{err: &RefusedError{Problem: "limits with unknown fields"}}

@@ -29,7 +29,7 @@ func hotCommand(b []byte) (c command, ok bool) {
 	if s.varint(1) != wireVersion {
 		return command{}, false
 	}
-	c.session, c.seq, c.settled, c.born = s.fixed64(20), s.varint(21), s.varint(22), s.varint(23)
+	c.session, c.seq, c.acknowledged, c.born = s.fixed64(20), s.varint(21), s.varint(22), s.varint(23)
 	kind := s.next()
 	if kind < hotStore || kind > hotCompareAndStore || !c.sensible() {
 		return command{}, false
@@ -53,7 +53,7 @@ func hotCommand(b []byte) (c command, ok bool) {
 }
 
 // hotRequest is encodeRequest for hot kinds without owners.
-func hotRequest(o op, t ticket) (b []byte, ok bool) {
+func hotRequest(o op, t requestID) (b []byte, ok bool) {
 	var kind protowire.Number
 	var key, value []byte
 	var number uint64
@@ -71,15 +71,15 @@ func hotRequest(o op, t ticket) (b []byte, ok bool) {
 	if kind == 0 || owner != nil {
 		return nil, false
 	}
-	const ticketSize = 2 + 8 + 3*(2+10) // at most
+	const requestIDSize = 2 + 8 + 3*(2+10) // at most
 	fields := layouts[kind]
 	inner := sizeBytes(1, key) + sizeVarint(fields.number, number) + sizeBytes(fields.value, value)
-	b = make([]byte, 0, sizeVarint(1, wireVersion)+protowire.SizeTag(kind)+protowire.SizeBytes(inner)+ticketSize)
+	b = make([]byte, 0, sizeVarint(1, wireVersion)+protowire.SizeTag(kind)+protowire.SizeBytes(inner)+requestIDSize)
 	b = appendVarint(b, 1, wireVersion)
 	if t.session != 0 {
 		b = protowire.AppendFixed64(protowire.AppendTag(b, 20, protowire.Fixed64Type), t.session)
 	}
-	b = appendVarint(appendVarint(appendVarint(b, 21, t.seq), 22, t.settled), 23, t.born)
+	b = appendVarint(appendVarint(appendVarint(b, 21, t.seq), 22, t.acknowledged), 23, t.born)
 	b = protowire.AppendVarint(protowire.AppendTag(b, kind, protowire.BytesType), uint64(inner))
 	return appendField(appendVarint(appendField(b, 1, key), fields.number, number), fields.value, value), true
 }

@@ -143,7 +143,7 @@ func decodeTxn(m *wire.Txn) (txn, error) {
 
 func decodeBranch(parts []*wire.Op) (branch []op, err error) {
 	for _, m := range parts {
-		if m.GetVersion() != 0 || m.GetSession() != 0 || m.GetSeq() != 0 || m.GetSettled() != 0 || m.GetBorn() != 0 || m.GetLimits() != nil {
+		if m.GetVersion() != 0 || m.GetSession() != 0 || m.GetSeq() != 0 || m.GetAcknowledged() != 0 || m.GetBorn() != 0 || m.GetLimits() != nil {
 			return nil, &RefusedError{Problem: "an operation with more than its kind within a transaction"}
 		}
 		if m.GetTxn() != nil || m.GetUpdate() != nil || m.GetUpdated() != nil {

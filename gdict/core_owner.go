@@ -279,7 +279,7 @@ func overdue(v genleader.View, owners []genleader.Member, leases bool, now time.
 				later = later || m.Name == who.Name && m.Incarnation < who.Incarnation
 			}
 		}
-		for _, s := range v.Standings {
+		for _, s := range v.Members {
 			if s.Member == who {
 				at, state = s.SafeAt, s.State
 			}
@@ -316,7 +316,7 @@ func mayBegin(v genleader.View, o Owner, leases bool, now time.Time) error {
 	if o.leased && !leases {
 		return &RefusedError{Problem: fmt.Sprintf("owner %v: the group grants no leases", o)}
 	}
-	for _, s := range v.Standings {
+	for _, s := range v.Members {
 		switch {
 		case s.Member != o.Member:
 		case s.State == genleader.Dead:

@@ -15,24 +15,24 @@ const (
 	sessionBytes = 64 << 10
 )
 
-// A ticket says which write of which session a command is. The zero ticket is none.
-type ticket struct {
-	session uint64
-	seq     uint64 // counts the writes of a session, from 1
-	settled uint64 // no write below it will be repeated
-	born    uint64 // a revision from before the session's first write
+// A requestID says which write of which session a command is. The zero requestID is none.
+type requestID struct {
+	session      uint64
+	seq          uint64 // counts the writes of a session, from 1
+	acknowledged uint64 // no write below it will be repeated
+	born         uint64 // a revision from before the session's first write
 }
 
 // sensible tells whether a session can have such a write, or there is none at all.
-func (t ticket) sensible() bool {
+func (t requestID) sensible() bool {
 	if t.session == 0 {
-		return t == ticket{}
+		return t == requestID{}
 	}
-	return t.seq != 0 && t.settled != 0 && t.settled <= t.seq
+	return t.seq != 0 && t.acknowledged != 0 && t.acknowledged <= t.seq
 }
 
 // sessions are the writes that must not be done again: what the log has decided about them, by session. What is kept is
-// bounded: so many sessions, of which the one that has rested longest goes when another begins; of each a window of
+// bounded: so many sessions, of which the one that has been idle longest goes when another begins; of each a window of
 // writes; of each so many bytes. All of it depends on the log alone.
 type sessions struct {
 	all map[uint64]*session
@@ -42,11 +42,11 @@ type sessions struct {
 }
 
 type session struct {
-	used    uint64   // the revision of its last write
-	settled uint64   // its first write that may be repeated
-	replies [][]byte // of the writes from settled on; nil: not seen yet; forgotten: seen, and its reply not kept
-	bytes   int      // of all replies
-	room    [][]byte // holds replies, which move towards its end as writes are settled, and then back
+	used         uint64   // the revision of its last write
+	acknowledged uint64   // its first write that may be repeated
+	replies      [][]byte // of the writes from acknowledged on; nil: not seen yet; forgotten: seen, and its reply not kept
+	bytes        int      // of all replies
+	room         [][]byte // holds replies, which move towards its end as writes are acknowledged, and then back
 }
 
 // forgotten stands for a reply that there was no room to keep.
@@ -54,25 +54,25 @@ var forgotten = []byte{}
 
 // recall says what the log has decided about a write: the reply it had, or that it must not be done because nobody can
 // know. Without either the write is new, and its reply has to be kept.
-func (s *sessions) recall(index uint64, t ticket, limit uint64) (reply []byte, err error) {
+func (s *sessions) recall(index uint64, t requestID, limit uint64) (reply []byte, err error) {
 	of, known := s.all[t.session]
 	if !known {
 		if t.born < s.floor {
 			return nil, &expiredError{rev: index}
 		}
-		of = s.begin(t.session, t.settled, limit)
+		of = s.begin(t.session, t.acknowledged, limit)
 	}
 	of.used = index
-	of.settle(t.settled)
+	of.acknowledge(t.acknowledged)
 	switch {
-	case t.seq < of.settled:
+	case t.seq < of.acknowledged:
 		return nil, &expiredError{rev: index}
-	case t.seq-of.settled >= sessionWindow:
-		return nil, &RefusedError{Problem: fmt.Sprintf("write %d is too far ahead of write %d of its session", t.seq, of.settled)}
-	case t.seq-of.settled >= uint64(len(of.replies)):
+	case t.seq-of.acknowledged >= sessionWindow:
+		return nil, &RefusedError{Problem: fmt.Sprintf("write %d is too far ahead of write %d of its session", t.seq, of.acknowledged)}
+	case t.seq-of.acknowledged >= uint64(len(of.replies)):
 		return nil, nil
 	}
-	switch reply = of.replies[t.seq-of.settled]; {
+	switch reply = of.replies[t.seq-of.acknowledged]; {
 	case reply == nil:
 		return nil, nil
 	case len(reply) == 0:
@@ -82,8 +82,8 @@ func (s *sessions) recall(index uint64, t ticket, limit uint64) (reply []byte, e
 	}
 }
 
-// begin makes a session, in place of the one that has rested longest if there are too many.
-func (s *sessions) begin(id, settled, limit uint64) *session {
+// begin makes a session, in place of the one that has been idle longest if there are too many.
+func (s *sessions) begin(id, acknowledged, limit uint64) *session {
 	for uint64(len(s.all)) >= max(limit, 1) {
 		oldest, used := uint64(0), uint64(0)
 		for candidate, of := range s.all {
@@ -94,7 +94,7 @@ func (s *sessions) begin(id, settled, limit uint64) *session {
 		delete(s.all, oldest)
 		s.floor = max(s.floor, used)
 	}
-	of := &session{settled: max(settled, 1)}
+	of := &session{acknowledged: max(acknowledged, 1)}
 	if s.all == nil {
 		s.all = map[uint64]*session{}
 	}
@@ -103,9 +103,9 @@ func (s *sessions) begin(id, settled, limit uint64) *session {
 }
 
 // keep remembers the reply to a write that recall called new.
-func (s *sessions) keep(t ticket, reply []byte) {
+func (s *sessions) keep(t requestID, reply []byte) {
 	of := s.all[t.session]
-	at := int(t.seq - of.settled)
+	at := int(t.seq - of.acknowledged)
 	if at >= cap(of.replies) {
 		if 2*at >= cap(of.room) {
 			of.room = make([][]byte, 0, 2*at+1)
@@ -126,17 +126,17 @@ func (s *sessions) keep(t ticket, reply []byte) {
 	}
 }
 
-// settle forgets the writes below seq.
-func (of *session) settle(seq uint64) {
-	if seq <= of.settled {
+// acknowledge forgets the writes below seq.
+func (of *session) acknowledge(seq uint64) {
+	if seq <= of.acknowledged {
 		return
 	}
-	gone := min(seq-of.settled, uint64(len(of.replies)))
+	gone := min(seq-of.acknowledged, uint64(len(of.replies)))
 	for _, reply := range of.replies[:gone] {
 		of.bytes -= len(reply)
 	}
 	clear(of.replies[:gone])
-	of.settled = seq
+	of.acknowledged = seq
 	if gone == uint64(len(of.replies)) {
 		of.replies = of.replies[:0] // a caller that waits for each of its writes needs one place, always the same
 		return
@@ -163,7 +163,7 @@ func (of *session) check(rev uint64) error {
 	switch {
 	case of.used == 0 || of.used > rev:
 		return fmt.Errorf("a session that was used at revision %d, which is not within 1 and %d", of.used, rev)
-	case of.settled == 0:
+	case of.acknowledged == 0:
 		return errors.New("a session that begins with write 0")
 	case of.bytes > sessionBytes:
 		return fmt.Errorf("a session that keeps %d bytes of replies, at most %d", of.bytes, sessionBytes)
@@ -197,7 +197,7 @@ func (r *replica) apply(index uint64, cmd []byte, room []change) (reply []byte, 
 		r.state, done, changes = apply(r.state, index, c, room)
 		return encodeReply(done), changes
 	}
-	reply, err := r.sessions.recall(index, c.ticket, l.sessions)
+	reply, err := r.sessions.recall(index, c.requestID, l.sessions)
 	switch {
 	case err != nil:
 		r.state.rev = index
@@ -209,6 +209,6 @@ func (r *replica) apply(index uint64, cmd []byte, room []change) (reply []byte, 
 	var done result
 	r.state, done, changes = apply(r.state, index, c, room)
 	reply = encodeReply(done)
-	r.sessions.keep(c.ticket, reply)
+	r.sessions.keep(c.requestID, reply)
 	return reply, changes
 }

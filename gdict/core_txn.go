@@ -105,7 +105,7 @@ func (d *draft) holds(c cond) bool {
 	}
 }
 
-// put stores value under key, whose entry was this one so far, at d.rev; whoever owns the key goes on to.
+// put replaces entry was of key by value, at revision d.rev. The owner is unchanged.
 func (d *draft) put(was Entry, key, value []byte) error {
 	id := d.ownerIDOf(key)
 	return d.putFor(was, key, value, id, id)

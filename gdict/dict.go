@@ -46,8 +46,8 @@ type Dict struct {
 	now       atomic.Pointer[state]
 
 	writer writer
-	warden warden
-	ahead  foresight // for updates that this member admits
+	reaper ownerReaper
+	ahead  speculativeValues // for updates that this member admits
 
 	mu      sync.Mutex // orders new states and watches; never held while waiting
 	log     replica    // what the log has come to; now is its state, for readers
@@ -72,7 +72,7 @@ func New(options ...Option) *Dict {
 func (d *Dict) Attach(caller Caller) {
 	d.caller.Store(&caller)
 	d.writer.attach(caller)
-	d.warden.attach(caller)
+	d.reaper.attach(caller)
 }
 
 // Find returns the local entry of key. It takes no lock and sends nothing.
@@ -108,7 +108,7 @@ func (d *Dict) admit(req []byte) (cmd, refusal []byte) {
 		}
 		var done updated
 		if done, err = d.runUpdate(*now, o); err == nil {
-			req = encodeRequest(done, c.ticket)
+			req = encodeRequest(done, c.requestID)
 		}
 	case updated, memberEnds:
 		err = &RefusedError{Problem: "what only a leader says"}
@@ -185,12 +185,12 @@ func (d *Dict) load(snapshot io.Reader) (install func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	ahead := d.foresee(next.state)
+	ahead := d.diffTo(next.state)
 	return func() { d.install(next, ahead) }, nil
 }
 
-// install replaces the dictionary. What the watches see of it has been foreseen, unless the log has gone on meanwhile.
-func (d *Dict) install(next replica, ahead *leap) {
+// install replaces the dictionary. What the watches see of it has been speculated, unless the log has gone on meanwhile.
+func (d *Dict) install(next replica, ahead *snapshotDiff) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	was := d.log.state
@@ -198,7 +198,7 @@ func (d *Dict) install(next replica, ahead *leap) {
 	d.ahead.forget()
 	d.show()
 	if ahead.from != was {
-		ahead = newLeap(was, next.state)
+		ahead = newSnapshotDiff(was, next.state)
 	}
 	d.jump(ahead)
 }

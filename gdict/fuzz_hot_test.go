@@ -11,7 +11,7 @@ import (
 func FuzzHotCommand(f *testing.F) {
 	for i, o := range samples() {
 		f.Add(encodeOp(o))
-		f.Add(encodeRequest(o, ticket{session: 7, seq: uint64(i + 2), settled: 2, born: 1}))
+		f.Add(encodeRequest(o, requestID{session: 7, seq: uint64(i + 2), acknowledged: 2, born: 1}))
 		f.Add(encodeCommand(encodeOp(o), settingsOf(nil).limits))
 	}
 	f.Add([]byte{})
@@ -45,7 +45,7 @@ func FuzzHotCommand(f *testing.F) {
 // FuzzHotRequest: what is written by hand is what the general code writes.
 func FuzzHotRequest(f *testing.F) {
 	for _, o := range samples() {
-		at := ticket{session: 7, seq: 3, settled: 2, born: 1}
+		at := requestID{session: 7, seq: 3, acknowledged: 2, born: 1}
 		if b, general := encodeRequest(o, at), encodeAnyRequest(o, at); !bytes.Equal(b, general) {
 			f.Errorf("%v: %x, %x by the general code", o, b, general)
 		}
@@ -55,7 +55,7 @@ func FuzzHotRequest(f *testing.F) {
 		f.Add(kind, []byte{}, []byte{}, int64(0), uint64(0), uint64(0), uint64(0), uint64(0))
 		f.Add(kind, make([]byte, 128), make([]byte, 300), int64(math.MinInt64), uint64(math.MaxUint64), uint64(1), uint64(1), uint64(0))
 	}
-	f.Fuzz(func(t *testing.T, kind byte, key, value []byte, number int64, session, seq, settled, born uint64) {
+	f.Fuzz(func(t *testing.T, kind byte, key, value []byte, number int64, session, seq, acknowledged, born uint64) {
 		o := []op{
 			store{key: key, value: value},
 			erase{key: key},
@@ -63,7 +63,7 @@ func FuzzHotRequest(f *testing.F) {
 			compareAndStore{key: key, rev: uint64(number), value: value},
 			appendBytes{key: key, data: value},
 		}[kind%5]
-		at := ticket{session: session, seq: seq, settled: settled, born: born}
+		at := requestID{session: session, seq: seq, acknowledged: acknowledged, born: born}
 		b, hot := hotRequest(o, at)
 		if _, general := o.(appendBytes); general == hot {
 			t.Fatalf("%v is written by hand: %v", o, hot)

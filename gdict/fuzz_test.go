@@ -50,7 +50,7 @@ func samples() []op {
 func FuzzDecodeCommand(f *testing.F) {
 	for i, o := range samples() {
 		f.Add(encodeOp(o))
-		f.Add(encodeCommand(encodeRequest(o, ticket{session: 7, seq: uint64(i + 2), settled: 2, born: 1}), settingsOf(nil).limits))
+		f.Add(encodeCommand(encodeRequest(o, requestID{session: 7, seq: uint64(i + 2), acknowledged: 2, born: 1}), settingsOf(nil).limits))
 	}
 	f.Add([]byte{})
 	f.Add([]byte{8, 2})
@@ -62,12 +62,12 @@ func FuzzDecodeCommand(f *testing.F) {
 			}
 			return
 		}
-		bytesAgain := encodeRequest(c.op, c.ticket)
+		bytesAgain := encodeRequest(c.op, c.requestID)
 		if c.limits != nil {
 			bytesAgain = encodeCommand(bytesAgain, *c.limits)
 		}
 		again := decodeCommand(bytesAgain)
-		if again.err != nil || again.op.String() != c.op.String() || again.ticket != c.ticket || !reflect.DeepEqual(again.limits, c.limits) ||
+		if again.err != nil || again.op.String() != c.op.String() || again.requestID != c.requestID || !reflect.DeepEqual(again.limits, c.limits) ||
 			!bytes.Equal(encodeOp(c.op), encodeOp(again.op)) {
 			t.Fatalf("%+v came back as %+v", c, again)
 		}

@@ -112,7 +112,7 @@ func (b *bus) start(t *testing.T, name string, incarnation uint64, voters []stri
 	for _, peer := range peers {
 		if peer != n {
 			peer.group.LinkUp(self)
-			group.LinkUp(peer.group.Self)
+			group.LinkUp(peer.group.Member())
 		}
 	}
 	return n

@@ -233,7 +233,7 @@ func TestReadLevelsInARealGroup(t *testing.T) {
 				for _, level := range []Level{Linearizable, AtLeast(rev), Bounded(0)} {
 					view, err := n.dict.Read(t.Context(), level)
 					if entry, _ := view.Find("k"); err != nil || entry.Rev != rev {
-						t.Fatalf("%s at %s: %v, %v; wanted revision %d", level, n.group.Self.Name, entry, err, rev)
+						t.Fatalf("%s at %s: %v, %v; wanted revision %d", level, n.group.Member().Name, entry, err, rev)
 					}
 				}
 			}
@@ -242,16 +242,16 @@ func TestReadLevelsInARealGroup(t *testing.T) {
 		b.cut("n3")
 		for _, n := range nodes {
 			if _, err := n.dict.Read(t.Context(), Linearizable); err == nil {
-				t.Errorf("%s reads linearizably without a majority", n.group.Self.Name)
+				t.Errorf("%s reads linearizably without a majority", n.group.Member().Name)
 			}
 			if _, err := n.dict.Read(t.Context(), Bounded(DefaultTimeout)); !errors.Is(err, ErrStale) {
-				t.Errorf("%s reads bounded without a majority: %v", n.group.Self.Name, err)
+				t.Errorf("%s reads bounded without a majority: %v", n.group.Member().Name, err)
 			}
 			if view, err := n.dict.Read(t.Context(), Local); err != nil || !view.IsKey("k") {
-				t.Errorf("%s does not read locally: %v", n.group.Self.Name, err)
+				t.Errorf("%s does not read locally: %v", n.group.Member().Name, err)
 			}
 			if _, err := n.dict.Read(t.Context(), AtLeast(1<<40)); err == nil {
-				t.Errorf("%s reads what was never written", n.group.Self.Name)
+				t.Errorf("%s reads what was never written", n.group.Member().Name)
 			}
 			n.stop(t)
 		}
@@ -272,7 +272,7 @@ func TestBoundedReadsOutliveTheLeaderForAsLongAsTheyMay(t *testing.T) {
 		if alone.group.View().Leader.Name == "n3" {
 			alone = nodes[1]
 		}
-		b.cut(alone.group.Self.Name)
+		b.cut(alone.group.Member().Name)
 		cut := time.Now()
 		for time.Since(cut) < bound/2 {
 			begin := time.Now()

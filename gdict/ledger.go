@@ -30,10 +30,10 @@ func (i image) writeLedger(r *recordWriter) {
 	r.count++
 	for _, id := range i.sessions.ids() {
 		of := i.sessions.all[id]
-		m := &wire.Session{Id: id, Used: of.used, Settled: of.settled}
+		m := &wire.Session{Id: id, Used: of.used, Acknowledged: of.acknowledged}
 		for at, reply := range of.replies {
 			if reply != nil {
-				m.Kept = append(m.Kept, &wire.Kept{Seq: of.settled + uint64(at), Reply: reply})
+				m.Kept = append(m.Kept, &wire.Kept{Seq: of.acknowledged + uint64(at), Reply: reply})
 			}
 		}
 		r.write(recordSession, m)
@@ -113,10 +113,10 @@ func (d *decoding) session(body []byte) error {
 	if m.GetId() <= d.lastSession || d.last != "" {
 		return fmt.Errorf("session %d is not in its place", m.GetId())
 	}
-	of := &session{used: m.GetUsed(), settled: m.GetSettled()}
+	of := &session{used: m.GetUsed(), acknowledged: m.GetAcknowledged()}
 	for _, kept := range m.GetKept() {
-		at := kept.GetSeq() - of.settled
-		if kept.GetSeq() < of.settled || at >= sessionWindow || at < uint64(len(of.replies)) || !known(kept) {
+		at := kept.GetSeq() - of.acknowledged
+		if kept.GetSeq() < of.acknowledged || at >= sessionWindow || at < uint64(len(of.replies)) || !known(kept) {
 			return fmt.Errorf("session %d: write %d is not in its place", m.GetId(), kept.GetSeq())
 		}
 		for uint64(len(of.replies)) < at {

@@ -41,7 +41,7 @@ const (
 	whatOwners   = "number of owners"
 	whatFunction = "name of the function"
 
-	whatSessions = "number of sessions" // never in a LimitError: the one that has rested longest goes
+	whatSessions = "number of sessions" // never in a LimitError: the one that has been idle longest goes
 
 	whatReserve = "reserve" // never in a LimitError: to users a reserve is a smaller dictionary
 )
@@ -86,9 +86,9 @@ func MaxOps(n int) Option { return limitTo(whatOps, n, func(l *limits) *uint64 {
 // MaxTxn bounds the bytes of all keys and values in a transaction. It panics if n is not positive.
 func MaxTxn(n int) Option { return limitTo(whatTxn, n, func(l *limits) *uint64 { return &l.txn }) }
 
-// MaxSessions bounds how many sessions are kept: beyond it the one that has rested longest expires when another begins.
-// There is one for each Dict that has written lately, so n has to be greater than the number of members by a good
-// deal. It panics if n is not positive.
+// MaxSessions bounds how many sessions are kept: beyond it the one that has been idle longest expires when another
+// begins. There is one for each Dict that has written lately, so n has to be greater than the number of members by a
+// good deal. It panics if n is not positive.
 func MaxSessions(n int) Option {
 	return limitTo(whatSessions, n, func(l *limits) *uint64 { return &l.sessions })
 }

@@ -79,4 +79,4 @@ func (l *testLog) append(cmd []byte) []byte {
 }
 
 // encodeOp is an operation of no session, as a foreign client may send it.
-func encodeOp(o op) []byte { return encodeRequest(o, ticket{}) }
+func encodeOp(o op) []byte { return encodeRequest(o, requestID{}) }

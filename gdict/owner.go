@@ -49,8 +49,8 @@ func (d *Dict) OwnerOf(key string) (Owner, bool) {
 // A lookRound asks the leader's own instance to look for owners that have ended.
 type lookRound struct{}
 
-// A warden is what a member knows of its group for the sake of owners.
-type warden struct {
+// An ownerReaper is what a member knows of its group for the sake of owners.
+type ownerReaper struct {
 	mu     sync.Mutex
 	group  *genleader.Group // nil: not attached to one, and nobody is watched
 	self   genleader.Member
@@ -60,21 +60,21 @@ type warden struct {
 	over   bool
 }
 
-func (w *warden) attach(caller Caller) {
+func (w *ownerReaper) attach(caller Caller) {
 	group, _ := caller.(*genleader.Group)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.group, w.over = group, false
 }
 
-func (w *warden) meet(self genleader.Member) {
+func (w *ownerReaper) meet(self genleader.Member) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.self = self
 }
 
 // watch has the leader look round after a while, if it is not about to.
-func (w *warden) watch(after time.Duration) {
+func (w *ownerReaper) watch(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	group := w.group
@@ -89,7 +89,7 @@ func (w *warden) watch(after time.Duration) {
 	})
 }
 
-func (w *warden) stop() {
+func (w *ownerReaper) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
@@ -103,7 +103,7 @@ func (w *warden) stop() {
 	clear(w.guards)
 }
 
-func (w *warden) attached() (*genleader.Group, genleader.Member) {
+func (w *ownerReaper) attached() (*genleader.Group, genleader.Member) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.group, w.self
@@ -114,34 +114,34 @@ func (d *Dict) watchOwners() {
 	if !d.log.state.owned.watched() {
 		return
 	}
-	if group, _ := d.warden.attached(); group != nil && group.View().Phase == genleader.Leading {
-		d.warden.watch(roundEvery)
+	if group, _ := d.reaper.attached(); group != nil && group.View().Phase == genleader.Leading {
+		d.reaper.watch(roundEvery)
 	}
 }
 
 // lookRound says which owners have ended, if this member leads. What an entry of the log has not done yet is said again.
 func (d *Dict) lookRound(e *genleader.Election) {
-	group, _ := d.warden.attached()
+	group, _ := d.reaper.attached()
 	s := d.now.Load()
 	if group == nil || !s.owned.watched() {
 		return
 	}
 	v := group.View()
 	if v.Phase == genleader.Electing { // it was asked by the election itself, and may have been quicker
-		d.warden.watch(roundEvery)
+		d.reaper.watch(roundEvery)
 	}
 	if v.Phase != genleader.Leading {
 		return
 	}
-	for _, said := range overdue(v, s.owned.members(), group.Leases, time.Now()) {
-		e.Broadcast(d.ordered(encodeRequest(said, ticket{})))
+	for _, said := range overdue(v, s.owned.members(), group.Config().Leases, time.Now()) {
+		e.Broadcast(d.ordered(encodeRequest(said, requestID{})))
 	}
-	d.warden.watch(roundEvery)
+	d.reaper.watch(roundEvery)
 }
 
 // admitOwners tells whether the leader knows better than the log about the owners that an operation names.
 func (d *Dict) admitOwners(o op) error {
-	group, _ := d.warden.attached()
+	group, _ := d.reaper.attached()
 	if group == nil {
 		return nil
 	}
@@ -165,29 +165,29 @@ func (d *Dict) admitOwners(o op) error {
 	if owner == nil {
 		return nil
 	}
-	return mayBegin(group.View(), *owner, group.Leases, time.Now())
+	return mayBegin(group.View(), *owner, group.Config().Leases, time.Now())
 }
 
 // OwnActor makes an actor of this member an owner, for OwnedBy. The keys that are bound to it are erased when it has
 // ended, and when this member's process has. If it has ended already, the error is an *OwnerError, or the owner ends at
 // once. Each call makes another owner, and MaxOwners bounds how many there are.
 func (d *Dict) OwnActor(ctx context.Context, system *actor.ActorSystem, pid *actor.PID) (Owner, error) {
-	group, self := d.warden.attached()
+	group, self := d.reaper.attached()
 	if group == nil || self == (genleader.Member{}) {
 		return Owner{}, fmt.Errorf("gdict: an owner for %v: %w", pid, ErrNotAttached)
 	}
-	d.warden.mu.Lock()
-	d.warden.actors++
-	owner := Owner{Member: self, actor: d.warden.actors}
-	guard := d.warden.guards[system]
+	d.reaper.mu.Lock()
+	d.reaper.actors++
+	owner := Owner{Member: self, actor: d.reaper.actors}
+	guard := d.reaper.guards[system]
 	if guard == nil {
-		guard = system.Root.Spawn(actor.PropsFromFunc((&guardian{dict: d, owners: map[process.Ref]Owner{}}).receive))
-		if d.warden.guards == nil {
-			d.warden.guards = map[*actor.ActorSystem]*actor.PID{}
+		guard = system.Root.Spawn(actor.PropsFromFunc((&actorReaper{dict: d, owners: map[process.Ref]Owner{}}).receive))
+		if d.reaper.guards == nil {
+			d.reaper.guards = map[*actor.ActorSystem]*actor.PID{}
 		}
-		d.warden.guards[system] = guard
+		d.reaper.guards[system] = guard
 	}
-	d.warden.mu.Unlock()
+	d.reaper.mu.Unlock()
 	if _, err := d.write(ctx, ownActor{owner: owner}); err != nil {
 		if errors.Is(err, genleader.ErrUncertain) { // it may own nothing, and must not stay for ever
 			go d.endOwner(owner)
@@ -198,19 +198,19 @@ func (d *Dict) OwnActor(ctx context.Context, system *actor.ActorSystem, pid *act
 	return owner, nil
 }
 
-// guarded asks a guardian to watch an actor.
+// guarded asks an actor reaper to watch an actor.
 type guarded struct {
 	owner Owner
 	pid   *actor.PID
 }
 
-// A guardian ends owners whose actors have ended.
-type guardian struct {
+// An actorReaper ends owners whose actors have ended.
+type actorReaper struct {
 	dict   *Dict
 	owners map[process.Ref]Owner
 }
 
-func (g *guardian) receive(ctx actor.Context) {
+func (g *actorReaper) receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case guarded:
 		g.owners[process.Monitor(ctx, msg.pid)] = msg.owner
@@ -218,6 +218,10 @@ func (g *guardian) receive(ctx actor.Context) {
 		if owner, known := g.owners[msg.Ref]; known {
 			delete(g.owners, msg.Ref)
 			go g.dict.endOwner(owner)
+		}
+	case *actor.Stopping: // or the actors that it watches would keep it, and the dictionary, until their end
+		for ref := range g.owners {
+			process.Demonitor(ctx, ref)
 		}
 	}
 }

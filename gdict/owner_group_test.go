@@ -43,7 +43,7 @@ func (b *bus) kill(t *testing.T, nodes map[string]*node, name string) *node {
 	gone.stop(t)
 	delete(nodes, name)
 	for _, n := range nodes {
-		n.group.LinkDown(gone.group.Self, true)
+		n.group.LinkDown(gone.group.Member(), true)
 	}
 	return gone
 }
@@ -51,7 +51,7 @@ func (b *bus) kill(t *testing.T, nodes map[string]*node, name string) *node {
 // own stores the keys by their own member: one of nobody's, and one of its process's, and one while it has its lease.
 func own(t *testing.T, n *node) (mine Owner) {
 	t.Helper()
-	mine = Member(n.group.Self)
+	mine = Member(n.group.Member())
 	for key, options := range map[string][]StoreOption{
 		"free": nil, "mine": {OwnedBy(mine)}, "leased": {OwnedBy(mine.WhileLeased())},
 	} {
@@ -72,7 +72,7 @@ func has(t *testing.T, n *node, wanted ...string) {
 		keys = append(keys, entry.Key)
 	}
 	if slices.Sort(wanted); !slices.Equal(keys, wanted) {
-		t.Fatalf("%v has %v, wanted %v", n.group.Self, keys, wanted)
+		t.Fatalf("%v has %v, wanted %v", n.group.Member(), keys, wanted)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestKeysGoWithTheirMembersProcess(t *testing.T) {
 		if _, err := other.dict.Store(t.Context(), "given", nil, OwnedBy(mine)); err != nil {
 			t.Fatal(err)
 		}
-		b.kill(t, nodes, victim.group.Self.Name)
+		b.kill(t, nodes, victim.group.Member().Name)
 		for _, n := range nodes {
 			has(t, n, "free")
 		}
@@ -115,7 +115,7 @@ func TestASilentMemberKeepsItsKeys(t *testing.T) {
 		mine := own(t, silent)
 		leader := anyOf(nodes, true)
 		lease, _ := silent.group.Lease().Current()
-		b.cut(silent.group.Self.Name)
+		b.cut(silent.group.Member().Name)
 		for range 100 {
 			time.Sleep(100 * time.Millisecond)
 			if _, there := leader.dict.Find("leased"); !there && silent.group.Lease().Holds(lease) {
@@ -126,7 +126,7 @@ func TestASilentMemberKeepsItsKeys(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		has(t, leader, "free", "mine")
 		b.mu.Lock()
-		b.nodes[silent.group.Self.Name] = silent // it is heard again
+		b.nodes[silent.group.Member().Name] = silent // it is heard again
 		b.mu.Unlock()
 		time.Sleep(10 * time.Second)
 		if _, err := silent.dict.Store(t.Context(), "leased", nil, OwnedBy(mine.WhileLeased())); err != nil {
@@ -142,9 +142,9 @@ func TestANewLeaderFindsOutWhoHasEnded(t *testing.T) {
 	inGroup(t, 5, func(t *testing.T, b *bus, nodes map[string]*node, _ []string) {
 		victim, leader := anyOf(nodes, false), anyOf(nodes, true)
 		own(t, victim)
-		b.cut(leader.group.Self.Name)
-		b.kill(t, nodes, victim.group.Self.Name)
-		b.kill(t, nodes, leader.group.Self.Name)
+		b.cut(leader.group.Member().Name)
+		b.kill(t, nodes, victim.group.Member().Name)
+		b.kill(t, nodes, leader.group.Member().Name)
 		time.Sleep(5 * time.Second)
 		for _, n := range nodes {
 			has(t, n, "free")
@@ -157,7 +157,7 @@ func TestANewLeaderFindsOutWhoHasEnded(t *testing.T) {
 func TestAReplacedProcessLosesItsKeys(t *testing.T) {
 	inGroup(t, 3, func(t *testing.T, b *bus, nodes map[string]*node, voters []string) {
 		first := anyOf(nodes, false)
-		name := first.group.Self.Name
+		name := first.group.Member().Name
 		mine := own(t, first)
 		lease, _ := first.group.Lease().Current()
 		b.cut(name)
@@ -208,7 +208,7 @@ func TestAnActorsKeysGoWithIt(t *testing.T) {
 		if _, err := home.dict.Store(t.Context(), "late", nil, OwnedBy(dead)); !errors.Is(err, ErrOwnerGone) {
 			t.Error(err)
 		}
-		b.kill(t, nodes, home.group.Self.Name)
+		b.kill(t, nodes, home.group.Member().Name)
 		for _, n := range nodes {
 			has(t, n, "free")
 		}
@@ -227,13 +227,13 @@ func TestAnActorThatEndsWithoutALeaderLosesItsKeysLater(t *testing.T) {
 		if _, err := home.dict.Store(t.Context(), "k", nil, OwnedBy(owner)); err != nil {
 			t.Fatal(err)
 		}
-		b.cut(home.group.Self.Name)
+		b.cut(home.group.Member().Name)
 		time.Sleep(time.Second)
 		home.system.Root.Stop(pid)
 		time.Sleep(time.Minute)
 		has(t, anyOf(nodes, true), "k")
 		b.mu.Lock()
-		b.nodes[home.group.Self.Name] = home
+		b.nodes[home.group.Member().Name] = home
 		b.mu.Unlock()
 		time.Sleep(15 * time.Second)
 		has(t, anyOf(nodes, true))
@@ -249,7 +249,7 @@ func TestWhoIsNoMemberOwnsNothing(t *testing.T) {
 		if _, err := n.dict.Store(t.Context(), "k", nil, OwnedBy(stranger)); !errors.Is(err, ErrOwnerGone) || !strings.Contains(err.Error(), "n2@7") {
 			t.Error(err)
 		}
-		self, refused := Member(n.group.Self), (*RefusedError)(nil)
+		self, refused := Member(n.group.Member()), (*RefusedError)(nil)
 		if _, err := n.dict.Store(t.Context(), "k", nil, OwnedBy(self.WhileLeased())); !errors.As(err, &refused) {
 			t.Error(err)
 		}

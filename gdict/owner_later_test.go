@@ -14,7 +14,7 @@ func TestAnOwnerThatIsLaterThanItsLeaderKnowsStays(t *testing.T) {
 	leader, earlier := genleader.Member{Name: "a1", Incarnation: 1}, genleader.Member{Name: "c1", Incarnation: 5}
 	v := genleader.View{
 		Phase: genleader.Leading, Leader: leader, Voters: []genleader.Member{leader, earlier},
-		Standings:     []genleader.Standing{{Member: leader}, {Member: earlier, State: genleader.Dead}},
+		Members:       []genleader.MemberStatus{{Member: leader, State: genleader.Up}, {Member: earlier, State: genleader.Dead}},
 		ForeignSafeAt: now.Add(-time.Minute),
 	}
 	for _, c := range []struct {

@@ -59,7 +59,7 @@ func (d *Dict) tell(step []waiting) {
 
 // jump tells the history and the watches that a snapshot has taken the place of the changes between two states. Who must
 // not miss any of them is told that, and the others see the difference. d.mu is held.
-func (d *Dict) jump(l *leap) {
+func (d *Dict) jump(l *snapshotDiff) {
 	from, to := l.from, l.to
 	d.past.jump(to.rev)
 	for w := range d.watches {

@@ -156,7 +156,7 @@ func TestAReadOfARevisionThatDoesNotComeSaysHowFarThisMemberIs(t *testing.T) {
 		if !errors.Is(err, genleader.ErrBehind) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
-		want := fmt.Sprintf("gdict: read rev=%d: this member is at revision %d only: context deadline exceeded", 1<<40, rev)
+		want := fmt.Sprintf("gdict: read rev=%d: this member is at revision %d only: context deadline exceeded", uint64(1<<40), rev)
 		if err.Error() != want {
 			t.Errorf("it says %q, wanted %q", err, want)
 		}

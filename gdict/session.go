@@ -25,19 +25,19 @@ const (
 type writer struct {
 	mu      sync.Mutex
 	caller  Caller // nil before attach
-	current *course
+	current *clientSession
 }
 
-// A course is the caller's side of one session: its id, and which of its writes are settled, that is, will not be
-// repeated.
-type course struct {
-	mu      sync.Mutex
-	caller  Caller
-	id      uint64
-	born    uint64
-	next    uint64 // the first write that was not begun
-	settled uint64 // all before it are settled
-	ahead   [sessionWindow / 64]uint64
+// A clientSession is the caller's side of one session: its id, and which of its writes are acknowledged, that is, will
+// not be repeated.
+type clientSession struct {
+	mu           sync.Mutex
+	caller       Caller
+	id           uint64
+	born         uint64
+	next         uint64 // the first write that was not begun
+	acknowledged uint64 // all before it are acknowledged
+	ahead        [sessionWindow / 64]uint64
 }
 
 func (w *writer) attach(caller Caller) {
@@ -46,26 +46,26 @@ func (w *writer) attach(caller Caller) {
 	w.caller, w.current = caller, nil
 }
 
-// take begins a write. If the session has no room left, because one of its writes takes very long, or has none at all,
-// another one is begun; rev is a revision that has been.
-func (w *writer) take(rev uint64) (*course, ticket, error) {
+// take begins a write. If there is no session, or if it has no room because one of its writes takes very long, take
+// begins another one. rev is a past revision: the session did not exist before it.
+func (w *writer) take(rev uint64) (*clientSession, requestID, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.caller == nil {
-		return nil, ticket{}, ErrNotAttached
+		return nil, requestID{}, ErrNotAttached
 	}
 	if w.current != nil {
 		if t, ok := w.current.take(); ok {
 			return w.current, t, nil
 		}
 	}
-	w.current = &course{caller: w.caller, id: rand.Uint64() | 1, born: rev, next: 1, settled: 1} // an id is not zero
+	w.current = &clientSession{caller: w.caller, id: rand.Uint64() | 1, born: rev, next: 1, acknowledged: 1} // an id is not zero
 	t, _ := w.current.take()
 	return w.current, t, nil
 }
 
 // drop begins no more writes in a session that is gone.
-func (w *writer) drop(gone *course) {
+func (w *writer) drop(gone *clientSession) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.current == gone {
@@ -73,42 +73,42 @@ func (w *writer) drop(gone *course) {
 	}
 }
 
-func (c *course) take() (ticket, bool) {
+func (c *clientSession) take() (requestID, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.next-c.settled >= sessionWindow {
-		return ticket{}, false
+	if c.next-c.acknowledged >= sessionWindow {
+		return requestID{}, false
 	}
-	t := ticket{session: c.id, seq: c.next, settled: c.settled, born: c.born}
+	t := requestID{session: c.id, seq: c.next, acknowledged: c.acknowledged, born: c.born}
 	c.next++
 	return t, true
 }
 
-// settle says that seq will not be repeated.
-func (c *course) settle(seq uint64) {
+// acknowledge says that seq will not be repeated.
+func (c *clientSession) acknowledge(seq uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if seq < c.settled {
+	if seq < c.acknowledged {
 		return
 	}
 	c.ahead[seq%sessionWindow/64] |= 1 << (seq % 64)
-	for c.settled < c.next {
-		word, bit := &c.ahead[c.settled%sessionWindow/64], uint64(1)<<(c.settled%64)
+	for c.acknowledged < c.next {
+		word, bit := &c.ahead[c.acknowledged%sessionWindow/64], uint64(1)<<(c.acknowledged%64)
 		if *word&bit == 0 {
 			return
 		}
 		*word &^= bit
-		c.settled++
+		c.acknowledged++
 	}
 }
 
 // pending is one write on its way.
 type pending struct {
-	session *course
-	ticket  ticket
-	what    op // for errors
-	request []byte
-	open    bool // an attempt was made of which nobody knows whether it did anything
+	session   *clientSession
+	requestID requestID
+	what      op // for errors
+	request   []byte
+	open      bool // an attempt was made of which nobody knows whether it did anything
 }
 
 // send brings the write to the leader, again and again until there is an answer, ctx ends or the time has come.
@@ -121,15 +121,15 @@ func (p *pending) send(ctx context.Context, end time.Time) (result, error) {
 			pause = min(2*pause, maxPause)
 			continue
 		case err == nil && done.err == nil:
-			p.session.settle(p.ticket.seq)
+			p.session.acknowledge(p.requestID.seq)
 			return done, nil
 		case err == nil && !p.open, err == nil && !done.unlogged && !errors.Is(done.err, ErrSessionExpired):
-			p.session.settle(p.ticket.seq)
+			p.session.acknowledge(p.requestID.seq)
 			return result{}, done.err // decided, also if an earlier attempt did so
 		case err == nil:
 			err = done.err
 		case !p.open:
-			p.session.settle(p.ticket.seq)
+			p.session.acknowledge(p.requestID.seq)
 			return result{}, fmt.Errorf("gdict: %v: %w", p.what, err)
 		}
 		return result{}, &UncertainError{write: *p, err: err, cause: endedBy(ctx, end)}
@@ -160,7 +160,7 @@ func (p *pending) attempt(ctx context.Context, end time.Time) (done result, agai
 }
 
 // within bounds a call. A group ends every call at its deadline by itself, so for a call to one no timer has to run.
-func (c *course) within(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
+func (c *clientSession) within(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
 	if _, group := c.caller.(*genleader.Group); group {
 		return endingBy{ctx, end}, func() {}
 	}

@@ -7,15 +7,15 @@ import (
 )
 
 // TestASessionHoldsNoReplyThatItHasForgotten: the room in which its replies move to and fro has nothing else in it, however
-// its writes come and are settled.
+// its writes come and are acknowledged.
 func TestASessionHoldsNoReplyThatItHasForgotten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := sessions{}
-		next, settled := uint64(1), uint64(1)
+		next, acknowledged := uint64(1), uint64(1)
 		for range rapid.IntRange(1, 200).Draw(t, "writes") {
 			next += uint64(rapid.IntRange(0, 5).Draw(t, "ahead"))
-			settled = min(next, settled+uint64(rapid.IntRange(0, 6).Draw(t, "settled")))
-			at := ticket{session: 7, seq: next, settled: settled, born: 1}
+			acknowledged = min(next, acknowledged+uint64(rapid.IntRange(0, 6).Draw(t, "acknowledged")))
+			at := requestID{session: 7, seq: next, acknowledged: acknowledged, born: 1}
 			if reply, err := s.recall(next, at, 1); reply == nil && err == nil {
 				s.keep(at, make([]byte, rapid.IntRange(1, sessionBytes/3).Draw(t, "reply")))
 			}

@@ -225,16 +225,16 @@ func TestAnotherGroupIsAnotherSession(t *testing.T) {
 func TestRepliesAreKeptWithinTheirBound(t *testing.T) {
 	var s sessions
 	index := uint64(0)
-	attempt := func(seq, settled uint64) ([]byte, error) {
+	attempt := func(seq, acknowledged uint64) ([]byte, error) {
 		index++
-		return s.recall(index, ticket{session: 7, seq: seq, settled: settled}, 1)
+		return s.recall(index, requestID{session: 7, seq: seq, acknowledged: acknowledged}, 1)
 	}
 	const size = sessionBytes / 4
 	for seq := range uint64(6) {
 		if reply, err := attempt(seq+1, 1); reply != nil || err != nil {
 			t.Fatalf("write %d: %q, %v", seq+1, reply, err)
 		}
-		s.keep(ticket{session: 7, seq: seq + 1}, slices.Repeat([]byte{byte(seq)}, size))
+		s.keep(requestID{session: 7, seq: seq + 1}, slices.Repeat([]byte{byte(seq)}, size))
 	}
 	for seq := range uint64(6) {
 		reply, err := attempt(seq+1, 1)
@@ -246,6 +246,6 @@ func TestRepliesAreKeptWithinTheirBound(t *testing.T) {
 		t.Errorf("%d bytes, wanted %d", of.bytes, sessionBytes)
 	}
 	if _, err := attempt(7, 7); err != nil || s.all[7].bytes != 0 || len(s.all[7].replies) != 0 {
-		t.Errorf("%d bytes of %d replies after all were settled (%v)", s.all[7].bytes, len(s.all[7].replies), err)
+		t.Errorf("%d bytes of %d replies after all were acknowledged (%v)", s.all[7].bytes, len(s.all[7].replies), err)
 	}
 }

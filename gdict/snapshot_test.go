@@ -75,14 +75,14 @@ func TestABrokenSnapshotIsRefusedWhole(t *testing.T) {
 	newer := &wire.Entry{Key: []byte("k"), Rev: 1}
 	newer.ProtoReflect().SetUnknown([]byte{0xa0, 0x06, 0x01})
 	ledger := record{recordLedger, &wire.Ledger{}}
-	session := func(id, used, settled uint64, seqs ...uint64) record {
-		m := &wire.Session{Id: id, Used: used, Settled: settled}
+	session := func(id, used, acknowledged uint64, seqs ...uint64) record {
+		m := &wire.Session{Id: id, Used: used, Acknowledged: acknowledged}
 		for _, seq := range seqs {
 			m.Kept = append(m.Kept, &wire.Kept{Seq: seq, Reply: []byte("r")})
 		}
 		return record{recordSession, m}
 	}
-	great := &wire.Session{Id: 1, Used: 1, Settled: 1, Kept: []*wire.Kept{{Seq: 1, Reply: make([]byte, sessionBytes+1)}}}
+	great := &wire.Session{Id: 1, Used: 1, Acknowledged: 1, Kept: []*wire.Kept{{Seq: 1, Reply: make([]byte, sessionBytes+1)}}}
 	n1 := &wire.Owner{Name: []byte("n1"), Incarnation: 3}
 	actor := &wire.Owner{Name: []byte("n1"), Incarnation: 4, Actor: 1}
 	owned := func(o *wire.Owner) record {
@@ -118,7 +118,7 @@ func TestABrokenSnapshotIsRefusedWhole(t *testing.T) {
 		"a session of the future":     {head(4), ledger, session(1, 10, 1)},
 		"a session of no time":        {head(4), ledger, session(1, 0, 1)},
 		"a session without beginning": {head(4), ledger, session(1, 1, 0)},
-		"a settled write":             {head(4), ledger, session(1, 1, 2, 1)},
+		"an acknowledged write":       {head(4), ledger, session(1, 1, 2, 1)},
 		"a write twice":               {head(4), ledger, session(1, 1, 1, 2, 2)},
 		"a write beyond the window":   {head(4), ledger, session(1, 1, 1, 1+sessionWindow)},
 		"too many replies":            {head(4), ledger, {recordSession, great}},

@@ -57,7 +57,7 @@ func owner(t *testing.T, text string) Owner {
 }
 
 // said is what a leader says. Its view: leader=<member> voters=<member>,... learners=<member>,...
-// standings=<member>:<state>:<safe at>,... foreign=<safe at> now=<second>, all in seconds; then owners=<owner>,... and
+// members=<member>:<state>:<safe at>,... foreign=<safe at> now=<second>, all in seconds; then owners=<owner>,... and
 // leases.
 func said(t *testing.T, args []string) string {
 	var v genleader.View
@@ -84,12 +84,12 @@ func said(t *testing.T, args []string) string {
 			v.Voters = members(text)
 		case "learners":
 			v.Learners = members(text)
-		case "standings":
+		case "members":
 			for _, each := range strings.Split(text, ",") {
 				parts := strings.Split(each, ":")
-				state := slices.IndexFunc([]genleader.State{genleader.Up, genleader.Suspect, genleader.Dead, genleader.Left},
+				state := slices.IndexFunc([]genleader.State{genleader.StateUnknown, genleader.Up, genleader.Suspect, genleader.Dead, genleader.Left},
 					func(s genleader.State) bool { return s.String() == parts[1] })
-				v.Standings = append(v.Standings, genleader.Standing{
+				v.Members = append(v.Members, genleader.MemberStatus{
 					Member: members(parts[0])[0], State: genleader.State(state), SafeAt: at(parts[2]),
 				})
 			}

@@ -81,7 +81,7 @@ func (d *Dict) update(ctx context.Context, o update) (Entry, error) {
 func (d *Dict) runUpdate(s state, o update) (updated, error) {
 	was, exists := s.tree.find(o.key)
 	done := updated{key: o.key, rev: was.Rev, function: o.function}
-	if value, foreseen := d.ahead.of(o.key); foreseen {
+	if value, speculated := d.ahead.of(o.key); speculated {
 		was.Value, exists, done.saw = value, true, digest(value)
 	}
 	run, known := d.functions[o.function]

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gendac/gendac/behaviours/lease"
 )
@@ -53,6 +54,10 @@ func (e Event) String() string {
 // key only the latest event stays, in its place by the time of that last change, and a key that came and went meanwhile
 // leaves nothing. So what waits is bounded by the reader's keys and the dictionary's, however long the
 // reader stays away. Coalesced counts what was left out; EveryChange ends the watch instead.
+//
+// A watch that has ended by itself, with the group's local instance or as EveryChange says, still shows what waits. If its
+// reader takes nothing of that for ten seconds it drops the rest and closes its channel: a watch that is neither read nor
+// closed keeps nothing of its member for longer than that.
 type Watch struct {
 	prefix string
 	every  int    // events that may wait; more end the watch. Zero: coalesce
@@ -62,6 +67,7 @@ type Watch struct {
 	wake   chan struct{} // holds at most one token: there may be something in the queue
 	settle chan struct{} // taken by the pump where it waits: it has written down what the reader was given
 	stop   chan struct{} // closed by Close
+	ending chan struct{} // closed when the watch has ended by itself
 	done   chan struct{} // closed when the pump has returned
 	once   sync.Once
 	left   atomic.Uint64 // events left out
@@ -74,6 +80,9 @@ type Watch struct {
 	over    bool   // nothing will be queued any more
 	err     error  // why, if not by Close
 }
+
+// lingers is how long a watch that has ended by itself waits for its reader to take the next event.
+const lingers = 10 * time.Second
 
 // A WatchOption changes what a watch does with a reader that is too slow.
 type WatchOption func(*Watch)
@@ -132,6 +141,7 @@ func (d *Dict) newWatch(prefix string, options []WatchOption) *Watch {
 		wake:   make(chan struct{}, 1),
 		settle: make(chan struct{}),
 		stop:   make(chan struct{}),
+		ending: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
 	for _, set := range options {
@@ -140,12 +150,12 @@ func (d *Dict) newWatch(prefix string, options []WatchOption) *Watch {
 	return w
 }
 
-// admitWatch lets a watch have what comes, if anything does. d.mu is held.
+// admitWatch registers w for later changes. If the dictionary has ended, w ends. d.mu is held.
 func (d *Dict) admitWatch(w *Watch) {
 	if d.ended == nil {
 		d.watches[w] = struct{}{}
 	} else {
-		w.over, w.err = true, d.ended
+		w.end(d.ended)
 	}
 }
 
@@ -177,12 +187,13 @@ func (w *Watch) Through() uint64 {
 	defer w.dict.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.goOn()
+	w.advanceThrough()
 	return w.through
 }
 
-// goOn is called with the dictionary locked: nothing is applied that was not queued.
-func (w *Watch) goOn() {
+// advanceThrough notes that an idle watch has seen everything up to the present revision. It is called with the
+// dictionary locked, so that everything that was applied is queued.
+func (w *Watch) advanceThrough() {
 	if w.idle && !w.over && w.queue.len() == 0 {
 		w.through = max(w.through, w.dict.log.state.rev)
 	}
@@ -193,7 +204,7 @@ func (w *Watch) Close() {
 	w.once.Do(func() {
 		w.dict.mu.Lock()
 		w.mu.Lock()
-		w.goOn()
+		w.advanceThrough()
 		w.over = true
 		w.mu.Unlock()
 		delete(w.dict.watches, w)
@@ -224,7 +235,7 @@ func (w *Watch) push(step []waiting) bool {
 	defer w.nudge()
 	defer w.mu.Unlock()
 	if w.every > 0 && w.queue.len()+len(mine) > w.every {
-		w.over, w.err = true, fmt.Errorf("%w: %d events wait, and %d more have come", ErrOverrun, w.queue.len(), len(mine))
+		w.end(fmt.Errorf("%w: %d events wait, and %d more have come", ErrOverrun, w.queue.len(), len(mine)))
 		return false
 	}
 	if w.every > 0 {
@@ -237,9 +248,17 @@ func (w *Watch) push(step []waiting) bool {
 // finish lets the reader have what waits and then ends the watch.
 func (w *Watch) finish(err error) {
 	w.mu.Lock()
-	w.over, w.err = true, err
+	w.end(err)
 	w.mu.Unlock()
 	w.nudge()
+}
+
+// end lets nothing more be queued. w.mu is held, or nobody else has the watch yet.
+func (w *Watch) end(err error) {
+	if !w.over {
+		close(w.ending)
+	}
+	w.over, w.err = true, err
 }
 
 func (w *Watch) nudge() {
@@ -326,9 +345,16 @@ func (w *Watch) next() (event Event, found, over bool) {
 	return event, found, w.over
 }
 
+// send waits for the reader, but for a watch that has ended not without a limit.
 func (w *Watch) send(event Event) bool {
+	ending := w.ending
+	var tooLate <-chan time.Time
 	for {
 		select {
+		case <-ending:
+			ending, tooLate = nil, time.After(lingers)
+		case <-tooLate:
+			return false
 		case w.events <- event:
 			if event.Through > 0 {
 				w.mu.Lock()

@@ -81,7 +81,7 @@ func TestAWatchOfEveryChangeThatIsAheadOfASnapshotGoesOn(t *testing.T) {
 			for range 3 {
 				store()
 			}
-			here.install(there.image().replica, newLeap(*here.now.Load(), *there.now.Load()))
+			here.install(there.image().replica, newSnapshotDiff(*here.now.Load(), *there.now.Load()))
 			synctest.Wait()
 			if misses {
 				if e, open := <-w.Events(); open || !errors.Is(w.Err(), ErrCompacted) {

@@ -30,8 +30,8 @@ func (d *Dict) StoreIfMissing(ctx context.Context, key string, value []byte, opt
 }
 
 // StoreMany sets all these keys to their values at one revision, which it returns, or none. It is a transaction and keeps
-// to MaxOps and MaxTxn: 128 keys and 4 MiB, unless the dictionary was made with others. Without any keys nothing is sent,
-// and rev is the one that this member is at: whoever reads at least that sees all that was stored, which is nothing.
+// to MaxOps and MaxTxn: 128 keys and 4 MiB, unless the dictionary was made with others. With no values it sends nothing
+// and returns the local revision.
 func (d *Dict) StoreMany(ctx context.Context, values map[string][]byte) (rev uint64, err error) {
 	if len(values) == 0 {
 		return d.now.Load().rev, nil
@@ -90,7 +90,7 @@ func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, err
 		if err != nil {
 			return result{}, fmt.Errorf("gdict: %v: %w", o, err)
 		}
-		p := pending{session: session, ticket: at, what: o, request: encodeRequest(o, at)}
+		p := pending{session: session, requestID: at, what: o, request: encodeRequest(o, at)}
 		done, err := p.send(ctx, end)
 		if err == nil {
 			return done, nil
@@ -99,7 +99,7 @@ func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, err
 		if !is || errors.Is(err, genleader.ErrUncertain) {
 			return done, err
 		}
-		// The session has gone while it rested, and this write was not done. Another session will do.
+		// The session has gone while it was idle, and this write was not done. Another session will do.
 		d.writer.drop(session)
 		after = expired.rev
 	}

@@ -78,7 +78,7 @@ func benchGroup(b *testing.B) []*Dict {
 	for _, group := range groups {
 		for _, peer := range groups {
 			if peer != group {
-				group.LinkUp(peer.Self)
+				group.LinkUp(peer.Member())
 			}
 		}
 	}

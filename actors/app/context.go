@@ -81,10 +81,19 @@ func (c *Context) HeldUntil() time.Time {
 		return time.Time{}
 	}
 	term, until := c.entry.Lease.Current()
-	if term == 0 || term != c.entry.Term || !time.Now().Before(until) {
+	if term == 0 || term != c.entry.Term || !c.entry.Lease.Holds(term) {
 		return time.Time{}
 	}
 	return until
+}
+
+// NoticeSuspend ends the lease that this entry stands under if the machine has been suspended since it was granted. Active
+// and HeldUntil make no system call and do not look; the member calls this itself a few times in each second. Whoever is
+// about to do what cannot be undone calls it before Active.
+func (c *Context) NoticeSuspend() {
+	if c.entry.Lease != nil {
+		c.entry.Lease.NoticeSuspend()
+	}
 }
 
 // Fail declares the instance broken for a reason found outside a callback, for example by a goroutine that Start left

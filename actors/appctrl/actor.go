@@ -20,8 +20,8 @@ type Config struct {
 	Lease        *lease.Lease   // the member's lease
 	StartTimeout time.Duration  // bounds App.Start; default 10 s
 	StopTimeout  time.Duration  // bounds App.Stop; default 5 s
-	MaxRestarts  int            // restarts in place within Within; zero means none
-	Within       time.Duration  // default 10 s
+	MaxRestarts  int            // restarts in place, as Limits has it; zero means none
+	Within       time.Duration  // of running; default 10 s
 	Report       func(Report)   // called in the controller's turn, in order; must not block; nil ignores
 	Logger       *slog.Logger   // nil discards
 }
@@ -59,17 +59,17 @@ func Props(cfg Config) *actor.Props {
 		StartTimeout: cfg.StartTimeout, StopTimeout: cfg.StopTimeout,
 		MaxRestarts: cfg.MaxRestarts, Within: cfg.Within,
 	}
-	return process.Props(func(actor.Context) process.Machine[State, Input, Effect] {
-		h := &hands{cfg: cfg, leave: func() {}, disarm: func() {}, gens: map[string]uint64{}}
-		return process.Machine[State, Input, Effect]{
-			State: New(cfg.Instance, limits), Step: Step,
+	return process.Props(func(actor.Context) process.Machine[state, input, effect] {
+		h := &shell{cfg: cfg, leave: func() {}, disarm: func() {}, gens: map[string]uint64{}}
+		return process.Machine[state, input, effect]{
+			State: newState(cfg.Instance, limits), Step: step,
 			Lift: h.lift, Perform: h.perform, Stop: h.stop, Terminate: h.terminate,
 		}
 	})
 }
 
-// hands act for one controller. They decide nothing.
-type hands struct {
+// shell acts for one controller. It decides nothing.
+type shell struct {
 	cfg    Config
 	told   Report
 	system *actor.ActorSystem
@@ -80,76 +80,77 @@ type hands struct {
 	asked  bool // a stop from outside has become a Shutdown
 }
 
-func (h *hands) lift(ctx actor.Context) (Input, bool) {
+func (h *shell) lift(ctx actor.Context) (input, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
 		h.system = ctx.ActorSystem()
-		return Input{}, false
+		return input{}, false
 	case *actor.Terminated:
 		gen := h.gens[msg.Who.GetId()]
 		delete(h.gens, msg.Who.GetId())
-		return h.input(Exited{Gen: gen, Reason: "its actor ended"}), true
-	case Event:
+		return h.input(exited{Gen: gen, Reason: "its actor ended"}), true
+	case event:
 		return h.input(msg), true
 	}
-	return Input{}, false
+	return input{}, false
 }
 
 // input adds the facts of the moment to an event.
-func (h *hands) input(ev Event) Input {
-	in := Input{At: time.Now(), Event: ev}
+func (h *shell) input(ev event) input {
+	in := input{At: time.Now(), Event: ev}
+	h.cfg.Lease.NoticeSuspend() // no order is carried out under a lease from before a suspend
 	if term, _ := h.cfg.Lease.Current(); h.cfg.Lease.Holds(term) {
 		in.Held = term
 	}
 	return in
 }
 
-func (h *hands) stop(actor.Context) (Input, bool) {
+func (h *shell) stop(actor.Context) (input, bool) {
 	again := h.asked
 	h.asked = true
 	return h.input(Shutdown{}), !again
 }
 
-func (h *hands) terminate(error) {
+func (h *shell) terminate(error) {
 	h.leave()
 	if h.inst != nil {
 		h.system.Root.Stop(h.inst)
 	}
 }
 
-func (h *hands) perform(ctx actor.Context, effect Effect) {
+func (h *shell) perform(ctx actor.Context, effect effect) {
 	switch fx := effect.(type) {
-	case SpawnInstance:
+	case spawnInstance:
 		h.spawn(ctx, fx.Gen)
-	case EnterRole:
+	case enterRole:
 		h.leave()
 		entry, leave := app.Enter(h.entry(ctx, fx))
 		h.leave = leave
 		ctx.Send(h.inst, &enter{gen: fx.Gen, ctx: entry, start: fx.Start})
-	case Revoke:
+	case revoke:
 		h.leave()
-	case LeaveRole:
+	case leaveRole:
 		h.leave()
 		ctx.Send(h.inst, &leave{gen: fx.Gen})
-	case KillInstance:
+	case killInstance:
 		h.leave()
 		ctx.Stop(h.inst)
 		h.inst = nil
-	case Arm:
+	case arm:
 		h.disarm()
-		h.disarm = process.After(ctx, fx.After, Expired{Gen: fx.Gen, What: fx.What})
-	case Disarm:
+		h.disarm = process.After(ctx, fx.After, expired{Gen: fx.Gen, What: fx.What})
+	case disarm:
 		h.disarm()
-	case Tell:
+	case tellReport:
 		h.tell(fx.Report)
-	case End:
+	case endController:
 		process.Exit(ctx, process.ErrNormal)
 	}
 }
 
 // spawn starts the instance's actor beside the controller, not below it: a parent cannot end before its children, and a
 // callback that never returns must not keep the controller from ending.
-func (h *hands) spawn(ctx actor.Context, gen uint64) {
+func (h *shell) spawn(ctx actor.Context, gen uint64) {
 	i := &instance{newApp: h.cfg.App, control: ctx.Self(), log: h.cfg.Logger}
 	props := actor.PropsFromProducer(func() actor.Actor { return i })
 	h.inst = h.system.Root.SpawnPrefix(props, ctx.Self().GetId()+"/")
@@ -157,18 +158,18 @@ func (h *hands) spawn(ctx actor.Context, gen uint64) {
 	ctx.Watch(h.inst)
 }
 
-func (h *hands) entry(ctx actor.Context, fx EnterRole) app.Entry {
+func (h *shell) entry(ctx actor.Context, fx enterRole) app.Entry {
 	self, root := ctx.Self(), h.system.Root
 	return app.Entry{
 		Instance: h.cfg.Instance, Member: h.cfg.Member,
 		Role: fx.Start.Role, Epoch: fx.Start.Epoch,
 		Lease: h.cfg.Lease, Term: fx.Term, StopTimeout: h.cfg.StopTimeout,
 		Logger: h.cfg.Logger, Self: h.inst, System: h.system,
-		Fail: func(err error) { root.Send(self, Broke{Gen: fx.Gen, Reason: text(err)}) },
+		Fail: func(err error) { root.Send(self, broke{Gen: fx.Gen, Reason: text(err)}) },
 	}
 }
 
-func (h *hands) tell(r Report) {
+func (h *shell) tell(r Report) {
 	level := slog.LevelInfo
 	if r.Err != "" {
 		level = slog.LevelWarn

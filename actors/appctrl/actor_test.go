@@ -54,6 +54,7 @@ type stage struct {
 	pid     *actor.PID
 	lease   *lease.Lease
 	term    lease.Term
+	slept   atomic.Int64 // for how long the machine has been suspended
 	mu      sync.Mutex
 	reports []string
 	news    []string
@@ -63,7 +64,8 @@ type stage struct {
 func on(t *testing.T, p *play, f func(t *testing.T, s *stage)) {
 	t.Helper()
 	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
-		s := &stage{system: system, lease: &lease.Lease{}}
+		s := &stage{system: system}
+		s.lease = lease.New(func() time.Duration { return time.Duration(s.slept.Load()) }, time.Second)
 		s.term = s.lease.Extend(time.Now(), time.Now().Add(time.Hour))
 		s.pid = system.Root.Spawn(appctrl.Props(appctrl.Config{
 			Instance: "pair/switch", Member: "a1", Lease: s.lease, MaxRestarts: 2,
@@ -288,6 +290,19 @@ func TestALostLeaseEndsTheActivation(t *testing.T) {
 		s.lease.Extend(time.Now(), time.Now().Add(time.Hour))
 		s.tell(s.active(1))
 		s.want(t, "starting active e1", "running active e1", `stopping active e1 err="lease lost"`, `idle e1 err="lease lost"`)
+	})
+}
+
+// TestNoOrderIsTakenUnderALeaseFromBeforeASuspend: by the clock of the lease it runs for another hour.
+func TestNoOrderIsTakenUnderALeaseFromBeforeASuspend(t *testing.T) {
+	on(t, &play{}, func(t *testing.T, s *stage) {
+		s.slept.Store(int64(time.Minute))
+		s.tell(s.active(1))
+		s.want(t, `idle e1 err="lease lost"`)
+		s.saw(t)
+		s.term = s.lease.Extend(time.Now(), time.Now().Add(2*time.Hour))
+		s.tell(s.active(2))
+		s.want(t, "starting active e2", "running active e2")
 	})
 }
 

@@ -69,7 +69,7 @@ func (t *turn) toAbsent() bool {
 	t.settle()
 	if t.Down && !t.Ended {
 		t.Ended = true
-		t.do(End{})
+		t.do(endController{})
 	}
 	return false
 }
@@ -124,7 +124,7 @@ func (t *turn) enter() bool {
 	t.Gen++
 	if t.Born == 0 {
 		t.Born = t.Gen
-		t.do(SpawnInstance{Gen: t.Gen})
+		t.do(spawnInstance{Gen: t.Gen})
 	}
 	start := t.Goal.start()
 	if t.Ran.Kind == app.Restart && t.Ran.Role == start.Role && t.Ran.Epoch == start.Epoch {
@@ -135,8 +135,8 @@ func (t *turn) enter() bool {
 	if start.Role == app.Active {
 		t.Term, t.Acted = t.Goal.Term, start.Epoch
 	}
-	t.do(EnterRole{Gen: t.Gen, Start: start, Term: t.Term},
-		Arm{Gen: t.Gen, What: StartDeadline, After: t.Limits.StartTimeout})
+	t.do(enterRole{Gen: t.Gen, Start: start, Term: t.Term},
+		arm{Gen: t.Gen, What: startDeadline, After: t.Limits.StartTimeout})
 	t.tell()
 	return false
 }
@@ -147,7 +147,7 @@ func (t *turn) cutStart(why string) {
 		return
 	}
 	t.Cut, t.Err, t.Ran = true, why, app.Start{}
-	t.do(Revoke{Gen: t.Gen})
+	t.do(revoke{Gen: t.Gen})
 	t.spend()
 	t.tell()
 }
@@ -164,13 +164,13 @@ func (t *turn) depart(next Phase, why string) bool {
 func (t *turn) leave(next Phase) {
 	t.Gen++
 	t.Phase = next
-	t.do(LeaveRole{Gen: t.Gen}, Arm{Gen: t.Gen, What: StopDeadline, After: t.Limits.StopTimeout})
+	t.do(leaveRole{Gen: t.Gen}, arm{Gen: t.Gen, What: stopDeadline, After: t.Limits.StopTimeout})
 	t.tell()
 }
 
 // discard forgets the value.
 func (t *turn) discard(abandon bool) {
-	t.do(KillInstance{Gen: t.Born, Abandon: abandon})
+	t.do(killInstance{Gen: t.Born, Abandon: abandon})
 	t.Born, t.Entered, t.Cut, t.Broken, t.Handover = 0, false, false, "", nil
 	t.Phase, t.Then = t.Then, Idle
 	if t.Phase == Idle {
@@ -201,5 +201,5 @@ func (t *turn) tell() {
 		return
 	}
 	t.Told = r
-	t.do(Tell{Report: r})
+	t.do(tellReport{Report: r})
 }

@@ -14,12 +14,12 @@ const LeaseLost = "lease lost"
 // Limits are the rules of one instance.
 type Limits struct {
 	StartTimeout, StopTimeout time.Duration // bound App.Start and App.Stop
-	MaxRestarts               int           // restarts in place allowed within Within; one more failure is Failed
-	Within                    time.Duration
+	MaxRestarts               int           // restarts in place: of starts that fail in a row, and of crashes within Within
+	Within                    time.Duration // of running; time in which App.Start or App.Stop runs does not count
 }
 
-// A State is everything the controller of one instance knows. New makes the first one.
-type State struct {
+// A state is everything the controller of one instance knows. newState makes the first one.
+type state struct {
 	Limits   Limits
 	Instance string
 
@@ -43,28 +43,31 @@ type State struct {
 	Broken  string    // why the entry under way will be broken when it has started
 	Ran     app.Start // the restart that follows when what reached Running last crashes; Normal when it was stopped
 
-	Restarts []time.Time // within the window; never written in place
-	Handover []byte
-	Err      string
-	Told     Report // the last report
+	Unstarted int             // starts that failed since the instance last ran for Within
+	Since     time.Time       // when it reached Running last
+	Uptime    time.Duration   // for how long it has been Running in all, up to the last crash
+	Crashes   []time.Duration // of Uptime, those within the window; never written in place
+	Handover  []byte
+	Err       string
+	Told      Report // the last report
 }
 
-// New returns the state of an instance that nobody wants yet.
-func New(instance string, limits Limits) State {
-	return State{Instance: instance, Limits: limits, Told: Report{Instance: instance}}
+// newState returns the state of an instance that nobody wants yet.
+func newState(instance string, limits Limits) state {
+	return state{Instance: instance, Limits: limits, Told: Report{Instance: instance}}
 }
 
 // A turn is one step under way: the state to be and the effects so far.
 type turn struct {
-	State
-	in Input
-	fx []Effect
+	state
+	in input
+	fx []effect
 }
 
-// Step absorbs one input and returns the next state and what to do about it, in order. The move it makes follows from the
+// step absorbs one input and returns the next state and what to do about it, in order. The move it makes follows from the
 // whole state, so repeated and late events do no harm.
-func Step(s State, in Input) (State, []Effect) {
-	t := &turn{State: s, in: in}
+func step(s state, in input) (state, []effect) {
+	t := &turn{state: s, in: in}
 	switch ev := in.Event.(type) {
 	case Goal:
 		t.goal(ev)
@@ -73,24 +76,24 @@ func Step(s State, in Input) (State, []Effect) {
 	case Shutdown:
 		t.Down = true
 		t.cutStart("")
-	case Started:
+	case started:
 		t.started(ev)
-	case StartFailed:
+	case startFailed:
 		t.startFailed(ev)
-	case Stopped:
+	case stopped:
 		t.stopped(ev)
-	case Broke:
+	case broke:
 		t.broke(ev)
-	case Exited:
+	case exited:
 		t.exited(ev)
-	case Expired:
+	case expired:
 		t.expired(ev)
 	}
 	t.converge()
-	return t.State, t.fx
+	return t.state, t.fx
 }
 
-func (t *turn) do(fx ...Effect) { t.fx = append(t.fx, fx...) }
+func (t *turn) do(fx ...effect) { t.fx = append(t.fx, fx...) }
 
 func (t *turn) goal(g Goal) {
 	switch {
@@ -102,7 +105,7 @@ func (t *turn) goal(g Goal) {
 		return
 	}
 	if g.Epoch > t.Goal.Epoch {
-		t.Restarts = nil
+		t.Unstarted, t.Uptime, t.Crashes = 0, 0, nil
 	}
 	t.Goal, t.Then = g, Idle // having given up was an answer to the earlier goal
 	if t.Phase == Failed || t.Phase == Idle {
@@ -113,11 +116,11 @@ func (t *turn) goal(g Goal) {
 	}
 }
 
-func (t *turn) started(ev Started) {
+func (t *turn) started(ev started) {
 	if t.Phase != Starting || ev.Gen != t.Gen {
 		return
 	}
-	t.do(Disarm{})
+	t.do(disarm{})
 	t.Entered = true
 	switch {
 	case t.Cut:
@@ -125,18 +128,18 @@ func (t *turn) started(ev Started) {
 	case t.Broken != "":
 		t.crash(t.Broken)
 	default:
-		t.Phase, t.Err = Running, ""
+		t.Phase, t.Err, t.Since = Running, "", t.in.At
 		t.Ran = app.Start{Kind: app.Restart, Role: t.Role, Epoch: t.Epoch}
 		t.tell()
 	}
 }
 
-func (t *turn) startFailed(ev StartFailed) {
+func (t *turn) startFailed(ev startFailed) {
 	if t.Phase != Starting || ev.Gen != t.Gen {
 		return
 	}
-	t.do(Disarm{})
-	t.attemptFailed("start: " + ev.Err)
+	t.do(disarm{})
+	t.startLost("start: " + ev.Err)
 	if t.Entered { // as a standby, before: the value gets its Stop
 		t.leave(Stopping)
 		return
@@ -144,11 +147,11 @@ func (t *turn) startFailed(ev StartFailed) {
 	t.discard(false)
 }
 
-func (t *turn) stopped(ev Stopped) {
+func (t *turn) stopped(ev stopped) {
 	if ev.Gen != t.Gen || (t.Phase != Quiescing && t.Phase != Stopping) {
 		return
 	}
-	t.do(Disarm{})
+	t.do(disarm{})
 	t.Entered = false
 	if ev.Err != "" {
 		t.fail("stop: " + ev.Err)
@@ -173,7 +176,7 @@ func (t *turn) handOver(left []byte) {
 	t.Handover = left
 }
 
-func (t *turn) broke(ev Broke) {
+func (t *turn) broke(ev broke) {
 	if ev.Gen != t.Gen {
 		return
 	}
@@ -186,14 +189,16 @@ func (t *turn) broke(ev Broke) {
 	}
 }
 
-func (t *turn) exited(ev Exited) {
+func (t *turn) exited(ev exited) {
 	if t.Born == 0 || ev.Gen != t.Born {
 		return
 	}
-	t.do(Disarm{})
+	t.do(disarm{})
 	switch t.Phase {
-	case Starting, Running:
-		t.attemptFailed("exited: " + ev.Reason)
+	case Starting:
+		t.startLost("exited: " + ev.Reason)
+	case Running:
+		t.crashed("exited: " + ev.Reason)
 	case Quiescing, Quiesced, Stopping:
 		t.fail("exited: " + ev.Reason)
 	case Idle, Failed:
@@ -201,15 +206,15 @@ func (t *turn) exited(ev Exited) {
 	t.discard(false)
 }
 
-func (t *turn) expired(ev Expired) {
+func (t *turn) expired(ev expired) {
 	if ev.Gen != t.Gen {
 		return
 	}
 	switch {
-	case ev.What == StartDeadline && t.Phase == Starting:
-		t.attemptFailed(fmt.Sprintf("start did not return within %v: abandoned", t.Limits.StartTimeout))
+	case ev.What == startDeadline && t.Phase == Starting:
+		t.startLost(fmt.Sprintf("start did not return within %v: abandoned", t.Limits.StartTimeout))
 		t.discard(true)
-	case ev.What == StopDeadline && (t.Phase == Quiescing || t.Phase == Stopping):
+	case ev.What == stopDeadline && (t.Phase == Quiescing || t.Phase == Stopping):
 		t.fail(fmt.Sprintf("stop did not return within %v: abandoned", t.Limits.StopTimeout))
 		t.discard(true)
 	}
@@ -217,28 +222,54 @@ func (t *turn) expired(ev Expired) {
 
 // crash ends an instance that is broken: it gets its Stop, then the restart rules apply.
 func (t *turn) crash(reason string) {
-	t.attemptFailed("crashed: " + reason)
+	t.crashed("crashed: " + reason)
 	t.leave(Stopping)
 }
 
-// attemptFailed notes a failure and whether another attempt is allowed. A revoked entry is not attempted again.
-func (t *turn) attemptFailed(why string) {
+// startLost notes a start that failed, and whether another is allowed. However long each attempt took, all of them count
+// until the instance has run for Within. A revoked entry is not attempted again.
+func (t *turn) startLost(why string) {
 	if t.Cut {
 		return
 	}
 	t.Err = why
-	var recent []time.Time
-	for _, at := range t.Restarts {
-		if t.in.At.Sub(at) < t.Limits.Within {
+	t.Unstarted = min(t.Unstarted, t.Limits.MaxRestarts) + 1
+	if t.Unstarted > t.Limits.MaxRestarts {
+		t.giveUp(fmt.Sprintf("%d starts failed", t.Unstarted))
+	}
+}
+
+// crashed notes the end of an instance whose start had succeeded, and whether a restart is allowed. The window is counted
+// in time of running: otherwise crashes after slow starts would never be close enough together.
+func (t *turn) crashed(why string) {
+	if t.Cut {
+		return
+	}
+	t.Err = why
+	if t.Phase == Running {
+		ran := t.in.At.Sub(t.Since)
+		t.Uptime += ran
+		if ran >= t.Limits.Within {
+			t.Unstarted = 0
+		}
+	}
+	var recent []time.Duration
+	for _, at := range t.Crashes {
+		if t.Uptime-at < t.Limits.Within {
 			recent = append(recent, at)
 		}
 	}
 	if len(recent) >= t.Limits.MaxRestarts {
-		t.Restarts, t.Then = recent, Failed
-		t.Err += fmt.Sprintf(" (gave up: %d restarts within %v)", len(recent), t.Limits.Within)
+		t.Crashes = recent
+		t.giveUp(fmt.Sprintf("%d restarts within %v", len(recent), t.Limits.Within))
 		return
 	}
-	t.Restarts = append(recent, t.in.At)
+	t.Crashes = append(recent, t.Uptime)
+}
+
+func (t *turn) giveUp(why string) {
+	t.Then = Failed
+	t.Err += " (gave up: " + why + ")"
 }
 
 // fail adds to the error that is reported.

@@ -16,18 +16,18 @@ import (
 )
 
 // alphabet is every event that makes a difference to s, under small epochs and terms.
-func alphabet(s State) []Event {
-	evs := []Event{
+func alphabet(s state) []event {
+	evs := []event{
 		Lapsed{Term: 1},
 		Shutdown{},
-		Started{Gen: s.Gen},
-		StartFailed{Gen: s.Gen, Err: "e"},
-		Stopped{Gen: s.Gen, Handover: []byte("h")},
-		Stopped{Gen: s.Gen, Err: "e"},
-		Broke{Gen: s.Gen, Reason: "e"},
-		Exited{Gen: s.Born, Reason: "e"},
-		Expired{Gen: s.Gen, What: StartDeadline},
-		Expired{Gen: s.Gen, What: StopDeadline},
+		started{Gen: s.Gen},
+		startFailed{Gen: s.Gen, Err: "e"},
+		stopped{Gen: s.Gen, Handover: []byte("h")},
+		stopped{Gen: s.Gen, Err: "e"},
+		broke{Gen: s.Gen, Reason: "e"},
+		exited{Gen: s.Born, Reason: "e"},
+		expired{Gen: s.Gen, What: startDeadline},
+		expired{Gen: s.Gen, What: stopDeadline},
 	}
 	for epoch := uint64(1); epoch <= 2; epoch++ {
 		for _, w := range []Want{Absent, Standby, Active, Quiesce} {
@@ -50,28 +50,28 @@ type shape struct {
 	goalTerm, lapsed, term     lease.Term
 	down, ended, born, entered bool
 	cut, broken                bool
-	restarts                   int
+	crashes, unstarted         int
 }
 
-func shapeOf(s State) shape {
+func shapeOf(s state) shape {
 	return shape{
 		s.Phase, s.Then, s.Role, s.Ran.Role, s.Ran.Kind, s.Goal.Want, s.Epoch, s.Goal.Epoch, s.Acted, s.Spent, s.Ran.Epoch,
-		s.Goal.Term, s.Lapsed, s.Term, s.Down, s.Ended, s.Born != 0, s.Entered, s.Cut, s.Broken != "", len(s.Restarts),
+		s.Goal.Term, s.Lapsed, s.Term, s.Down, s.Ended, s.Born != 0, s.Entered, s.Cut, s.Broken != "", len(s.Crashes), s.Unstarted,
 	}
 }
 
 // reachable explores every state and returns, by "phase event", the phases that may follow other than the same one.
 func reachable() map[string]map[string]bool {
 	found, seen := map[string]map[string]bool{}, map[shape]bool{}
-	first := New("i", Limits{StartTimeout: time.Second, StopTimeout: time.Second, MaxRestarts: 1, Within: time.Hour})
-	todo := []State{first}
+	first := newState("i", Limits{StartTimeout: time.Second, StopTimeout: time.Second, MaxRestarts: 1, Within: time.Hour})
+	todo := []state{first}
 	seen[shapeOf(first)] = true
 	for len(todo) > 0 {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for _, ev := range alphabet(s) {
 			for held := lease.Term(0); held <= 2; held++ {
-				next, _ := Step(s, Input{At: time.Unix(0, 0), Held: held, Event: ev})
+				next, _ := step(s, input{At: time.Unix(0, 0), Held: held, Event: ev})
 				if next.Phase != s.Phase && held >= max(s.Goal.Term, 1) && !changed(s, held) {
 					from := s.Phase.String() + " " + strings.TrimPrefix(fmt.Sprintf("%T", ev), "appctrl.")
 					if found[from] == nil {
@@ -91,7 +91,7 @@ func reachable() map[string]map[string]bool {
 
 // changed says whether the lease moved under an active entry: that acts like Lapsed on any event, and the diagram says so
 // once.
-func changed(s State, held lease.Term) bool {
+func changed(s state, held lease.Term) bool {
 	return s.Role == app.Active && s.Phase == Running && (s.Term != held || s.Term <= s.Lapsed)
 }
 
@@ -131,13 +131,13 @@ type referee struct {
 	told    Report
 }
 
-func (r *referee) judge(fx []Effect) {
+func (r *referee) judge(fx []effect) {
 	for _, f := range fx {
 		switch f := f.(type) {
-		case SpawnInstance:
+		case spawnInstance:
 			r.must(!r.alive, "two values at once: %v", f)
 			r.alive = true
-		case EnterRole:
+		case enterRole:
 			r.must(r.alive && !r.calling, "%v without a free value", f)
 			r.must(r.inside == nil || *r.inside == app.Standby && f.Start.Role == app.Active, "%v without a leave", f)
 			r.must(f.Start.Epoch >= r.seen, "%v after epoch %d was seen", f, r.seen)
@@ -146,21 +146,21 @@ func (r *referee) judge(fx []Effect) {
 			if f.Start.Role == app.Active {
 				r.acted = f.Start.Epoch
 			}
-		case LeaveRole:
+		case leaveRole:
 			r.must(r.inside != nil && !r.calling, "%v of no role", f)
 			r.inside, r.calling = nil, true
-		case KillInstance:
+		case killInstance:
 			r.must(r.alive, "%v of no value", f)
 			r.must(f.Abandon == r.calling, "%v, callback under way: %v", f, r.calling)
 			r.alive, r.inside, r.calling = false, nil, false
-		case Tell:
+		case tellReport:
 			r.must(f.Report.differs(r.told), "%v twice", f)
 			r.told = f.Report
 			if p := f.Report.Phase; p == Idle || p == Quiesced || p == Failed {
 				r.must(r.inside == nil, "%v inside a role", f)
 				r.spent = r.acted
 			}
-		case Revoke, Arm, Disarm, End:
+		case revoke, arm, disarm, endController:
 		}
 	}
 }
@@ -173,23 +173,23 @@ func (r *referee) must(ok bool, format string, args ...any) {
 
 func TestAnyOrderOfEventsIsSafeAndConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := New("i", Limits{MaxRestarts: 2, Within: time.Minute})
+		s := newState("i", Limits{MaxRestarts: 2, Within: time.Minute})
 		r := &referee{t: t}
 		at, held := time.Unix(0, 0), lease.Term(1)
-		step := func(ev Event) {
+		step := func(ev event) {
 			// The outcome of a callback ends it, whether or not the core is still interested.
 			switch ev := ev.(type) {
-			case Started:
+			case started:
 				r.calling = r.calling && ev.Gen != s.Gen
-			case StartFailed, Stopped:
+			case startFailed, stopped:
 				r.calling = false
-			case Exited:
+			case exited:
 				r.calling = r.calling && ev.Gen != s.Born
 			case Goal:
 				r.seen = max(r.seen, ev.Epoch)
 			}
-			var fx []Effect
-			s, fx = Step(s, Input{At: at, Held: held, Event: ev})
+			var fx []effect
+			s, fx = step(s, input{At: at, Held: held, Event: ev})
 			r.judge(fx)
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "events") {
@@ -202,9 +202,9 @@ func TestAnyOrderOfEventsIsSafeAndConverges(t *testing.T) {
 		}
 		for r.calling { // from here on every callback succeeds
 			if s.Phase == Starting {
-				step(Started{Gen: s.Gen})
+				step(started{Gen: s.Gen})
 			} else {
-				step(Stopped{Gen: s.Gen})
+				step(stopped{Gen: s.Gen})
 			}
 		}
 		if !met(s, held) {
@@ -214,15 +214,15 @@ func TestAnyOrderOfEventsIsSafeAndConverges(t *testing.T) {
 }
 
 // possible is what may happen next: any goal, and outcomes only of what is under way.
-func possible(s State, calling bool, held lease.Term) []Event {
-	evs := []Event{Lapsed{Term: held - 1}, Broke{Gen: s.Gen, Reason: "b"}, Expired{Gen: s.Gen - 1, What: StartDeadline}, Started{Gen: s.Gen - 1}}
+func possible(s state, calling bool, held lease.Term) []event {
+	evs := []event{Lapsed{Term: held - 1}, broke{Gen: s.Gen, Reason: "b"}, expired{Gen: s.Gen - 1, What: startDeadline}, started{Gen: s.Gen - 1}}
 	if s.Born != 0 {
-		evs = append(evs, Exited{Gen: s.Born, Reason: "x"})
+		evs = append(evs, exited{Gen: s.Born, Reason: "x"})
 	}
 	if calling && s.Phase == Starting {
-		evs = append(evs, Started{Gen: s.Gen}, Started{Gen: s.Gen}, StartFailed{Gen: s.Gen, Err: "s"}, Expired{Gen: s.Gen, What: StartDeadline})
+		evs = append(evs, started{Gen: s.Gen}, started{Gen: s.Gen}, startFailed{Gen: s.Gen, Err: "s"}, expired{Gen: s.Gen, What: startDeadline})
 	} else if calling {
-		evs = append(evs, Stopped{Gen: s.Gen, Handover: []byte("h")}, Stopped{Gen: s.Gen, Err: "s"}, Expired{Gen: s.Gen, What: StopDeadline})
+		evs = append(evs, stopped{Gen: s.Gen, Handover: []byte("h")}, stopped{Gen: s.Gen, Err: "s"}, expired{Gen: s.Gen, What: stopDeadline})
 	}
 	for _, w := range []Want{Absent, Standby, Active, Quiesce} {
 		for _, epoch := range []uint64{s.Goal.Epoch, s.Goal.Epoch + 1, max(s.Goal.Epoch, 1) - 1} {
@@ -233,7 +233,7 @@ func possible(s State, calling bool, held lease.Term) []Event {
 }
 
 // met says whether s rests where its goal wants it, or where it must because the goal's epoch is over.
-func met(s State, held lease.Term) bool {
+func met(s state, held lease.Term) bool {
 	switch s.Goal.Want {
 	case Absent:
 		return s.Phase == Idle

@@ -21,24 +21,24 @@
 //	failed    Goal         -> idle starting
 //	failed    Shutdown     -> idle
 //	idle      Goal         -> starting
-//	quiesced  Exited       -> idle
+//	quiesced  exited       -> idle
 //	quiesced  Goal         -> idle starting
 //	quiesced  Shutdown     -> idle
-//	quiescing Exited       -> idle starting
-//	quiescing Expired      -> idle starting
-//	quiescing Stopped      -> idle quiesced starting
-//	running   Broke        -> stopping
-//	running   Exited       -> failed starting
+//	quiescing exited       -> idle starting
+//	quiescing expired      -> idle starting
+//	quiescing stopped      -> idle quiesced starting
+//	running   broke        -> stopping
+//	running   exited       -> failed starting
 //	running   Goal         -> quiescing starting stopping
 //	running   Lapsed       -> stopping
 //	running   Shutdown     -> stopping
-//	starting  Exited       -> failed idle
-//	starting  Expired      -> failed idle
-//	starting  StartFailed  -> failed idle stopping
-//	starting  Started      -> quiescing running stopping
-//	stopping  Exited       -> failed idle starting
-//	stopping  Expired      -> failed idle starting
-//	stopping  Stopped      -> failed idle starting
+//	starting  exited       -> failed idle
+//	starting  expired      -> failed idle
+//	starting  startFailed  -> failed idle stopping
+//	starting  started      -> quiescing running stopping
+//	stopping  exited       -> failed idle starting
+//	stopping  expired      -> failed idle starting
+//	stopping  stopped      -> failed idle starting
 //
 // # Promises
 //
@@ -46,7 +46,12 @@
 // other than Starting and Running. A report of Idle, Quiesced or Failed therefore means that nothing of this instance can
 // act under the epochs it was active under so far, and no later goal brings one back: a goal to be active needs an epoch
 // higher than every one that was left. Between two entries into a role there is always a Stop, except from standby to active, which is
-// a second Start on the same value. A crash is restarted in place under its epoch, at most MaxRestarts times Within.
+// a second Start on the same value.
+//
+// A start that fails, by an error, a panic or its deadline, is tried again in place under its epoch, and a crash after a
+// successful start is restarted in place. Each has its own limit of MaxRestarts. Of starts, all count that failed since
+// the instance last ran for Within without a break, however long they took. Of crashes, those count that lie within
+// Within, and only the time in which the instance ran passes for that. One more is Failed. A higher epoch begins anew.
 //
 // A callback that exceeds its deadline cannot be interrupted. The instance is abandoned: its Context is left, its actor is
 // forgotten, Err says so, and it is reported Idle at once. For an application that asks Context.Active before it acts that

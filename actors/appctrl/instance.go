@@ -62,15 +62,15 @@ func (i *instance) enter(c actor.Context, msg *enter) {
 		return i.app.Start(msg.ctx, msg.start)
 	})
 	if err != nil {
-		c.Send(i.control, StartFailed{Gen: msg.gen, Err: err.Error()})
+		c.Send(i.control, startFailed{Gen: msg.gen, Err: err.Error()})
 		return
 	}
 	i.entered, i.serves = true, true
-	c.Send(i.control, Started{Gen: msg.gen})
+	c.Send(i.control, started{Gen: msg.gen})
 }
 
 func (i *instance) leave(c actor.Context, msg *leave) {
-	done := Stopped{Gen: msg.gen}
+	done := stopped{Gen: msg.gen}
 	handover, err := i.stop()
 	if err != nil {
 		done.Err = err.Error()
@@ -97,7 +97,7 @@ func (i *instance) deliver(c actor.Context, msg any) {
 		return nil
 	})
 	if err != nil {
-		c.Send(i.control, Broke{Gen: i.gen, Reason: err.Error()})
+		c.Send(i.control, broke{Gen: i.gen, Reason: err.Error()})
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // script is one controller under a transcript: its state, its clock and the lease it is told of.
 type script struct {
 	t     *testing.T
-	state State
+	state state
 	at    time.Time
 	held  lease.Term
 }
@@ -29,7 +29,7 @@ func TestTranscripts(t *testing.T) {
 	}
 	for _, path := range paths {
 		limits := Limits{StartTimeout: 10 * time.Second, StopTimeout: 5 * time.Second, MaxRestarts: 3, Within: 10 * time.Second}
-		s := &script{t: t, state: New("pair/switch", limits), at: time.Unix(0, 0), held: 1}
+		s := &script{t: t, state: newState("pair/switch", limits), at: time.Unix(0, 0), held: 1}
 		t.Run(filepath.Base(path), func(t *testing.T) { datadriven.RunTest(t, path, s.run) })
 	}
 }
@@ -47,7 +47,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		s.at = s.at.Add(after)
 		return "ok\n"
 	}
-	next, fx := Step(s.state, Input{At: s.at, Held: s.held, Event: s.event(t, d)})
+	next, fx := step(s.state, input{At: s.at, Held: s.held, Event: s.event(t, d)})
 	s.state = next
 	var out strings.Builder
 	for _, f := range fx {
@@ -59,7 +59,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	return out.String()
 }
 
-func (s *script) event(t *testing.T, d *datadriven.TestData) Event {
+func (s *script) event(t *testing.T, d *datadriven.TestData) event {
 	gen, text, handover := s.state.Gen, "", ""
 	if d.Cmd == "exited" {
 		gen = s.state.Born
@@ -84,20 +84,20 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) Event {
 	case "shutdown":
 		return Shutdown{}
 	case "started":
-		return Started{Gen: gen}
+		return started{Gen: gen}
 	case "start-failed":
-		return StartFailed{Gen: gen, Err: text}
+		return startFailed{Gen: gen, Err: text}
 	case "stopped":
-		return Stopped{Gen: gen, Handover: []byte(handover), Err: text}
+		return stopped{Gen: gen, Handover: []byte(handover), Err: text}
 	case "broke":
-		return Broke{Gen: gen, Reason: text}
+		return broke{Gen: gen, Reason: text}
 	case "exited":
-		return Exited{Gen: gen, Reason: text}
+		return exited{Gen: gen, Reason: text}
 	case "expired":
 		if d.CmdArgs[0].Key == "start" {
-			return Expired{Gen: gen, What: StartDeadline}
+			return expired{Gen: gen, What: startDeadline}
 		}
-		return Expired{Gen: gen, What: StopDeadline}
+		return expired{Gen: gen, What: stopDeadline}
 	}
 	d.Fatalf(t, "unknown command %q", d.Cmd)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The lines a member writes to its guard: until N (nanoseconds of CLOCK_MONOTONIC, zero means no deadline), term, kill.
+// The lines a member writes to its guard: until N (nanoseconds of CLOCK_BOOTTIME, zero means no deadline), term, kill.
 // The guard answers on statusFD: ready, when it is up, and after the first line started PID, or failed and why.
 const (
 	lineUntil = "until"
@@ -26,14 +27,20 @@ const (
 	statusFD  = 3
 )
 
+const (
+	guardTitle   = "osproc-guard" // at most 15 bytes, and not like the name of any program that has guards
+	becomeWithin = 3 * time.Second
+	lookAgain    = 100 * time.Millisecond // a timer of the guard stands still while the machine is suspended
+)
+
 // killed is the exit status of a guard that killed the group because of the pipe or the deadline.
 const killed = 128 + int(unix.SIGKILL)
 
-// monotonic returns the machine's CLOCK_MONOTONIC in nanoseconds.
-func monotonic() int64 {
+// sinceBoot returns the machine's CLOCK_BOOTTIME in nanoseconds: the monotonic clock that goes on during a suspend.
+func sinceBoot() int64 {
 	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		panic("osproc: no monotonic clock: " + err.Error())
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic("osproc: no clock that counts suspends: " + err.Error())
 	}
 	return ts.Nano()
 }
@@ -43,10 +50,20 @@ func monotonic() int64 {
 // guard killed it, 2 when it could not be started. When it returns, the command's process group is gone. It takes over
 // the signals and children of the process it runs in. An end of stdin kills the group.
 func GuardMain(args []string, stdin io.Reader) int {
+	if len(args) > 0 && args[0] == argBecome {
+		return become(args[1:])
+	}
 	runtime.LockOSThread() // Pdeathsig is bound to the thread that starts the command
+	// A signal to all processes of the member's name must not reach both.
+	_ = os.WriteFile("/proc/self/comm", []byte(guardTitle), 0)
 	status := os.NewFile(statusFD, "status")
 	defer status.Close()
 	unix.CloseOnExec(statusFD)
+	own := os.Args[1:max(1, len(os.Args)-len(args))]
+	var as string
+	if len(args) > 1 && args[0] == argAs {
+		as, args = args[1], args[2:]
+	}
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
 	}
@@ -59,7 +76,7 @@ func GuardMain(args []string, stdin io.Reader) int {
 	signal.Ignore(unix.SIGHUP, unix.SIGPIPE)
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // orphans of the command are ours to reap
 
-	g := &guard{lines: make(chan string), signals: signals, exits: make(chan int, 1)}
+	g := &guard{now: sinceBoot, lines: make(chan string), signals: signals, exits: make(chan int, 1)}
 	go g.read(stdin)
 	fmt.Fprintln(status, "ready")
 	first, ok := <-g.lines
@@ -67,7 +84,7 @@ func GuardMain(args []string, stdin io.Reader) int {
 		fmt.Fprintln(status, "failed no time left to run")
 		return killed
 	}
-	if err := g.start(args); err != nil {
+	if err := g.start(args, as, own); err != nil {
 		fmt.Fprintln(status, "failed", err)
 		return 2
 	}
@@ -79,6 +96,7 @@ func GuardMain(args []string, stdin io.Reader) int {
 
 // guard is the state of the guard's one loop.
 type guard struct {
+	now     func() int64
 	lines   chan string // closed when the member is gone
 	signals chan os.Signal
 	exits   chan int // the command's exit status
@@ -93,18 +111,47 @@ func (g *guard) read(stdin io.Reader) {
 	}
 }
 
-func (g *guard) late() bool { return g.until != 0 && monotonic() >= g.until }
+func (g *guard) late() bool { return g.until != 0 && g.now() >= g.until }
 
-func (g *guard) start(args []string) error {
-	cmd := exec.Command(args[0], args[1:]...)
+// start runs the command. If it is to run as something else than the guard, a process of this program becomes it.
+func (g *guard) start(command []string, as string, own []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	var answer, answered *os.File
+	if as != "" {
+		args := slices.Concat(own, []string{argBecome, strconv.Itoa(os.Getpid()), as, "--"}, command)
+		cmd.Path, cmd.Err, cmd.Args = "/proc/self/exe", nil, append([]string{guardTitle}, args...)
+		var err error
+		if answered, answer, err = os.Pipe(); err != nil {
+			return err
+		}
+		defer answered.Close()
+		cmd.ExtraFiles = []*os.File{answer} // becomes becomeFD
+	}
+	err := cmd.Start()
+	if answer != nil {
+		answer.Close()
+	}
+	if err != nil {
 		return err
 	}
 	g.pid = cmd.Process.Pid
 	go g.reap()
-	return nil
+	if answered == nil {
+		return nil
+	}
+	// It says nothing and the pipe closes when it has become the command.
+	_ = answered.SetReadDeadline(time.Now().Add(becomeWithin))
+	why, err := io.ReadAll(answered)
+	if err == nil && len(why) == 0 {
+		return nil
+	}
+	g.clear()
+	if err != nil {
+		return fmt.Errorf("no answer from the process that should become %s: %w", command[0], err)
+	}
+	return errors.New(string(why))
 }
 
 // reap collects every child, also adopted ones, for as long as there are any.
@@ -137,7 +184,7 @@ func (g *guard) watch() int {
 		}
 		var deadline <-chan time.Time
 		if g.until != 0 {
-			timer.Reset(time.Duration(g.until - monotonic()))
+			timer.Reset(min(time.Duration(g.until-g.now()), lookAgain))
 			deadline = timer.C
 		}
 		select {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,12 +39,17 @@ type child struct {
 }
 
 // launch starts the command under a guard. The command runs when launch returns nil.
-func launch(ctx *app.Context, cfg Config, env []string) (*child, error) {
+func launch(ctx *app.Context, cfg Config, become settings, env []string) (*child, error) {
 	if _, err := firstDeadline(ctx); err != nil {
 		return nil, err
 	}
-	argv := append(append(append([]string{}, cfg.Guard...), "--"), cfg.Command...)
-	c := &child{name: cfg.Command[0], cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{}), stopped: make(chan struct{})}
+	argv := slices.Clone(cfg.Guard[1:])
+	if !become.none() {
+		argv = append(argv, argAs, become.String())
+	}
+	argv = append(append(argv, "--"), cfg.Command...)
+	c := &child{name: cfg.Command[0], cmd: exec.Command(cfg.Guard[0], argv...), ended: make(chan struct{}), stopped: make(chan struct{})}
+	c.cmd.Args[0] = guardTitle
 	c.cmd.Dir, c.cmd.Env = cfg.Dir, env
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to the member's group is not for the guard
 	status, err := c.spawn(ctx.Logger())
@@ -58,6 +64,7 @@ func launch(ctx *app.Context, cfg Config, env []string) (*child, error) {
 		<-c.ended
 		return nil, err
 	}
+	ctx.Logger().Info("process started", slog.String("command", c.name), slog.Int64("pid", c.pid.Load()), slog.Int("guard", c.cmd.Process.Pid))
 	if ctx.Role() == app.Active {
 		go c.renew(ctx, cfg.stopTimeout(ctx))
 	}
@@ -69,16 +76,18 @@ func firstDeadline(ctx *app.Context) (string, error) {
 	if ctx.Role() == app.Standby {
 		return lineUntil + " 0", nil
 	}
-	line, ok := deadline(ctx.ActiveUntil)
+	line, ok := deadline(ctx.NoticeSuspend, ctx.ActiveUntil)
 	if !ok {
 		return "", errors.New("osproc: the lease has ended: nothing was started")
 	}
 	return line, nil
 }
 
-// deadline asks for the end of the lease after it has read the clock, so that a pause in between shortens it.
-func deadline(until func() time.Time) (string, bool) {
-	now := monotonic()
+// deadline asks for the end of the lease after it has read the clock, so that a pause or a suspend in between shortens it.
+// A suspend from before ends the lease.
+func deadline(noticeSuspend func(), until func() time.Time) (string, bool) {
+	now := sinceBoot()
+	noticeSuspend()
 	end := until()
 	if end.IsZero() {
 		return "", false
@@ -161,8 +170,9 @@ func (c *child) renew(ctx *app.Context, stopTimeout time.Duration) {
 	left := ctx.Done()
 	var giveUp <-chan time.Time
 	for {
-		until := ctx.HeldUntil()
-		if line, ok := deadline(func() time.Time { return until }); !ok || c.tell(line) != nil {
+		var until time.Time
+		held := func() time.Time { until = ctx.HeldUntil(); return until }
+		if line, ok := deadline(ctx.NoticeSuspend, held); !ok || c.tell(line) != nil {
 			return // the guard ends it at the deadline it has
 		}
 		select {
@@ -234,10 +244,12 @@ func (c *child) log(r *os.File, log *slog.Logger) {
 		_ = r.SetReadDeadline(time.Now().Add(tail))
 	}()
 	in := bufio.NewReaderSize(r, 64<<10)
+	out := newThrottle(log, time.Now())
+	defer out.close()
 	for {
 		line, _, err := in.ReadLine() // a longer line comes in pieces
 		if len(line) > 0 {
-			log.Info(string(line))
+			out.line(time.Now(), string(line))
 		}
 		if err != nil {
 			return

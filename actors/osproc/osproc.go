@@ -13,6 +13,10 @@
 // Deadlines are instants of CLOCK_MONOTONIC, which all processes of a machine share, so a delay on the way cannot
 // prolong them.
 //
+// The guard shows itself as osproc-guard, so that a signal to every process of the member's name (pkill) does not end both.
+// A signal to all processes of a user or of a control group, or to all that run the same file, reaches both: then the
+// command dies with the guard, by a signal that the kernel sends, but its children do not.
+//
 // Promised: in role active no process of the group runs longer than the lease term of its activation, by more than the
 // time the kernel takes to schedule the guard and to kill; App.Stop returns only when the group is gone. Not promised: a
 // process that leaves its group (setsid) is not followed; if the guard itself is killed with SIGKILL, the command dies
@@ -23,10 +27,7 @@ package osproc
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gendac/gendac/actors/app"
@@ -44,10 +45,22 @@ func (e *ConfigError) Error() string { return "osproc: " + e.Field + ": " + e.Pr
 type Config struct {
 	Command     []string          // program, looked up in PATH, and arguments
 	Dir         string            // working directory; empty is the member's
-	Env         map[string]string // added to the member's environment; the GENDAC_ variables come last
+	Env         map[string]string // variables, besides those inherited; the GENDAC_ variables come last
+	EnvFrom     []string          // inherited from the member besides PATH, HOME, TZ and LANG: NAME, PREFIX*, or * for all
+	User        string            // name or id of whom it runs as, with that user's groups; empty is the member's
+	Umask       *int              // nil is the member's
+	Limits      Limits            // zero is the member's
 	StopTimeout time.Duration     // from SIGTERM to SIGKILL; default 5 s, and at most 4/5 of the controller's own
 	Guard       []string          // command line of a program that calls GuardMain with the arguments that follow
 	RunStandby  bool              // also run as a standby, with GENDAC_ROLE=standby; a promotion restarts the process
+}
+
+// Limits are resource limits of each process of the command, soft and hard; a nil field is as the member has it.
+type Limits struct {
+	NoFile *uint64 // file descriptors
+	NProc  *uint64 // processes and threads of its user
+	Memory *uint64 // bytes of address space
+	Core   *uint64 // bytes of a core dump
 }
 
 // App returns the constructor of the application that cfg describes. A bad cfg is reported by Start, as a *ConfigError.
@@ -79,7 +92,11 @@ func (a *application) Start(ctx *app.Context, s app.Start) error {
 	if s.Role == app.Standby && !a.cfg.RunStandby {
 		return nil
 	}
-	c, err := launch(ctx, a.cfg, a.cfg.environment(ctx, s))
+	become, err := a.cfg.settings()
+	if err != nil {
+		return err
+	}
+	c, err := launch(ctx, a.cfg, become, a.cfg.environment(ctx, s, become))
 	if err != nil {
 		return err
 	}
@@ -111,6 +128,13 @@ func (c Config) validate() error {
 	if len(c.Guard) == 0 {
 		return &ConfigError{"Guard", "is empty: give the command line of a program that calls osproc.GuardMain"}
 	}
+	if c.Dir != "" {
+		if info, err := os.Stat(c.Dir); err != nil {
+			return &ConfigError{"Dir", fmt.Sprintf("the working directory %s cannot be used: %v", c.Dir, err)}
+		} else if !info.IsDir() {
+			return &ConfigError{"Dir", fmt.Sprintf("the working directory %s is no directory", c.Dir)}
+		}
+	}
 	return nil
 }
 
@@ -124,21 +148,6 @@ func (c Config) stopTimeout(ctx *app.Context) time.Duration {
 		d = min(d, bound*4/5)
 	}
 	return d
-}
-
-func (c Config) environment(ctx *app.Context, s app.Start) []string {
-	env := os.Environ()
-	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
-		env = append(env, name+"="+c.Env[name])
-	}
-	return append(env,
-		"GENDAC_START="+s.Kind.String(),
-		"GENDAC_FROM="+s.From,
-		"GENDAC_EPOCH="+strconv.FormatUint(s.Epoch, 10),
-		"GENDAC_ROLE="+s.Role.String(),
-		"GENDAC_INSTANCE="+ctx.Instance(),
-		"GENDAC_MEMBER="+ctx.Member(),
-	)
 }
 
 // An ExitError says how a process that should have run on has ended.

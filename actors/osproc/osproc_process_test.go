@@ -104,7 +104,7 @@ func put(t *testing.T, cfg osproc.Config, s app.Start) *bench {
 	return b
 }
 
-// lines is a slog handler that keeps only messages.
+// lines is a slog handler that keeps only messages, and of those only what the process has written.
 type lines struct {
 	slog.Handler
 	to chan<- string
@@ -113,7 +113,9 @@ type lines struct {
 func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
 func (l *lines) WithAttrs([]slog.Attr) slog.Handler       { return l }
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
-	l.to <- r.Message
+	if r.Message != "process started" {
+		l.to <- r.Message
+	}
 	return nil
 }
 
@@ -324,7 +326,11 @@ func startMember(t *testing.T) (*exec.Cmd, []int) {
 	var once sync.Once
 	reap := func() { once.Do(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) }
 	t.Cleanup(reap)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	text := bufio.NewReader(out)
+	if line, err := text.ReadString('\n'); err != nil || !strings.Contains(line, `msg="process started" command=sh pid=`) {
+		t.Fatalf("the member printed %q %v, want the process id of its application", line, err)
+	}
+	line, err := text.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}

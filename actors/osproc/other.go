@@ -19,6 +19,6 @@ func GuardMain([]string, io.Reader) int {
 
 type child struct{}
 
-func launch(*app.Context, Config, []string) (*child, error) { return nil, ErrUnsupported }
+func launch(*app.Context, Config, settings, []string) (*child, error) { return nil, ErrUnsupported }
 
 func (*child) stop(time.Duration) error { return ErrUnsupported }

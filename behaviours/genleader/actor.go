@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -50,13 +49,14 @@ type shell struct {
 	heard   []event // what it has
 	calls   []called
 	writer  *writer // nil in memory
+	suspend suspendWatch
 }
 
 func newShell(g *Group, ctx actor.Context) *shell {
-	s := &shell{group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}, asking: map[uint64]chan Inspection{}, images: images{map[uint64]*imageWriter{}, map[uint64]*imageReader{}}}
+	s := &shell{suspend: suspendWatch{group: g}, group: g, self: ctx.Self(), waiting: map[uint64]chan outcome{}, asking: map[uint64]chan Inspection{}, images: images{map[uint64]*imageWriter{}, map[uint64]*imageReader{}}}
 	g.pid.Store(ctx.Self())
-	if g.Storage != nil {
-		s.writer = newWriter(g.Storage, s.again)
+	if g.cfg.Storage != nil {
+		s.writer = newWriter(g.cfg.Storage, s.again)
 	}
 	s.again(started{})
 	if g.hub != nil {
@@ -67,18 +67,18 @@ func newShell(g *Group, ctx actor.Context) *shell {
 
 func (s *shell) machine() process.Machine[*core, input, effect] {
 	settings := settings{
-		self: s.group.self, timing: s.group.Timing, leases: s.group.Leases, rests: s.group.rests(),
-		logBytes: uint64(s.group.LogBytes), logEntries: uint64(s.group.LogEntries),
-		id: s.group.raftID, durable: s.group.Storage != nil, kept: s.group.kept,
-		keepEvery: uint64(s.group.SnapshotBytes),
-		cluster:   s.group.Cluster, candidates: s.group.Candidates, expect: s.group.Expect, maxVoters: s.group.MaxVoters,
-		forgetAfter: s.group.ForgetAfter, preferAfter: s.group.PreferAfter, isWitness: s.group.Witness,
+		self: s.group.Member(), renumbers: s.group.hub != nil, timing: s.group.cfg.Timing, leases: s.group.cfg.Leases, mayHibernate: s.group.mayHibernate(),
+		logBytes: uint64(s.group.cfg.LogBytes), logEntries: uint64(s.group.cfg.LogEntries),
+		id: s.group.raftID, durable: s.group.cfg.Storage != nil, kept: s.group.kept,
+		keepEvery: uint64(s.group.cfg.SnapshotBytes),
+		cluster:   s.group.cfg.Cluster, candidates: s.group.cfg.Candidates, expect: s.group.cfg.Expect, maxVoters: s.group.cfg.MaxVoters,
+		forgetAfter: s.group.cfg.ForgetAfter, preferAfter: s.group.cfg.PreferAfter, isWitness: s.group.cfg.Witness,
 	}
 	if s.group.hub != nil {
 		settings.grid = s.group.hub.core.began
 	}
 	return process.Machine[*core, input, effect]{
-		State: newCore(settings, time.Now(), s.group.Seed), Step: step,
+		State: newCore(settings, time.Now(), s.group.cfg.Seed), Step: step,
 		Lift: s.lift, Perform: s.perform, Terminate: s.terminate,
 	}
 }
@@ -88,7 +88,8 @@ func (s *shell) again(e event) { s.group.system.Root.Send(s.self, e) }
 
 func (s *shell) lift(ctx actor.Context) (input, bool) {
 	deepen()
-	in := input{at: time.Now()}
+	slept := s.suspend.look(s.self) // before the time, so that a stamp of this turn is not from after what is known here
+	in := input{at: time.Now(), slept: slept}
 	switch msg := ctx.Message().(type) {
 	case sayings:
 		said := s.takeSayings()
@@ -112,6 +113,10 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		s.group.questions.Add(-1)
 		s.waiting[msg.seq] = msg.answer
 		in.event = transferAsked{seq: msg.seq, name: msg.name}
+	case releaseMessage:
+		s.group.questions.Add(-1)
+		s.waiting[msg.seq] = msg.answer
+		in.event = releaseAsked{seq: msg.seq}
 	case readMessage:
 		s.group.questions.Add(-1)
 		s.waiting[msg.seq] = msg.answer
@@ -124,7 +129,7 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		s.group.inbox.give(len(msg.frame))
 		frame := &wire.Frame{}
 		if err := proto.Unmarshal(msg.frame, frame); err != nil {
-			s.group.Logger.Warn("dropped a frame that is not readable", slog.String("from", msg.from.Name), slog.Any("error", err))
+			s.group.cfg.Logger.Warn("dropped a frame that is not readable", slog.String("from", msg.from.Name), slog.Any("error", err))
 			return in, false
 		}
 		in.event = received{from: msg.from, packets: frame.GetPackets()}
@@ -135,16 +140,16 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		}
 		in.event = unsent{to: msg.to, packets: frame.GetPackets()}
 	case localCall:
-		reply, err := s.group.Behaviour.HandleCall(s.election(0), msg.request)
+		reply, err := s.group.cfg.Behaviour.HandleCall(s.election(0), msg.request)
 		msg.answer <- localAnswer{reply, err}
 		return in, false
 	case localCast:
-		s.group.Behaviour.HandleCast(s.election(0), msg.msg)
+		s.group.cfg.Behaviour.HandleCast(s.election(0), msg.msg)
 		return in, false
 	case actor.SystemMessage, actor.AutoReceiveMessage:
 		return in, false
 	default:
-		s.group.Behaviour.HandleInfo(s.election(0), msg)
+		s.group.cfg.Behaviour.HandleInfo(s.election(0), msg)
 		return in, false
 	}
 	return in, true
@@ -158,7 +163,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	if s.failed {
 		return // nothing is built on a state that is not right
 	}
-	b := s.group.Behaviour
+	b := s.group.cfg.Behaviour
 	switch e := e.(type) {
 	case send:
 		s.send(e)
@@ -208,18 +213,23 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 		s.resolve(e.seq, outcome{answers: e.answers, err: e.err})
 	case transferred:
 		s.resolve(e.seq, outcome{err: e.err})
+	case released:
+		s.resolve(e.seq, outcome{err: e.err})
 	case advanced:
 		s.group.progress.advance(e.index)
 	case fresh:
 		s.group.progress.freshen(e.asOf)
 	case extendLease:
-		s.extendLease(e.until)
+		s.extendLease(e)
 	case leaseEnded:
+		s.group.lease.Lapse()
 		term, _ := s.group.lease.Current()
 		s.leaseEnded(term)
+	case renumbered:
+		s.renumber(e.self)
 	case happened:
-		if s.group.Event != nil {
-			s.group.Event(e.what)
+		if s.group.cfg.Event != nil {
+			s.group.cfg.Event(e.what)
 		}
 	case inspected:
 		e.is.Dropped = s.group.inbox.dropped.Load()
@@ -248,7 +258,7 @@ func (s *shell) send(e send) {
 			n++
 		}
 		if frame, err := proto.Marshal(&wire.Frame{Packets: rest[:n]}); err == nil {
-			if s.group.Send(e.to, frame) != nil {
+			if s.group.cfg.Send(e.to, frame) != nil {
 				s.again(unsent{to: e.to, packets: rest[:n]})
 			}
 		}
@@ -282,7 +292,7 @@ func (s *shell) setTimer(at time.Time) {
 
 func (s *shell) ask(e *ask) {
 	if e.cast {
-		answer := s.group.Behaviour.HandleLeaderCast(&Election{shell: s, term: e.term}, e.request)
+		answer := s.group.cfg.Behaviour.HandleLeaderCast(&Election{shell: s, term: e.term}, e.request)
 		answer.replies = false
 		s.said(handled{term: e.term, answer: answer})
 		return
@@ -297,17 +307,17 @@ func (s *shell) ask(e *ask) {
 func (s *shell) leaderCall(e *ask) Answer {
 	defer func() {
 		if v := recover(); v != nil {
-			failure := &process.PanicError{Value: v, Stack: debug.Stack()}
+			failure := &process.PanicError{Value: v, Stack: process.TakeStack()}
 			s.lastWord(e, failure)
 			panic(failure)
 		}
 	}()
-	return s.group.Behaviour.HandleLeaderCall(&Election{shell: s, term: e.term}, e.from, e.request)
+	return s.group.cfg.Behaviour.HandleLeaderCall(&Election{shell: s, term: e.term}, e.from, e.request)
 }
 
 // lastWord reaches another caller's member before this actor ends. Callers here hear of the end itself.
 func (s *shell) lastWord(e *ask, reason error) {
-	if e.from.Member != s.group.self {
+	if e.from.Member != s.group.Member() {
 		s.send(send{to: e.from.Member.Name, packets: []*wire.Packet{lastWord(e, reason)}})
 	}
 }
@@ -318,10 +328,10 @@ func (s *shell) applyMany(broadcasts []apply) {
 		election := s.election(0)
 		for i, b := range broadcasts {
 			election.index = b.index
-			replies[i] = s.group.Behaviour.FromLeader(election, b.message)
+			replies[i] = s.group.cfg.Behaviour.FromLeader(election, b.message)
 		}
 	}
-	if batcher, ok := s.group.Behaviour.(Batcher); ok {
+	if batcher, ok := s.group.cfg.Behaviour.(Batcher); ok {
 		batcher.Batch(all)
 	} else {
 		all()
@@ -346,9 +356,9 @@ func (s *shell) resolve(seq uint64, out outcome) {
 }
 
 // extendLease also notices a term that ended after the core had decided to extend it.
-func (s *shell) extendLease(until time.Time) {
+func (s *shell) extendLease(e extendLease) {
 	was, _ := s.group.lease.Current()
-	if s.group.lease.Extend(time.Now(), until) != was && was != 0 {
+	if s.group.lease.Grant(time.Now(), e.until, e.slept) != was && was != 0 {
 		s.leaseEnded(was)
 	}
 }
@@ -359,14 +369,15 @@ func (s *shell) leaseEnded(term lease.Term) {
 		return
 	}
 	s.lapsed = term
-	s.group.Logger.Warn("lease ended", slog.String("member", s.group.self.Name), slog.Uint64("lease", uint64(term)))
-	if s.group.LeaseEnded != nil {
-		s.group.LeaseEnded(term)
+	s.group.cfg.Logger.Warn("lease ended", slog.String("member", s.group.cfg.Self.Name), slog.Uint64("lease", uint64(term)))
+	if s.group.cfg.LeaseEnded != nil {
+		s.group.cfg.LeaseEnded(term)
 	}
 }
 
 func (s *shell) terminate(reason error) {
 	s.setTimer(time.Time{})
+	s.suspend.end()
 	s.images.close()
 	if !errors.Is(reason, process.ErrNormal) && !errors.Is(reason, process.ErrShutdown) {
 		s.group.reason.Store(&reason)
@@ -380,7 +391,7 @@ func (s *shell) terminate(reason error) {
 	if s.group.hub != nil {
 		defer s.group.hub.ended(s.group)
 	}
-	s.group.Behaviour.Terminate(reason)
+	s.group.cfg.Behaviour.Terminate(reason)
 }
 
 // end says that the group has ended, once its storage is closed and may be opened again.
@@ -393,4 +404,16 @@ func (s *shell) end() {
 		s.writer.end()
 		close(s.group.ended)
 	}()
+}
+
+// renumber lets the peers see another process from now on.
+func (s *shell) renumber(self Member) {
+	former := s.group.Member()
+	s.group.member.Store(&self)
+	s.group.cfg.Logger.Warn("group", slog.String("member", self.Name), slog.Uint64("from", former.Incarnation), slog.Uint64("incarnation", self.Incarnation),
+		slog.String("why", "the clock is behind that of a former process of this name"))
+	if s.group.cfg.Renumbered != nil {
+		s.group.cfg.Renumbered(self)
+	}
+	s.group.hub.renumbered(s.group, former)
 }

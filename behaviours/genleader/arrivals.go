@@ -79,8 +79,9 @@ const (
 	patientFor    = time.Millisecond // bounds how long the end of a turn waits for them
 )
 
-// gather tells that a turn ends once callers have run who can, since whoever was answered just now often comes again. The
-// group's own goroutine does not yield: where many others want the processors, it would get its turn much later.
+// gather delays the end of the turn until runnable goroutines were scheduled, because a caller that was answered just
+// now often calls again. The group's own goroutine does not yield: where many others want the processors, it would be
+// scheduled much later.
 func (s *shell) gather() {
 	a := &s.group.arrivals
 	if !a.yielding.CompareAndSwap(false, true) { // the last time has taken so long that it is not over yet

@@ -29,22 +29,22 @@ func TestAllCandidatesAreAsked(t *testing.T) {
 				t.Errorf("%v fails with %v", who, why)
 			}
 		}
-		n.isolate(leader.group.Self.Name)
+		n.isolate(leader.group.cfg.Self.Name)
 		begin := time.Now()
 		answers, err = follower.group.AskCandidates(within(t, 300*time.Millisecond), []byte("who"))
-		if why := answers.Failed[leader.group.Self]; err != nil || !errors.Is(why, ErrNoAnswer) || len(answers.Good) != len(n.names)-1 {
+		if why := answers.Failed[leader.group.cfg.Self]; err != nil || !errors.Is(why, ErrNoAnswer) || len(answers.Good) != len(n.names)-1 {
 			t.Errorf("one is silent: %v, %v", answers, err)
 		}
 		if took := time.Since(begin); took != 300*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
-		follower.group.LinkDown(leader.group.Self, false)
+		follower.group.LinkDown(leader.group.cfg.Self, false)
 		synctest.Wait()
 		answers, err = follower.group.AskCandidates(within(t, time.Second), []byte("who"))
-		if why := answers.Failed[leader.group.Self]; err != nil || !errors.Is(why, ErrUnreachable) || len(answers.Good) != len(n.names)-1 {
+		if why := answers.Failed[leader.group.cfg.Self]; err != nil || !errors.Is(why, ErrUnreachable) || len(answers.Good) != len(n.names)-1 {
 			t.Errorf("one is not linked: %v, %v", answers, err)
 		}
-		n.isolate(follower.group.Self.Name)
+		n.isolate(follower.group.cfg.Self.Name)
 		said := make(chan error, 1)
 		go func() {
 			_, err := follower.group.AskCandidates(within(t, time.Second), []byte("who"))

@@ -121,7 +121,7 @@ func TestWhatIsAppendedToABroadcastLeavesTheOthersAlone(t *testing.T) {
 func TestACallersReplyIsItsOwn(t *testing.T) {
 	entry := []byte("a reply of the leader's")
 	answer := make(chan outcome, 1)
-	s := &shell{group: &Group{Config: Config{Behaviour: Defaults{}}}, waiting: map[uint64]chan outcome{7: answer}}
+	s := &shell{group: &Group{cfg: Config{Behaviour: Defaults{}}}, waiting: map[uint64]chan outcome{7: answer}}
 	s.applyMany([]apply{{index: 1, seq: 7, reply: entry[2:7], hasReply: true}})
 	copy((<-answer).reply, "other")
 	if string(entry) != "a reply of the leader's" {
@@ -135,7 +135,7 @@ func TestARoomThatHadToBeLargeIsNotKept(t *testing.T) {
 	for _, n := range []int{fullBatch, 100 * fullBatch} {
 		c.emit(&applyMany{broadcasts: make([]apply, n)})
 		c.recycle()
-		if kept := cap(c.apply); kept != 0 && kept != fullBatch {
+		if kept := cap(c.turn.apply); kept != 0 && kept != fullBatch {
 			t.Errorf("of %d places %d are kept", n, kept)
 		}
 	}

@@ -17,10 +17,11 @@ type Behaviour interface {
 	// HandleLeaderCast is HandleLeaderCall without a caller: a reply in its answer goes nowhere.
 	HandleLeaderCast(e *Election, req []byte) Answer
 	// FromLeader runs on every member, the leader included, in one order, once a majority has the broadcast. Its reply
-	// reaches the caller unless the answer that broadcast it had a reply of its own. msg is part of the log: it must not be
-	// modified, nor be a part of the reply, and whoever keeps some of it keeps many others with it. A message that makes it
-	// panic ends the group on every member, and with a data directory again whenever it is opened, until a FromLeader that
-	// bears the message takes its place: refuse in HandleLeaderCall what cannot be done, and say in the reply what was not.
+	// reaches the caller unless the answer that broadcast it had a reply of its own. msg aliases the log entry:
+	// FromLeader must not modify it or return a part of it, and retaining a slice of it retains the whole batch. A
+	// message on which FromLeader panics ends the group on every member. With a data directory it does so again at each
+	// start, until a version runs whose FromLeader does not panic on it. So refuse in HandleLeaderCall what cannot be
+	// done, and report in the reply what failed.
 	FromLeader(e *Election, msg []byte) (reply []byte)
 	// HandleDown runs on the leader when a member's process is known to be gone (ErrGone) or has left (ErrLeft), once for
 	// each process and leader; its answer may broadcast. A member that is only silent is not down: see View.

@@ -115,11 +115,11 @@ func TestACallbackThatHangsLeavesOpenWhatACallCameTo(t *testing.T) {
 func TestWhoseTimeIsOverIsForgotten(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, follower := n.roles()
-		n.isolate(follower.group.Self.Name)
+		n.isolate(follower.group.cfg.Self.Name)
 		actorstest.Sleep(time.Second)
 		other := ""
 		for _, name := range n.names {
-			if name != leader.group.Self.Name && name != follower.group.Self.Name {
+			if name != leader.group.cfg.Self.Name && name != follower.group.cfg.Self.Name {
 				other = name
 			}
 		}
@@ -132,13 +132,13 @@ func TestWhoseTimeIsOverIsForgotten(t *testing.T) {
 		n.heal()
 		actorstest.Sleep(5 * time.Second)
 		if now, _ := n.roles(); now != leader {
-			t.Errorf("%s leads", now.group.Self.Name)
+			t.Errorf("%s leads", now.group.cfg.Self.Name)
 		}
 	})
 }
 
-// TestOthersWhoWantTheProcessorHoldNobodyUp: whoever lets them run before a turn ends does not come back. The turn ends all
-// the same, and until he is back nobody else lets them run.
+// TestOthersWhoWantTheProcessorHoldNobodyUp: the goroutine that yields at the end of a turn is not scheduled again. The
+// turn ends all the same, and meanwhile there is at most one yield.
 func TestOthersWhoWantTheProcessorHoldNobodyUp(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, follower := n.roles()
@@ -150,10 +150,10 @@ func TestOthersWhoWantTheProcessorHoldNobodyUp(t *testing.T) {
 			for _, m := range []*member{leader, follower} {
 				begin := time.Now()
 				if _, err := m.call(fmt.Sprint("m", i)); err != nil {
-					t.Errorf("call %d on %s: %v", i, m.group.Self.Name, err)
+					t.Errorf("call %d on %s: %v", i, m.group.cfg.Self.Name, err)
 				}
 				if took := time.Since(begin); took > 4*patientFor {
-					t.Errorf("call %d on %s took %v", i, m.group.Self.Name, took)
+					t.Errorf("call %d on %s took %v", i, m.group.cfg.Self.Name, took)
 				}
 			}
 		}
@@ -210,12 +210,13 @@ func TestACallThatIsGivenUpBeforeItsTurnIsNotDone(t *testing.T) {
 		if _, err := leader.call("first"); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the answer comes before the turn ends
 		g.arrivals.mu.Lock()
 		if !g.arrivals.gathered {
 			t.Error("the turn waits for nobody")
 		}
 		g.arrivals.mu.Unlock()
-		n.isolate(g.Self.Name)
+		n.isolate(g.cfg.Self.Name)
 		ctx, giveUp := context.WithTimeout(t.Context(), time.Hour)
 		time.AfterFunc(patientFor/10, giveUp)
 		begin := time.Now()
@@ -248,6 +249,7 @@ func TestACastGoesBeforeALeave(t *testing.T) {
 		if _, err := follower.call("first"); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the answer comes before the turn ends
 		follower.group.LeaderCast([]byte("goodbye"))
 		if err := follower.group.Leave(within(t, time.Second)); err != nil {
 			t.Error(err)

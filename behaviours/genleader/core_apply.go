@@ -10,8 +10,17 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// applied is how far this member has applied the log, and what it knows of the term that was opened last.
+type applied struct {
+	sync     *wire.Sync            // latest opening of a term that was applied
+	welcomes map[string]*wire.Sync // of that term, for those who have joined since, by name
+	applied  uint64
+	extra    uint64 // broadcasts applied beyond one for each entry: what an index is ahead of raft's
+	told     uint64 // what was told to be applied last
+}
+
 func (c *core) applyEntry(entry *raftpb.Entry) {
-	c.applied = entry.GetIndex()
+	c.state.applied = entry.GetIndex()
 	switch entry.GetType() {
 	case raftpb.EntryConfChangeV2:
 		cc := &raftpb.ConfChangeV2{}
@@ -30,13 +39,13 @@ func (c *core) applyEntry(entry *raftpb.Entry) {
 
 // applyRecord skips what is not readable, as every member does.
 func (c *core) applyRecord(data []byte) {
-	batch, err := readBatch(data, c.batch[:0])
+	batch, err := readBatch(data, c.turn.batch[:0])
 	defer func() { clear(batch) }() // the log may be cut long before the next batch comes
 	if err != nil {
 		return
 	}
 	if len(batch) > 0 {
-		c.batch = batch
+		c.turn.batch = batch
 		c.applyBatch(batch)
 		return
 	}
@@ -49,7 +58,7 @@ func (c *core) applyRecord(data []byte) {
 // won is this member's own first entry coming back: everything of earlier leaders has been applied.
 func (c *core) won(term uint64) {
 	if c.rounds != nil && c.term == term && !c.rounds.opened {
-		c.rounds.opened = true
+		c.rounds.opened, c.number.placed = true, true
 		c.emit(elected{term: term})
 	}
 }
@@ -57,13 +66,13 @@ func (c *core) won(term uint64) {
 func (c *core) applySync(sync *wire.Sync) {
 	leader := identityOf(sync.GetLeader())
 	if to := sync.GetTo(); to != nil {
-		c.welcomes[to.GetName()] = sync
+		c.state.welcomes[to.GetName()] = sync
 		if identityOf(to) != c.self {
 			return
 		}
 	} else {
-		c.sync = sync
-		clear(c.welcomes)
+		c.state.sync = sync
+		clear(c.state.welcomes)
 		c.resubmit(sync.GetTerm())
 	}
 	if leader != c.self {
@@ -76,18 +85,18 @@ func (c *core) applyBatch(batch []broadcast) {
 	many := c.applying()
 	many.broadcasts = slices.Grow(many.broadcasts, len(batch))
 	for i, b := range batch {
-		do := apply{index: c.index() + uint64(i), message: b.message, reply: b.reply, hasReply: b.hasReply}
-		if b.origin == c.self && c.forgetCall(b.seq) {
+		do := apply{index: c.state.index() + uint64(i), message: b.message, reply: b.reply, hasReply: b.hasReply}
+		if b.origin == c.self && c.book.forgetCall(b.seq) {
 			do.seq = b.seq
-			c.served = true
+			c.turn.served = true
 		}
 		many.broadcasts = append(many.broadcasts, do)
 	}
-	c.extra += uint64(len(batch) - 1)
+	c.state.extra += uint64(len(batch) - 1)
 }
 
 // index is what callers and the behaviour take for the place in the log of what is applied here.
-func (c *core) index() uint64 { return c.applied + c.extra }
+func (a *applied) index() uint64 { return a.applied + a.extra }
 
 // applying is the effect that broadcasts which follow each other are put into.
 func (c *core) applying() *applyMany {
@@ -96,8 +105,8 @@ func (c *core) applying() *applyMany {
 			return many
 		}
 	}
-	many := &applyMany{broadcasts: c.apply}
-	c.apply = nil
+	many := &applyMany{broadcasts: c.turn.apply}
+	c.turn.apply = nil
 	c.emit(many)
 	return many
 }
@@ -117,18 +126,25 @@ func (c *core) takeUp(snapshot *raftpb.Snapshot) {
 		c.emit(fail{reason: fmt.Errorf("genleader: the snapshot is not readable: %w", err)})
 		return
 	}
-	c.stale = true
-	c.conf, c.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
-	c.sync = image.GetSync()
-	c.founding, c.whole, c.extra = image.GetFounding(), int(image.GetWhole()), image.GetExtra()
-	c.electorate, c.witnesses = map[uint64]string{}, map[uint64]bool{}
+	c.shown.stale = true
+	c.members.conf, c.state.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
+	c.members.changed = c.state.applied
+	c.members.takeback = takeback{}
+	c.state.sync = image.GetSync()
+	c.members.bootstrapAt = image.GetBegan()
+	c.members.groupID, c.members.whole, c.state.extra = image.GetGroupId(), int(image.GetWhole()), image.GetExtra()
+	c.members.former = map[string]uint64{}
+	for _, who := range image.GetFormer() {
+		c.members.formerly(identityOf(who))
+	}
+	c.members.names, c.members.witnesses = map[uint64]string{}, map[uint64]bool{}
 	for _, id := range image.GetElectorate() {
 		c.enroll(id)
 	}
-	sync := c.sync
-	clear(c.welcomes)
+	sync := c.state.sync
+	clear(c.state.welcomes)
 	for _, welcome := range image.GetWelcomes() {
-		c.welcomes[welcome.GetTo().GetName()] = welcome
+		c.state.welcomes[welcome.GetTo().GetName()] = welcome
 		if identityOf(welcome.GetTo()) == c.self {
 			sync = welcome // lies before this snapshot, so it will not come with the log
 		}

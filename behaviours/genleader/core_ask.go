@@ -24,16 +24,16 @@ func (c *core) askAll(ev askedAll) {
 	}
 	g := &gathering{waits: map[Member]bool{}, Answers: Answers{Good: map[Member][]byte{}, Failed: map[Member]error{}}}
 	c.gatherings[ev.seq] = g
-	for _, id := range c.memberIDs() {
-		who := c.memberOf(id)
-		if slices.Contains(c.conf.GetLearners(), id) && !slices.Contains(c.candidates, who.Name) {
+	for _, id := range c.members.memberIDs() {
+		who := c.members.memberOf(id)
+		if slices.Contains(c.members.conf.GetLearners(), id) && !slices.Contains(c.candidates, who.Name) {
 			continue // a worker
 		}
 		g.waits[who] = true
 		switch {
 		case who == c.self:
 			c.emit(askLocal{from: c.self, seq: ev.seq, request: ev.request})
-		case c.links[who.Name] == who.Incarnation:
+		case c.peers.links[who.Name] == who.Incarnation:
 			c.post(who.Name, &wire.Packet{What: &wire.Packet_Question{Question: &wire.Question{Seq: ev.seq, Request: ev.request}}})
 		default:
 			c.gather(ev.seq, who, nil, ErrUnreachable)
@@ -53,7 +53,7 @@ func (c *core) askedHere(ev localAnswered) {
 	if ev.err != nil {
 		answer.Failed, answer.Failure = true, ev.err.Error()
 	}
-	if c.links[ev.from.Name] == ev.from.Incarnation {
+	if c.peers.links[ev.from.Name] == ev.from.Incarnation {
 		c.post(ev.from.Name, &wire.Packet{What: &wire.Packet_Response{Response: answer}})
 	}
 }

@@ -12,6 +12,19 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// batching is what waits for the end of a turn, so that it goes together.
+type batching struct {
+	waiting     proposals
+	room        batch       // for the next one
+	batch       []broadcast // room for the one that is being applied
+	apply       []apply     // room for what it makes of it
+	uncommitted bool        // of what this leader has submitted in this term not all is committed
+	served      bool        // callers of this member have been, since the last flush
+	holding     bool        // what is to be said and proposed waits for those callers to come again
+	dirty       bool        // raft may have something ready
+	flushing    bool        // a flush is on its way
+}
+
 // Much can happen before everything that was in the mailbox has been stepped: hundreds of calls and answers. What they
 // say to a member goes in one frame then, and what they add to the log goes to raft together, as one entry and one message
 // to each member. A round through raft costs much more than a broadcast in it, so broadcasts wait while others are on their
@@ -48,15 +61,15 @@ func (p *proposal) data() ([]byte, error) {
 // propose adds a broadcast to what this turn adds to the log.
 func (c *core) propose(from From, a Answer) {
 	size := len(a.message) + len(a.reply)
-	if c.waiting.bytes+size > maxUncommitted && c.handing() {
+	if c.turn.waiting.bytes+size > maxUncommitted && c.handing() {
 		c.answer(from, &wire.Answered{Seq: from.Seq, Overloaded: true})
 		return
 	}
 	c.openBatch(size).add(from, a.message, a.reply, a.replies)
-	c.waiting.count++
-	c.waiting.bytes += size
+	c.turn.waiting.count++
+	c.turn.waiting.bytes += size
 	if !c.mustWait() { // else what settles those before it submits it
-		c.touch()
+		c.turn.touch()
 	}
 }
 
@@ -69,40 +82,40 @@ func (c *core) openBatch(size int) *batch {
 			return &e.batch
 		}
 	}
-	w.entries = append(w.entries, proposal{batch: c.room})
-	c.room = batch{}
+	w.entries = append(w.entries, proposal{batch: c.turn.room})
+	c.turn.room = batch{}
 	return &w.entries[len(w.entries)-1].batch
 }
 
 // waitingNow is what waits in this term.
 func (c *core) waitingNow() *proposals {
-	if c.waiting.term != c.term {
-		c.waiting = proposals{term: c.term}
+	if c.turn.waiting.term != c.term {
+		c.turn.waiting = proposals{term: c.term}
 	}
-	return &c.waiting
+	return &c.turn.waiting
 }
 
 // mustWait says whether what is proposed waits for others of this term that are on their way.
 func (c *core) mustWait() bool {
-	if c.unsettled && c.node.BasicStatus().GetCommit() >= c.logEnd {
-		c.unsettled = false // a majority has them all, be this member's own disk as slow as it likes
+	if c.turn.uncommitted && c.node.BasicStatus().GetCommit() >= c.store.logEnd {
+		c.turn.uncommitted = false // a majority has them all, be this member's own disk as slow as it likes
 	}
-	w := c.waiting
-	return c.unsettled && w.term == c.term && w.count < fullBatch && w.bytes < fullBatchBytes
+	w := c.turn.waiting
+	return c.turn.uncommitted && w.term == c.term && w.count < fullBatch && w.bytes < fullBatchBytes
 }
 
 // submit gives raft what was proposed, unless others of this term are on their way, and says whether it did. Once
 // leadership is gone or handed over the calls stay pending: the next leader's sync sends them again.
 func (c *core) submit() bool {
-	w := c.waiting
+	w := c.turn.waiting
 	if len(w.entries) == 0 || c.mustWait() {
 		return false
 	}
 	status := c.node.BasicStatus()
-	if c.holdBack(status) {
+	if c.turn.holdBack(status) {
 		return false
 	}
-	c.waiting = proposals{}
+	c.turn.waiting = proposals{}
 	if status.RaftState != raft.StateLeader || status.GetTerm() != w.term {
 		return false
 	}
@@ -113,11 +126,11 @@ func (c *core) submit() bool {
 	err = c.node.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: new(c.id), Entries: entries})
 	switch {
 	case err == nil:
-		c.unsettled = c.unsettled || w.count > 0
+		c.turn.uncommitted = c.turn.uncommitted || w.count > 0
 	case errors.Is(err, raft.ErrProposalDropped) && status.LeadTransferee == 0:
 		c.overload(w)
 	}
-	c.reuse(w)
+	c.turn.reuse(w)
 	return err == nil
 }
 
@@ -134,9 +147,9 @@ func (w proposals) encode() ([]*raftpb.Entry, error) {
 }
 
 // reuse keeps the room of what has been encoded for the next batch.
-func (c *core) reuse(w proposals) {
+func (b *batching) reuse(w proposals) {
 	if used := w.entries[0].batch; cap(used.broadcasts) <= 2*fullBatchBytes {
-		c.room = batch{origins: used.origins[:0], broadcasts: used.broadcasts[:0], callers: used.callers[:0]}
+		b.room = batch{origins: used.origins[:0], broadcasts: used.broadcasts[:0], callers: used.callers[:0]}
 	}
 }
 
@@ -159,10 +172,10 @@ func (c *core) proposeSync(sync *wire.Sync) error {
 	if err != nil {
 		return err
 	}
-	c.unsettled = false
+	c.turn.uncommitted = false
 	c.submit()
-	c.touch()
-	if !c.handing() && len(c.waiting.entries) == 0 {
+	c.turn.touch()
+	if !c.handing() && len(c.turn.waiting.entries) == 0 {
 		if err := c.node.Propose(data); !errors.Is(err, raft.ErrProposalDropped) {
 			return err
 		}
@@ -179,10 +192,10 @@ func (c *core) waitWith(sync []byte) {
 
 // sendOutbox hands over what was said to each member, in one frame.
 func (c *core) sendOutbox() {
-	for _, name := range slices.Sorted(maps.Keys(c.outbox)) {
-		c.emit(send{to: name, packets: c.outbox[name]})
+	for _, name := range slices.Sorted(maps.Keys(c.outbox.packets)) {
+		c.emit(send{to: name, packets: c.outbox.packets[name]})
 	}
-	clear(c.outbox)
-	clear(c.bare)
-	c.acknowledges = false
+	clear(c.outbox.packets)
+	clear(c.outbox.bare)
+	c.outbox.acknowledges = false
 }

@@ -9,11 +9,22 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// callBook is the account of leader calls: this member's own, and those that wait for a new leader here.
+type callBook struct {
+	calls        map[uint64]*pendingCall
+	queue        []uint64 // sequence numbers of pending calls, oldest first
+	lastSent     uint64   // the term that calls were sent in last
+	underWay     int      // calls that were sent and whose answers may be about to come
+	backlog      []*ask   // calls that reached a leader which is still electing
+	callBytes    uint64   // that these count
+	backlogBytes uint64   // that these count
+}
+
 // keepQueued is how many settled calls may stand in the queue before they are taken out.
 const keepQueued = 1000
 
-// crowd is how many calls under way make later ones wait.
-const crowd = 16
+// inFlightWindow is how many calls under way make later ones wait.
+const inFlightWindow = 16
 
 // pendingCall is a local caller's leader call. Once it was sent to the leader of a term it is done in that term or
 // never: a call names the term it is for, and whatever that term's leader appended lies in the log before the next
@@ -23,7 +34,7 @@ type pendingCall struct {
 	deadline time.Time
 	only     uint64 // zero: any term's leader will do
 	sentTerm uint64 // zero: not sent yet
-	crowds   bool   // it counts as under way: it was sent, and its answer may be about to come
+	inFlight bool   // it counts as under way: it was sent, and its answer may be about to come
 }
 
 func (c *core) call(ev called) {
@@ -42,76 +53,76 @@ func (c *core) call(ev called) {
 	if !c.admitCall(ev.seq, &pendingCall{request: ev.request, deadline: ev.deadline, only: ev.only}) {
 		return
 	}
-	c.queue = append(c.queue, ev.seq)
+	c.book.queue = append(c.book.queue, ev.seq)
 	c.watchDeadline(ev.deadline)
 }
 
 func (c *core) watchDeadline(deadline time.Time) {
-	if c.callsAt.IsZero() || deadline.Before(c.callsAt) {
-		c.callsAt = deadline
+	if c.at[callsAt].IsZero() || deadline.Before(c.at[callsAt]) {
+		c.at[callsAt] = deadline
 	}
 }
 
 // pump sends what waits for a leader, oldest first.
 func (c *core) pump() {
-	if c.mayPump() && !(c.phase == Following && c.crowded()) {
+	if c.mayPump() && !(c.phase == Following && c.windowFull()) {
 		c.sendCalls()
 	}
 }
 
 func (c *core) mayPump() bool {
-	if len(c.queue) == 0 || c.leader == 0 || c.now.Before(c.pumpAt) || (c.phase != Leading && c.phase != Following) {
+	if len(c.book.queue) == 0 || c.leader == 0 || c.now.Before(c.at[pumpAt]) || (c.phase != Leading && c.phase != Following) {
 		return false
 	}
-	if c.phase == Following && !c.reaches(c.electorate[c.leader], c.leader) {
+	if c.phase == Following && !c.peers.reaches(c.members.names[c.leader], c.leader) {
 		return false
 	}
 	// Those of an earlier term come first, and whether they must be repeated shows with the sync of this term.
-	return c.lastSent == 0 || c.lastSent >= c.term || c.oldestSent() >= c.term
+	return c.book.lastSent == 0 || c.book.lastSent >= c.term || c.oldestSent() >= c.term
 }
 
-// crowded says whether calls wait until most of those that are under way to the leader have their answers, so that they go
-// together with what these callers say next: see core_batch.go. Answers may be lost, or be late, so a heartbeat later they
-// go anyway, and those that are under way then are waited for no more.
-func (c *core) crowded() bool {
-	if c.underWay < crowd && !c.holding {
+// windowFull says whether calls wait until most of those that are under way to the leader have their answers, so that
+// they go together with what these callers say next: see core_batch.go. Answers may be lost, or be late, so a heartbeat
+// later they go anyway, and those that are under way then are waited for no more.
+func (c *core) windowFull() bool {
+	if c.book.underWay < inFlightWindow && !c.turn.holding {
 		return false
 	}
-	if c.crowdAt.IsZero() {
-		c.crowdAt = c.now.Add(c.timing.Heartbeat)
+	if c.at[windowOpensAt].IsZero() {
+		c.at[windowOpensAt] = c.now.Add(c.timing.Heartbeat)
 	}
 	return true
 }
 
-// uncrowd sends calls that have waited long enough for others.
-func (c *core) uncrowd() {
+// openWindow sends calls that have waited long enough for others.
+func (c *core) openWindow() {
 	if !c.mayPump() {
 		return
 	}
-	for _, call := range c.calls {
-		c.leavesCrowd(call)
+	for _, call := range c.book.calls {
+		c.book.leavesWindow(call)
 	}
 	c.sendCalls()
 }
 
-func (c *core) joinsCrowd(call *pendingCall) {
-	call.crowds = true
-	c.underWay++
+func (b *callBook) entersWindow(call *pendingCall) {
+	call.inFlight = true
+	b.underWay++
 }
 
-func (c *core) leavesCrowd(call *pendingCall) {
-	if call.crowds {
-		call.crowds = false
-		c.underWay--
+func (b *callBook) leavesWindow(call *pendingCall) {
+	if call.inFlight {
+		call.inFlight = false
+		b.underWay--
 	}
 }
 
 func (c *core) sendCalls() {
-	c.crowdAt = time.Time{}
-	queue := c.queue
-	c.queue = queue[:0] // settle may have it made shorter
+	c.at[windowOpensAt] = time.Time{}
+	queue := c.book.queue
+	c.book.queue = queue[:0] // settle may have it made shorter
 	for _, seq := range queue {
-		call, waits := c.calls[seq]
+		call, waits := c.book.calls[seq]
 		if !waits || call.sentTerm != 0 {
 			continue
 		}
@@ -120,26 +131,26 @@ func (c *core) sendCalls() {
 			continue
 		}
 		call.sentTerm = c.term
-		c.joinsCrowd(call)
-		c.lastSent = c.term
+		c.book.entersWindow(call)
+		c.book.lastSent = c.term
 		if c.phase == Leading {
 			c.emit(&ask{term: c.term, from: From{Member: c.self, Seq: seq}, request: call.request})
 			continue
 		}
-		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
+		c.post(c.members.names[c.leader], &wire.Packet{What: &wire.Packet_Call{Call: &wire.Call{Term: c.term, Seq: seq, Request: call.request}}})
 	}
 }
 
 // oldestSent is the earliest term that calls which did not come back were sent in, or the present one.
 func (c *core) oldestSent() uint64 {
 	oldest := c.term
-	for _, call := range c.calls {
+	for _, call := range c.book.calls {
 		if call.sentTerm != 0 {
 			oldest = min(oldest, call.sentTerm)
 		}
 	}
 	if oldest == c.term {
-		c.lastSent = c.term // so that this is not counted again
+		c.book.lastSent = c.term // so that this is not counted again
 	}
 	return oldest
 }
@@ -147,31 +158,31 @@ func (c *core) oldestSent() uint64 {
 // resubmit queues again, in their order, the calls of earlier terms that did not come back. One that was for its term
 // only was not done and never will be.
 func (c *core) resubmit(term uint64) {
-	for _, seq := range slices.Sorted(maps.Keys(c.calls)) {
-		call := c.calls[seq]
+	for _, seq := range slices.Sorted(maps.Keys(c.book.calls)) {
+		call := c.book.calls[seq]
 		if call.sentTerm == 0 || call.sentTerm >= term {
 			continue
 		}
 		call.sentTerm = 0
-		c.leavesCrowd(call)
+		c.book.leavesWindow(call)
 		if call.only != 0 {
 			c.settle(seq)
 			continue
 		}
-		c.queue = append(c.queue, seq)
+		c.book.queue = append(c.book.queue, seq)
 	}
-	slices.Sort(c.queue)
+	slices.Sort(c.book.queue)
 }
 
 // settle ends a wait: before its deadline because the caller gave up, or at it.
 func (c *core) settle(seq uint64) {
-	call, waits := c.calls[seq]
+	call, waits := c.book.calls[seq]
 	if !waits {
 		return
 	}
-	c.forgetCall(seq)
-	if len(c.queue) > 2*len(c.calls)+keepQueued {
-		c.queue = slices.DeleteFunc(c.queue, func(seq uint64) bool { _, waits := c.calls[seq]; return !waits })
+	c.book.forgetCall(seq)
+	if len(c.book.queue) > 2*len(c.book.calls)+keepQueued {
+		c.book.queue = slices.DeleteFunc(c.book.queue, func(seq uint64) bool { _, waits := c.book.calls[seq]; return !waits })
 	}
 	err := ErrNoLeader
 	if call.sentTerm != 0 {
@@ -181,8 +192,8 @@ func (c *core) settle(seq uint64) {
 }
 
 func (c *core) expireCalls() {
-	for _, seq := range slices.Sorted(maps.Keys(c.calls)) {
-		if deadline := c.calls[seq].deadline; c.now.Before(deadline) {
+	for _, seq := range slices.Sorted(maps.Keys(c.book.calls)) {
+		if deadline := c.book.calls[seq].deadline; c.now.Before(deadline) {
 			c.watchDeadline(deadline)
 		} else {
 			c.settle(seq)
@@ -192,8 +203,8 @@ func (c *core) expireCalls() {
 
 // loseCalls ends every wait whose outcome can no longer be seen here.
 func (c *core) loseCalls() {
-	for _, seq := range slices.Sorted(maps.Keys(c.calls)) {
-		if c.calls[seq].sentTerm != 0 || c.phase == Departed {
+	for _, seq := range slices.Sorted(maps.Keys(c.book.calls)) {
+		if c.book.calls[seq].sentTerm != 0 || c.phase == Departed {
 			c.settle(seq)
 		}
 	}
@@ -217,7 +228,7 @@ func (c *core) cast(request []byte) {
 	case c.phase == Leading:
 		c.emit(&ask{term: c.term, request: request, cast: true})
 	case c.phase == Following:
-		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_Cast{Cast: &wire.Cast{Term: c.term, Request: request}}})
+		c.post(c.members.names[c.leader], &wire.Packet{What: &wire.Packet_Cast{Cast: &wire.Cast{Term: c.term, Request: request}}})
 	}
 }
 
@@ -243,16 +254,16 @@ func (c *core) synced(ev synced) {
 	if err := c.proposeSync(sync); err != nil || ev.to != nil {
 		return
 	}
-	c.phase, c.stale = Leading, true
-	for _, a := range c.backlog {
+	c.becomeLeader()
+	for _, a := range c.book.backlog {
 		c.emit(a)
 	}
-	c.clearBacklog()
-	for _, id := range c.memberIDs() {
-		switch who := c.memberOf(id); {
-		case c.left[who]:
+	c.book.clearBacklog()
+	for _, id := range c.members.memberIDs() {
+		switch who := c.members.memberOf(id); {
+		case c.peers.left[who]:
 			c.reportDown(who, ErrLeft)
-		case c.refused[who]:
+		case c.peers.refused[who]:
 			c.reportDown(who, ErrGone)
 		}
 	}
@@ -283,7 +294,7 @@ func (c *core) answer(to From, a *wire.Answered) {
 	switch {
 	case to.Member == c.self:
 		c.answered(a)
-	case c.links[to.Member.Name] == to.Member.Incarnation:
+	case c.peers.links[to.Member.Name] == to.Member.Incarnation:
 		c.post(to.Member.Name, &wire.Packet{What: &wire.Packet_Answered{Answered: a}})
 	}
 }
@@ -296,10 +307,10 @@ func lastWord(a *ask, reason error) *wire.Packet {
 
 // answered takes the answer of the leader that the call was sent to last. An earlier one does not know what became of it.
 func (c *core) answered(a *wire.Answered) {
-	if call, waits := c.calls[a.GetSeq()]; !waits || call.sentTerm != a.GetTerm() {
+	if call, waits := c.book.calls[a.GetSeq()]; !waits || call.sentTerm != a.GetTerm() {
 		return
 	}
-	c.forgetCall(a.GetSeq())
+	c.book.forgetCall(a.GetSeq())
 	switch {
 	case a.GetOverloaded():
 		c.emit(resolve{seq: a.GetSeq(), err: ErrOverloaded})

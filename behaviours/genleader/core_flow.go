@@ -20,37 +20,37 @@ func callCost(request []byte) uint64 { return uint64(len(request)) + callOverhea
 
 // admitCall keeps a call until it is answered, unless too much waits already.
 func (c *core) admitCall(seq uint64, call *pendingCall) bool {
-	if c.callBytes+callCost(call.request) > maxPending {
+	if c.book.callBytes+callCost(call.request) > maxPending {
 		c.emit(resolve{seq: seq, err: ErrOverloaded})
 		return false
 	}
-	c.calls[seq] = call
-	c.callBytes += callCost(call.request)
+	c.book.calls[seq] = call
+	c.book.callBytes += callCost(call.request)
 	return true
 }
 
 // forgetCall says whether a local caller still waits for seq, and takes it from the list.
-func (c *core) forgetCall(seq uint64) bool {
-	call, waits := c.calls[seq]
+func (b *callBook) forgetCall(seq uint64) bool {
+	call, waits := b.calls[seq]
 	if waits {
-		delete(c.calls, seq)
-		c.callBytes -= callCost(call.request)
-		c.leavesCrowd(call)
+		delete(b.calls, seq)
+		b.callBytes -= callCost(call.request)
+		b.leavesWindow(call)
 	}
 	return waits
 }
 
 // shelve keeps a call until this new leader serves.
 func (c *core) shelve(a *ask) {
-	if c.backlogBytes+callCost(a.request) > maxBacklog {
+	if c.book.backlogBytes+callCost(a.request) > maxBacklog {
 		c.answer(a.from, &wire.Answered{Seq: a.from.Seq, Overloaded: true})
 		return
 	}
-	c.backlogBytes += callCost(a.request)
-	c.backlog = append(c.backlog, a)
+	c.book.backlogBytes += callCost(a.request)
+	c.book.backlog = append(c.book.backlog, a)
 }
 
-func (c *core) clearBacklog() { c.backlog, c.backlogBytes = nil, 0 }
+func (b *callBook) clearBacklog() { b.backlog, b.backlogBytes = nil, 0 }
 
 // unsent: the transport has refused a frame, because there is no link or because the peer takes its frames too slowly. A
 // call in it was not sent, and is sent again a little later. Raft goes on probing, with one message for each answer. What
@@ -62,21 +62,21 @@ func (c *core) unsent(ev unsent) {
 		case *wire.Packet_Raft:
 			raft = true
 		case *wire.Packet_Call:
-			call, waits := c.calls[what.Call.GetSeq()]
+			call, waits := c.book.calls[what.Call.GetSeq()]
 			if waits && call.sentTerm == what.Call.GetTerm() {
 				call.sentTerm, calls = 0, true
-				c.leavesCrowd(call)
-				c.queue = append(c.queue, what.Call.GetSeq())
+				c.book.leavesWindow(call)
+				c.book.queue = append(c.book.queue, what.Call.GetSeq())
 			}
 		default:
 		}
 	}
-	if id := c.idOf(Member{ev.to, c.links[ev.to]}); raft && id != 0 && c.node != nil {
+	if id := c.idOf(Member{ev.to, c.peers.links[ev.to]}); raft && id != 0 && c.node != nil {
 		c.node.ReportUnreachable(id)
-		c.touch()
+		c.turn.touch()
 	}
 	if calls {
-		slices.Sort(c.queue)
-		c.pumpAt = c.now.Add(c.timing.Heartbeat)
+		slices.Sort(c.book.queue)
+		c.at[pumpAt] = c.now.Add(c.timing.Heartbeat)
 	}
 }

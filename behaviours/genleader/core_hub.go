@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	maxGroupName = 200                    // bytes
-	idleBeat     = time.Second            // between two beats of a link that no group relies on
-	askAgain     = 100 * time.Millisecond // before a listing that has not come is asked for again
+	maxGroupName  = 200                    // bytes
+	idleHeartbeat = time.Second            // between two heartbeats of a link that no group relies on
+	askAgain      = 100 * time.Millisecond // before a listing that has not come is asked for again
 )
 
 // hubCore decides what the groups of one process are told of the same groups in other processes. A group has a link to a
@@ -21,24 +21,24 @@ const (
 // Each end tells the other which groups it opens and closes. Frames may be lost while a link stays up, so every frame
 // also says how many such changes there were, and whoever has counted otherwise asks for the whole list.
 //
-// Every end sends beats, so that a link that falls silent shows, and groups that rest need none of their own.
+// Every end sends heartbeats, so that a link that falls silent shows, and groups that hibernate need none of their own.
 type hubCore struct {
-	now     time.Time
-	began   time.Time          // beats are counted from here
-	open    map[string]opening // by name of the group
-	changes uint64             // of open
-	peers   map[string]*hubPeer
-	beatAt  time.Time
-	late    bool // the latest beat was, and silence was not looked for
-	wakeAt  time.Time
-	out     []hubEffect
+	now         time.Time
+	began       time.Time          // heartbeats are counted from here
+	open        map[string]opening // by name of the group
+	changes     uint64             // of open
+	peers       map[string]*hubPeer
+	heartbeatAt time.Time
+	late        bool // the latest heartbeat was, and silence was not looked for
+	wakeAt      time.Time
+	out         []hubEffect
 }
 
 // opening is a group that is open here.
 type opening struct {
-	incarnation uint64 // of this process's member of the group
-	timing      Timing
-	rests       bool // it may rely on the beats of the link
+	incarnation  uint64 // of this process's member of the group
+	timing       Timing
+	mayHibernate bool // it may rely on the heartbeats of the link
 }
 
 // hubPeer is the latest process of a name.
@@ -100,29 +100,29 @@ type (
 		from  Member
 		frame []byte
 	}
-	// say adds to what goes to a peer, beatPeer makes sure that something does.
+	// say adds to what goes to a peer, heartbeatPeer makes sure that something does.
 	say struct {
 		to   string
 		part *wire.Part
 	}
-	beatPeer struct{ to string }
+	heartbeatPeer struct{ to string }
 	// hubTimer replaces the one timer; a zero time stops it.
 	hubTimer struct{ at time.Time }
 )
 
-func (tellGroup) hubEffect() {}
-func (deliver) hubEffect()   {}
-func (say) hubEffect()       {}
-func (beatPeer) hubEffect()  {}
-func (hubTimer) hubEffect()  {}
+func (tellGroup) hubEffect()     {}
+func (deliver) hubEffect()       {}
+func (say) hubEffect()           {}
+func (heartbeatPeer) hubEffect() {}
+func (hubTimer) hubEffect()      {}
 
 func (e tellGroup) String() string { return fmt.Sprintf("tell %s: %v", e.group, e.what) }
 func (e deliver) String() string {
 	return fmt.Sprintf("deliver to %s from %v: %d bytes", e.group, e.from, len(e.frame))
 }
-func (e say) String() string      { return "say to " + e.to + ": " + describePart(e.part) }
-func (e beatPeer) String() string { return "beat " + e.to }
-func (hubTimer) String() string   { return "timer" }
+func (e say) String() string           { return "say to " + e.to + ": " + describePart(e.part) }
+func (e heartbeatPeer) String() string { return "heartbeat " + e.to }
+func (hubTimer) String() string        { return "timer" }
 
 func describePart(p *wire.Part) string {
 	switch what := p.GetWhat().(type) {
@@ -165,10 +165,10 @@ func (c *hubCore) step(at time.Time, ev hubEvent) []hubEffect {
 		c.framed(ev.from, ev.frame)
 	case hubWoke:
 	}
-	c.keepBeating()
-	if !c.beatAt.Equal(c.wakeAt) {
-		c.wakeAt = c.beatAt
-		c.emit(hubTimer{at: c.beatAt})
+	c.keepSendingHeartbeats()
+	if !c.heartbeatAt.Equal(c.wakeAt) {
+		c.wakeAt = c.heartbeatAt
+		c.emit(hubTimer{at: c.heartbeatAt})
 	}
 	return c.out
 }
@@ -178,7 +178,7 @@ func (c *hubCore) emit(e hubEffect) { c.out = append(c.out, e) }
 func (c *hubCore) opened(ev groupOpened) {
 	c.open[ev.name] = ev.opening
 	c.changes++
-	c.beatAt = time.Time{} // it may want beats sooner
+	c.heartbeatAt = time.Time{} // it may want heartbeats sooner
 	for _, name := range c.linked() {
 		c.emit(say{to: name, part: openedPart(ev.name, ev.incarnation)})
 		if there := c.peers[name].groups[ev.name]; there != 0 {
@@ -300,7 +300,7 @@ func (c *hubCore) closedThere(from string, p *hubPeer, group string) {
 		return
 	}
 	delete(p.groups, group)
-	harmless := c.open[group].rests
+	harmless := c.open[group].mayHibernate
 	if !harmless {
 		p.parted[group] = incarnation
 	}
@@ -345,33 +345,33 @@ func (c *hubCore) linked() []string {
 	return names
 }
 
-// keepBeating sends beats and notices links that are silent.
-func (c *hubCore) keepBeating() {
-	if c.now.Before(c.beatAt) {
+// keepSendingHeartbeats sends heartbeats and notices links that are silent.
+func (c *hubCore) keepSendingHeartbeats() {
+	if c.now.Before(c.heartbeatAt) {
 		return
 	}
 	linked := c.linked()
 	if len(linked) == 0 {
-		c.beatAt = time.Time{}
+		c.heartbeatAt = time.Time{}
 		return
 	}
 	pause := c.pause()
-	if c.beatAt.IsZero() {
-		c.beatAt = onGrid(c.began, c.now, pause)
+	if c.heartbeatAt.IsZero() {
+		c.heartbeatAt = onGrid(c.began, c.now, pause)
 		return
 	}
 	// A process that stood still may have yet to take what the peers said meanwhile.
-	late := !c.late && c.now.Sub(c.beatAt) > pause
-	c.late, c.beatAt = late, onGrid(c.began, c.now, pause)
+	late := !c.late && c.now.Sub(c.heartbeatAt) > pause
+	c.late, c.heartbeatAt = late, onGrid(c.began, c.now, pause)
 	for _, name := range linked {
-		c.emit(beatPeer{to: name})
+		c.emit(heartbeatPeer{to: name})
 		if !late {
 			c.listen(name)
 		}
 	}
 }
 
-// onGrid is the instant of the grid that is nearest to one pause from now. What beats on one grid travels together.
+// onGrid is the instant of the grid that is nearest to one pause from now. What heartbeats on one grid travels together.
 func onGrid(origin, now time.Time, pause time.Duration) time.Time {
 	if origin.IsZero() {
 		return now.Add(pause)
@@ -379,11 +379,12 @@ func onGrid(origin, now time.Time, pause time.Duration) time.Time {
 	return origin.Add((now.Sub(origin) + 3*pause/2) / pause * pause)
 }
 
-// pause is between two beats: short enough for the silence that counts for a group that rests to take some of them.
+// pause is between two heartbeats: short enough for the silence that counts for a group that hibernates to take some of
+// them.
 func (c *hubCore) pause() time.Duration {
-	pause := idleBeat
+	pause := idleHeartbeat
 	for _, o := range c.open {
-		if o.rests {
+		if o.mayHibernate {
 			pause = min(pause, max(o.timing.Heartbeat, o.timing.Election/5))
 		}
 	}
@@ -397,7 +398,7 @@ func (c *hubCore) listen(name string) {
 	silence := c.now.Sub(p.heardAt)
 	for _, group := range slices.Sorted(maps.Keys(p.groups)) {
 		o, open := c.open[group]
-		if bound := o.timing.Election / 2; open && o.rests && silence >= bound && p.told < bound {
+		if bound := o.timing.Election / 2; open && o.mayHibernate && silence >= bound && p.told < bound {
 			c.emit(tellGroup{group, linkSilent{Member{name, p.groups[group]}, p.heardAt}})
 		}
 	}

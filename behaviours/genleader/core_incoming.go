@@ -48,7 +48,7 @@ func (c *core) streamed(from Member, s *wire.Stream) {
 			c.answerStream(in, !in.last) // whatever was sent before the question has come or never will
 		}
 	case *wire.Stream_GivenUp:
-		if in := c.incoming; in != nil && in.from == from && in.id == s.GetId() {
+		if in := c.snapshots.incoming; in != nil && in.from == from && in.id == s.GetId() {
 			c.dropIncoming()
 		}
 	case *wire.Stream_Progress:
@@ -71,22 +71,22 @@ func (c *core) offered(from Member, id uint64, offer []byte) {
 		return
 	}
 	c.dropIncoming()
-	c.generation++
-	c.incoming = &incoming{from: from, id: id, own: c.generation, message: m, heardAt: c.now}
+	c.snapshots.generation++
+	c.snapshots.incoming = &incoming{from: from, id: id, own: c.snapshots.generation, message: m, heardAt: c.now}
 	c.watchStreams(c.now.Add(streamPatience * c.timing.Election))
-	c.emit(receiveImage{id: c.incoming.own})
+	c.emit(receiveImage{id: c.snapshots.incoming.own})
 }
 
 // incomingOf finds the stream that a leader speaks of; of another one it is told that nobody knows it here.
 func (c *core) incomingOf(from Member, id uint64) *incoming {
-	in := c.incoming
+	in := c.snapshots.incoming
 	switch {
 	case in != nil && in.from == from && in.id == id:
 		in.heardAt = c.now
 		return in
-	case c.installed == streamName{from, id}:
+	case c.snapshots.installed == streamName{from, id}:
 		c.sendProgress(from, id, &wire.Progress{State: wire.Progress_DONE}) // the first word of it was lost
-	case c.installing != nil && c.installing.from == from && c.installing.id == id: // a moment yet
+	case c.snapshots.installing != nil && c.snapshots.installing.from == from && c.snapshots.installing.id == id: // a moment yet
 	default:
 		c.sendProgress(from, id, &wire.Progress{State: wire.Progress_UNKNOWN})
 	}
@@ -114,7 +114,7 @@ func (c *core) chunkCame(from Member, id uint64, chunk *wire.Chunk) {
 
 // chunkUsed: Restore has taken up one more chunk.
 func (c *core) chunkUsed(ev chunkUsed) {
-	if in := c.incoming; in != nil && in.own == ev.id {
+	if in := c.snapshots.incoming; in != nil && in.own == ev.id {
 		in.used++
 		c.answerStream(in, false)
 	}
@@ -131,7 +131,7 @@ func (c *core) sendProgress(to Member, id uint64, p *wire.Progress) {
 // imageRead: Restore has read everything, or has refused it. A snapshot that the behaviour refuses ends this member: it
 // cannot get the group's state.
 func (c *core) imageRead(ev imageRead) {
-	in := c.incoming
+	in := c.snapshots.incoming
 	if in == nil || in.own != ev.id {
 		return
 	}
@@ -140,21 +140,21 @@ func (c *core) imageRead(ev imageRead) {
 		c.emit(fail{reason: ev.err})
 		return
 	}
-	c.incoming = nil
+	c.snapshots.incoming = nil
 	c.dropInstalling()
-	c.installing = in
+	c.snapshots.installing = in
 	_ = c.node.Step(in.message) // if it means nothing any more, it is dropped after the next drive
 	if status := c.node.BasicStatus(); status.Lead == in.message.GetFrom() {
 		c.contact()
-		c.noteAck(status.GetTerm()) // its answer supports this leader as the answer to a beat does
+		c.noteAck(status.GetTerm()) // its answer supports this leader as the answer to a heartbeat does
 	}
-	c.touch()
+	c.turn.touch()
 }
 
 // dropIncoming abandons what is being received.
 func (c *core) dropIncoming() {
-	if in := c.incoming; in != nil {
-		c.incoming = nil
+	if in := c.snapshots.incoming; in != nil {
+		c.snapshots.incoming = nil
 		c.emit(dropImage{id: in.own})
 		c.sendProgress(in.from, in.id, &wire.Progress{State: wire.Progress_UNKNOWN})
 	}
@@ -162,7 +162,7 @@ func (c *core) dropIncoming() {
 
 // install puts what was read in the place of this member's state, because raft took the snapshot of that index up.
 func (c *core) install(index uint64) {
-	in := c.installing
+	in := c.snapshots.installing
 	if in == nil || in.message.GetSnapshot().GetMetadata().GetIndex() != index {
 		c.emit(fail{reason: fmt.Errorf("genleader: raft took up a snapshot at %d that nobody has read", index)})
 		return
@@ -173,14 +173,14 @@ func (c *core) install(index uint64) {
 
 // dropInstalling: raft did not take the snapshot up, since the log had got this member there meanwhile.
 func (c *core) dropInstalling() {
-	if in := c.installing; in != nil {
+	if in := c.snapshots.installing; in != nil {
 		c.emit(dropImage{id: in.own})
 		c.settleInstalling()
 	}
 }
 
 func (c *core) settleInstalling() {
-	in := c.installing
-	c.installing, c.installed = nil, streamName{in.from, in.id}
+	in := c.snapshots.installing
+	c.snapshots.installing, c.snapshots.installed = nil, streamName{in.from, in.id}
 	c.sendProgress(in.from, in.id, &wire.Progress{State: wire.Progress_DONE})
 }

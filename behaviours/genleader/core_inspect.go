@@ -1,17 +1,28 @@
 package genleader
 
 import (
+	"time"
+
 	"go.etcd.io/raft/v3/tracker"
 )
+
+// shown is what this member shows of itself, and why it has no leader.
+type shown struct {
+	view        View
+	stale       bool      // something that the view shows may have changed
+	alone       bool      // there has been no leader for long
+	leaderHeard time.Time // a leader other than this member
+	notices     notices
+}
 
 // inspect describes this member's part of the group as of now.
 func (c *core) inspect() Inspection {
 	in := Inspection{
-		Self: c.self, View: c.look(), Applied: c.applied, PendingCalls: len(c.calls), Resting: c.rest.asleep,
-		Leases: c.now.Before(c.granted), LeaseUntil: c.granted,
+		Self: c.self, View: c.look(), Applied: c.state.applied, PendingCalls: len(c.book.calls), Hibernating: c.hibernation.asleep,
+		Leases: c.now.Before(c.held.granted), LeaseUntil: c.held.granted,
 	}
 	if c.rounds == nil {
-		in.LeaderHeard = c.leaderHeard
+		in.LeaderHeard = c.shown.leaderHeard
 	}
 	if c.node == nil {
 		return in
@@ -19,11 +30,11 @@ func (c *core) inspect() Inspection {
 	status := c.node.Status()
 	in.Commit = status.GetCommit()
 	c.inspectLog(&in)
-	for _, id := range c.memberIDs() {
+	for _, id := range c.members.memberIDs() {
 		if id == c.id {
 			continue
 		}
-		p := Peer{Member: c.memberOf(id), Linked: c.reaches(c.electorate[id], id)}
+		p := Peer{Member: c.members.memberOf(id), Linked: c.peers.reaches(c.members.names[id], id)}
 		c.inspectProgress(&p, status.Progress[id])
 		c.inspectContact(&p)
 		in.Peers = append(in.Peers, p)
@@ -62,8 +73,8 @@ func (c *core) inspectProgress(p *Peer, progress tracker.Progress) {
 // inspectContact adds when a member was heard last: by a leader every member, by others their leader.
 func (c *core) inspectContact(p *Peer) {
 	if c.rounds == nil {
-		if p.Member == c.memberOf(c.leader) {
-			p.LastContact = c.leaderHeard
+		if p.Member == c.members.memberOf(c.leader) {
+			p.LastContact = c.shown.leaderHeard
 		}
 		return
 	}

@@ -28,14 +28,14 @@ func (c *core) tell(e Event) { c.emit(happened{e}) }
 
 func (c *core) doubtLeader(why Loss) {
 	if c.leader != 0 {
-		c.notices.doubt = doubt{c.leader, c.term, why}
+		c.shown.notices.doubt = doubt{c.leader, c.term, why}
 	}
 }
 
 // leaderSpoke is the opposite.
 func (c *core) leaderSpoke() {
-	c.notices.doubt = doubt{}
-	c.leaderHeard = c.now
+	c.shown.notices.doubt = doubt{}
+	c.shown.leaderHeard = c.now
 	c.contact()
 }
 
@@ -59,7 +59,7 @@ func (c *core) leaderIs(leader, term uint64) {
 	if leader == c.leader && term == c.term {
 		return
 	}
-	n := &c.notices
+	n := &c.shown.notices
 	if c.leader != 0 {
 		lost := LeaderLost{Leader: n.led, Term: c.term}
 		if n.doubt.leader == c.leader && n.doubt.term == c.term {
@@ -81,10 +81,10 @@ func (c *core) leaderIs(leader, term uint64) {
 
 // processOf finds the process behind a raft id, for one who does not know the electorate yet too.
 func (c *core) processOf(id uint64) Member {
-	if _, known := c.electorate[id]; known {
-		return c.memberOf(id)
+	if _, known := c.members.names[id]; known {
+		return c.members.memberOf(id)
 	}
-	for name, p := range c.presented {
+	for name, p := range c.peers.presented {
 		if p.id == id {
 			return Member{Name: name, Incarnation: p.incarnation}
 		}
@@ -103,10 +103,10 @@ func (c *core) compareViews(was, is View) {
 
 // compareMembers tells who belongs to the group since it was told last, and whose process has ended.
 func (c *core) compareMembers() {
-	n := &c.notices
+	n := &c.shown.notices
 	var members []Member
-	for _, id := range c.memberIDs() {
-		who := c.memberOf(id)
+	for _, id := range c.members.memberIDs() {
+		who := c.members.memberOf(id)
 		members = append(members, who)
 		if !slices.Contains(n.members, who) {
 			c.tell(MemberJoined{who})
@@ -125,22 +125,10 @@ func (c *core) compareMembers() {
 	n.members = members
 	down := map[Member]bool{}
 	for _, who := range members {
-		reason := c.knownEnd(who)
+		reason := c.peers.knownEnd(who)
 		if down[who] = reason != nil; down[who] && !n.down[who] {
 			c.tell(MemberDown{Member: who, Reason: reason})
 		}
 	}
 	n.down = down
-}
-
-// knownEnd is how a member's process ended, or nil.
-func (c *core) knownEnd(who Member) error {
-	switch {
-	case c.left[who]:
-		return ErrLeft
-	case c.refused[who]:
-		return ErrGone
-	default:
-		return nil
-	}
 }

@@ -14,8 +14,12 @@ import (
 // network had lost it. What makes sense by itself and still contradicts the log ends the group on this member: state
 // that cannot be right must not be worked with.
 
-// maxTerm leaves room to count on. No group gets there in the lifetime of a star.
+// maxTerm leaves headroom for arithmetic on terms. A group that elects a leader every millisecond does not reach it in
+// 200 million years.
 const maxTerm = math.MaxUint64 / 2
+
+// maxBootstrap is where the moments end that an incarnation below 2^53 can say.
+const maxBootstrap = 1 << (53 - numberChance)
 
 // plausible says whether a raft message may be shown to raft.
 func (c *core) plausible(from Member, m *raftpb.Message) bool {
@@ -25,7 +29,7 @@ func (c *core) plausible(from Member, m *raftpb.Message) bool {
 	if term := m.GetTerm(); term == 0 || term > maxTerm || m.GetLogTerm() > maxTerm {
 		return false
 	}
-	last := c.logEnd
+	last := c.store.logEnd
 	switch m.GetType() {
 	case raftpb.MsgApp:
 		return plausibleEntries(m)
@@ -51,11 +55,11 @@ func (c *core) plausibleSender(from Member, id uint64) bool {
 	if id == 0 || from.Name == c.self.Name {
 		return false
 	}
-	if name, known := c.electorate[id]; known && name != from.Name {
+	if name, known := c.members.names[id]; known && name != from.Name {
 		return false
 	}
-	p := c.presented[from.Name]
-	return p.incarnation < from.Incarnation || (p == presence{from.Incarnation, id})
+	p := c.peers.presented[from.Name]
+	return p.incarnation < from.Incarnation || p.is(from.Incarnation, id)
 }
 
 // plausibleEntries says whether the entries follow each other and the one before them, and none is of a later term.
@@ -95,15 +99,15 @@ func plausibleNext(conf *raftpb.ConfState) bool {
 	return !slices.ContainsFunc(conf.GetLearners(), func(id uint64) bool { return slices.Contains(conf.GetVotersOutgoing(), id) })
 }
 
-// plausibleGenesis says whether it is of this cluster and names each voter once.
-func (c *core) plausibleGenesis(genesis *wire.Genesis) bool {
+// plausibleBootstrap says whether it is of this cluster and names each voter once.
+func (c *core) plausibleBootstrap(bootstrap *wire.Bootstrap) bool {
 	var ids []uint64
 	names := map[string]bool{}
-	for _, id := range genesis.GetVoters() {
+	for _, id := range bootstrap.GetVoters() {
 		ids = append(ids, raftID(id))
 		names[id.GetName()] = true
 	}
-	return len(ids) > 0 && genesis.GetCluster() == c.cluster && len(names) == len(ids) && distinct(ids)
+	return len(ids) > 0 && bootstrap.GetBegan() < maxBootstrap && bootstrap.GetCluster() == c.cluster && len(names) == len(ids) && distinct(ids)
 }
 
 func distinct(ids []uint64) bool {

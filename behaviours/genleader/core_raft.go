@@ -44,10 +44,11 @@ func (c *core) begin(storage *memoryLog, applied uint64) {
 		c.emit(fail{reason: fmt.Errorf("genleader: raft refused its configuration: %w", err)})
 		return
 	}
-	c.node, c.log, c.applied = node, storage, applied
-	c.phase, c.seekAt, c.stale = Leaderless, time.Time{}, true
+	c.node, c.log, c.state.applied = node, storage, applied
+	c.at[joinAt] = time.Time{}
+	c.becomeLeaderless()
 	c.contact()
-	c.touch()
+	c.turn.touch()
 }
 
 // stepRaft takes a raft message of a peer. Messages for an earlier incarnation of this name are not ours.
@@ -58,7 +59,7 @@ func (c *core) stepRaft(from Member, data []byte) {
 	}
 	if c.hasLost(from, m) {
 		c.failStorage(fmt.Errorf("the leader counts on entry %d, and the directory ends with entry %d: it is an older copy; give this member an empty one",
-			m.GetCommit(), c.logEnd))
+			m.GetCommit(), c.store.logEnd))
 		return
 	}
 	if !c.plausible(from, m) {
@@ -81,23 +82,23 @@ func (c *core) stepRaft(from Member, data []byte) {
 	c.doubtTransfer(m, status)
 	if leads && status.Lead == m.GetFrom() {
 		c.leaderSpoke()
-		c.noteAck(status.GetTerm()) // its answer supports this leader as the answer to a beat does
+		c.noteAck(status.GetTerm()) // its answer supports this leader as the answer to a heartbeat does
 	} else if status.GetTerm() > c.term && status.RaftState == raft.StateFollower {
 		c.contact()
 	}
-	c.touch()
+	c.turn.touch()
 }
 
 // contact starts the election timer anew: a leader was heard, or a new term began.
 func (c *core) contact() {
 	c.eager = 0
-	if c.rest.asleep {
+	if c.hibernation.asleep {
 		return
 	}
-	c.forgetAt = c.now.Add(c.timing.Election)
-	c.campaignAt = c.forgetAt.Add(c.jitter(c.timing.Election / 2))
+	c.at[forgetAt] = c.now.Add(c.timing.Election)
+	c.at[campaignAt] = c.at[forgetAt].Add(c.jitter(c.timing.Election / 2))
 	if c.isWitness {
-		c.campaignAt = c.campaignAt.Add(c.timing.Election / 2) // whoever else can lead comes first
+		c.at[campaignAt] = c.at[campaignAt].Add(c.timing.Election / 2) // whoever else can lead comes first
 	}
 }
 
@@ -105,7 +106,7 @@ func (c *core) contact() {
 func (c *core) forget() {
 	if c.node != nil && c.rounds == nil {
 		_ = c.node.ForgetLeader()
-		c.touch()
+		c.turn.touch()
 	}
 }
 
@@ -114,19 +115,26 @@ func (c *core) campaign() {
 	if c.node == nil || c.rounds != nil || c.phase == Departed {
 		return
 	}
+	if c.number.newer != (Member{}) { // the others may not take this member up under its number
+		c.at[campaignAt] = c.now.Add(c.timing.Election)
+		return
+	}
 	status := c.node.BasicStatus()
+	if status.Lead == 0 {
+		c.takeBackVote()
+	}
 	voting := c.eager > 0 && status.RaftState == raft.StateCandidate // its votes are on their way
 	if status.Lead == 0 && !voting {
 		_ = c.node.Campaign()
-		c.touch()
+		c.turn.touch()
 	}
 	if c.eager > 0 {
 		pause := eagerRetry << (eagerTries - c.eager)
 		c.eager--
-		c.campaignAt = c.now.Add(pause + c.jitter(pause))
+		c.at[campaignAt] = c.now.Add(pause + c.jitter(pause))
 		return
 	}
-	c.campaignAt = c.now.Add(c.timing.Election/5 + c.jitter(c.timing.Election/5))
+	c.at[campaignAt] = c.now.Add(c.timing.Election/5 + c.jitter(c.timing.Election/5))
 }
 
 // suspectLeader acts on a closed connection: voters campaign in the order of their rank.
@@ -134,27 +142,27 @@ func (c *core) suspectLeader(why Loss) {
 	c.doubtLeader(why)
 	c.forget()
 	c.eager = eagerTries
-	c.forgetAt = time.Time{}
-	c.campaignAt = c.now.Add(time.Duration(c.rank()) * rankPause)
+	c.at[forgetAt] = time.Time{}
+	c.at[campaignAt] = c.now.Add(time.Duration(c.rank()) * rankPause)
 }
 
 // drive lets raft do what it has ready: store, send, apply.
 func (c *core) drive() {
-	c.dirty = false
+	c.turn.dirty = false
 	if c.node == nil {
 		return
 	}
 	c.tellReports()
 	c.beginReads()
-	if len(c.calls) == 0 { // nobody here is about to come again
+	if len(c.book.calls) == 0 { // nobody here is about to come again
 		c.submit()
 	}
 	c.takeReady()
-	if c.served && !c.holding {
-		c.served, c.holding = false, true
+	if c.turn.served && !c.turn.holding {
+		c.turn.served, c.turn.holding = false, true
 		return
 	}
-	c.served, c.holding = false, false
+	c.turn.served, c.turn.holding = false, false
 	for c.submit() {
 		c.takeReady()
 	}
@@ -184,7 +192,7 @@ func (c *core) takeReady() {
 
 // applyAll applies committed entries, all of which are stored here.
 func (c *core) applyAll(m *raftpb.Message) {
-	if c.acknowledges || len(c.calls) == 0 { // else they hear of it with what comes next: see drive
+	if c.outbox.acknowledges || len(c.book.calls) == 0 { // else they hear of it with what comes next: see drive
 		c.sendOutbox() // the others need not wait until it is applied here
 	}
 	for _, entry := range m.GetEntries() {
@@ -218,16 +226,16 @@ func (c *core) postRaft(name string, m *raftpb.Message, p *wire.Packet) {
 		c.post(name, p)
 		return
 	}
-	at, waits := c.bare[name]
+	at, waits := c.outbox.bare[name]
 	if waits {
-		c.outbox[name][at] = p
+		c.outbox.packets[name][at] = p
 	} else {
-		at = len(c.outbox[name])
+		at = len(c.outbox.packets[name])
 		c.post(name, p)
 	}
-	delete(c.bare, name)
+	delete(c.outbox.bare, name)
 	if len(m.GetEntries()) == 0 {
-		c.bare[name] = at
+		c.outbox.bare[name] = at
 	}
 }
 
@@ -236,34 +244,36 @@ func (c *core) observeRole() {
 	status := c.node.BasicStatus()
 	leads := status.RaftState == raft.StateLeader
 	changed := status.GetTerm() != c.term
-	was := c.phase
-	c.stale = c.stale || changed || status.Lead != c.leader
+	c.shown.stale = c.shown.stale || changed || status.Lead != c.leader
 	c.leaderIs(status.Lead, status.GetTerm())
 	c.term, c.leader = status.GetTerm(), status.Lead
 	if c.leader != 0 {
-		c.memory = ""
+		c.members.takeback.tries = 0
+	}
+	if c.leader != 0 && c.leader != c.id {
+		c.goByLog()
 	}
 	switch {
 	case c.phase == Departed:
 	case leads && (c.rounds == nil || changed):
-		c.phase = Electing
+		c.becomeElecting()
 		c.lead()
 	case leads:
 	default:
 		if c.rounds != nil {
-			c.rounds, c.beatAt = nil, time.Time{}
-			c.clearBacklog()
+			c.rounds, c.at[heartbeatAt] = nil, time.Time{}
+			c.book.clearBacklog()
 			c.contact()
 		}
-		c.phase = Following
-		if c.leader == 0 {
-			c.phase = Leaderless
-			if c.seekAt.IsZero() {
-				c.seekAt = c.now.Add(2 * c.timing.Election)
-			}
+		if c.leader != 0 {
+			c.becomeFollower()
+			break
+		}
+		c.becomeLeaderless()
+		if c.at[joinAt].IsZero() {
+			c.at[joinAt] = c.now.Add(2 * c.timing.Election)
 		}
 	}
-	c.stale = c.stale || c.phase != was
 	c.reviewStreams()
 }
 

@@ -83,15 +83,15 @@ func (c *core) loseReaders() {
 func (c *core) pumpReads() {
 	rs := &c.readers
 	if len(rs.waiting) == 0 {
-		c.readAt, rs.asking = time.Time{}, false
+		c.at[readAt], rs.asking = time.Time{}, false
 		return
 	}
-	if rs.asking && rs.leader == c.leader && rs.term == c.term && !c.due(&c.readAt) {
+	if rs.asking && rs.leader == c.leader && rs.term == c.term && !c.due(readAt) {
 		return
 	}
-	rs.asking, c.readAt = false, time.Time{} // a deadline that has passed would keep all later ones from ringing
-	leader := c.electorate[c.leader]
-	if c.rounds == nil && (c.phase != Following || !c.reaches(leader, c.leader)) {
+	rs.asking, c.at[readAt] = false, time.Time{} // a deadline that has passed would keep all later ones from ringing
+	leader := c.members.names[c.leader]
+	if c.rounds == nil && (c.phase != Following || !c.peers.reaches(leader, c.leader)) {
 		return // asked as soon as there is a leader to ask
 	}
 	rs.asks++
@@ -99,7 +99,7 @@ func (c *core) pumpReads() {
 	for i := len(rs.waiting) - 1; i >= 0 && rs.waiting[i].ask == 0; i-- {
 		rs.waiting[i].ask = rs.asks
 	}
-	c.readAt = c.now.Add(c.timing.Election / 2)
+	c.at[readAt] = c.now.Add(c.timing.Election / 2)
 	if c.rounds != nil {
 		c.takeReadAsk(c.self, rs.asks)
 		return
@@ -113,7 +113,7 @@ func (c *core) takeReadAsk(from Member, ask uint64) {
 		return
 	}
 	c.rounds.reads.asks = append(c.rounds.reads.asks, readAsk{from: from, ask: ask})
-	c.touch()
+	c.turn.touch()
 }
 
 // beginReads begins one round for all asks that came since the last one began. Not before this term is open: until then
@@ -161,7 +161,7 @@ func (c *core) confirmReads(states []raft.ReadState) {
 			r.running = 0
 		}
 		if len(later) > 0 {
-			c.touch()
+			c.turn.touch()
 		}
 	}
 }
@@ -170,7 +170,7 @@ func (c *core) answerRead(a readAsk, index uint64) {
 	switch {
 	case a.from == c.self:
 		c.readAnswered(a.ask, index)
-	case c.links[a.from.Name] == a.from.Incarnation:
+	case c.peers.links[a.from.Name] == a.from.Incarnation:
 		c.post(a.from.Name, &wire.Packet{What: &wire.Packet_ReadAnswer{ReadAnswer: &wire.ReadAnswer{Ask: a.ask, Index: index}}})
 	}
 }
@@ -201,10 +201,10 @@ func (c *core) readAnswered(ask, index uint64) {
 // release lets those read who wait for what is applied here by now.
 func (c *core) release() {
 	c.readers.behind = slices.DeleteFunc(c.readers.behind, func(r reader) bool {
-		if r.index <= c.applied {
-			c.emit(readable{seq: r.seq, index: c.index()})
+		if r.index <= c.state.applied {
+			c.emit(readable{seq: r.seq, index: c.state.index()})
 		}
-		return r.index <= c.applied
+		return r.index <= c.state.applied
 	})
 }
 
@@ -228,16 +228,16 @@ func (c *core) plausibleContext(m *raftpb.Message) bool {
 // after a round that began later was confirmed, in a term that is open, and is used only when everything is applied that
 // the leader's log held by then: so no other leader can have acknowledged anything before the stamp that is not here.
 func (c *core) freshen(stamp int64) {
-	if asOf := c.began.Add(time.Duration(stamp)); asOf.After(c.freshAsOf) && !asOf.After(c.now) {
-		c.freshAsOf = asOf
+	if asOf := c.began.Add(time.Duration(stamp)); asOf.After(c.held.freshAsOf) && !asOf.After(c.now) {
+		c.held.freshAsOf = asOf
 		c.emit(fresh{asOf: asOf})
 	}
 }
 
 func (c *core) tellApplied() {
-	if c.index() != c.told {
-		c.told = c.index()
-		c.emit(advanced{index: c.told})
+	if c.state.index() != c.state.told {
+		c.state.told = c.state.index()
+		c.emit(advanced{index: c.state.told})
 		c.release()
 	}
 }

@@ -15,6 +15,17 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// snapshots is the account of snapshots on their way, in both directions.
+type snapshots struct {
+	generation uint64 // of streams, in both directions
+	streams    map[uint64]*stream
+	incoming   *incoming
+	installing *incoming // raft has been told of it
+	installed  streamName
+	reports    []report // for raft
+	imageErr   string   // why a member gets no snapshot, if so
+}
+
 // No snapshot is kept. When raft wants to send one, the behaviour's state of that very moment is captured, written by a
 // goroutine and sent in chunks, of which a few at a time are on their way. What is asked of the shell and what comes back
 // carries the stream's id, so that nothing of an abandoned stream gets into another.
@@ -58,23 +69,26 @@ type report struct {
 
 // imageNow answers raft's question for a snapshot: what it stands for is the state as of now. Nothing is captured yet.
 func (c *core) imageNow() (*raftpb.Snapshot, error) {
-	term, err := c.log.Term(c.applied)
-	if err != nil || c.conf == nil || len(c.streams) >= maxStreams {
+	term, err := c.log.Term(c.state.applied)
+	if err != nil || c.members.conf == nil || len(c.snapshots.streams) >= maxStreams {
 		return nil, raft.ErrSnapshotTemporarilyUnavailable // raft asks again with the member's next answer
 	}
 	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		ConfState: c.conf, Index: new(c.applied), Term: new(term),
+		ConfState: c.members.loggedConf(), Index: new(c.state.applied), Term: new(term),
 	}}, nil
 }
 
 // image is the core's own part of a snapshot.
 func (c *core) image() *wire.Image {
-	image := &wire.Image{Sync: c.sync, Founding: c.founding, Whole: uint64(c.whole), Extra: c.extra}
-	for _, name := range slices.Sorted(maps.Keys(c.welcomes)) {
-		image.Welcomes = append(image.Welcomes, c.welcomes[name])
+	image := &wire.Image{Sync: c.state.sync, GroupId: c.members.groupID, Whole: uint64(c.members.whole), Extra: c.state.extra, Began: c.members.bootstrapAt}
+	for _, name := range slices.Sorted(maps.Keys(c.state.welcomes)) {
+		image.Welcomes = append(image.Welcomes, c.state.welcomes[name])
 	}
-	for _, id := range c.memberIDs() {
-		image.Electorate = append(image.Electorate, c.identity(id))
+	for _, id := range c.members.memberIDs() {
+		image.Electorate = append(image.Electorate, c.members.identity(id))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.members.former)) {
+		image.Former = append(image.Former, &wire.Identity{Name: name, Incarnation: c.members.former[name]})
 	}
 	return image
 }
@@ -92,12 +106,12 @@ func (c *core) startStream(name string, m *raftpb.Message) {
 		c.reportSnapshot(m.GetTo(), raft.SnapshotFailure)
 		return
 	}
-	c.generation++
+	c.snapshots.generation++
 	st := &stream{
-		id: c.generation, to: m.GetTo(), peer: Member{name, c.links[name]}, index: snapshot.GetMetadata().GetIndex(),
+		id: c.snapshots.generation, to: m.GetTo(), peer: Member{name, c.peers.links[name]}, index: snapshot.GetMetadata().GetIndex(),
 		window: 1, heardAt: c.now, askAt: c.now.Add(c.timing.Election),
 	}
-	c.streams[st.id] = st
+	c.snapshots.streams[st.id] = st
 	c.watchStreams(st.askAt)
 	c.tell(SnapshotSent{To: st.peer, Index: st.index})
 	c.emit(takeImage{stream: st.id, index: st.index})
@@ -106,7 +120,7 @@ func (c *core) startStream(name string, m *raftpb.Message) {
 }
 
 func (c *core) postStream(to Member, id uint64, s *wire.Stream) {
-	if c.links[to.Name] != to.Incarnation {
+	if c.peers.links[to.Name] != to.Incarnation {
 		return
 	}
 	s.Id = id
@@ -122,11 +136,11 @@ func (c *core) readOn(st *stream) {
 }
 
 func (c *core) chunkRead(ev chunkRead) {
-	st := c.streams[ev.stream]
+	st := c.snapshots.streams[ev.stream]
 	if st == nil || st.ended {
 		return
 	}
-	c.imageErr = ""
+	c.snapshots.imageErr = ""
 	chunk := &wire.Chunk{Number: st.next, Data: ev.data, Last: ev.last, Crc: crc32.Checksum(ev.data, castagnoli)}
 	st.next++
 	st.reading--
@@ -141,15 +155,15 @@ func (c *core) imageFailed(ev imageFailed) {
 		c.emit(fail{reason: ev.err})
 		return
 	}
-	if st := c.streams[ev.stream]; st != nil {
-		c.imageErr, c.stale = fmt.Sprintf("no snapshot for %s: %v", st.peer.Name, ev.err), true
+	if st := c.snapshots.streams[ev.stream]; st != nil {
+		c.snapshots.imageErr, c.shown.stale = fmt.Sprintf("no snapshot for %s: %v", st.peer.Name, ev.err), true
 		c.abandon(st)
 	}
 }
 
 // progressed takes a receiver's word on a stream.
 func (c *core) progressed(from Member, id uint64, p *wire.Progress) {
-	st := c.streams[id]
+	st := c.snapshots.streams[id]
 	if st == nil || st.peer != from {
 		return
 	}
@@ -177,8 +191,8 @@ func (c *core) progressed(from Member, id uint64, p *wire.Progress) {
 	c.readOn(st)
 }
 
-// adjust lets as many chunks travel as leave room for beats: a chunk that is used within a heartbeat makes room for one
-// more, and one that takes long halves the window.
+// adjust lets as many chunks travel as leave room for heartbeats: a chunk that is used within a heartbeat makes room
+// for one more, and one that takes long halves the window.
 func (c *core) adjust(st *stream, took time.Duration) {
 	switch {
 	case took <= c.timing.Heartbeat:
@@ -191,8 +205,8 @@ func (c *core) adjust(st *stream, took time.Duration) {
 // tendStreams asks receivers that have been silent for a while, and gives up on those that do not answer.
 func (c *core) tendStreams() {
 	patience := streamPatience * c.timing.Election
-	for _, id := range slices.Sorted(maps.Keys(c.streams)) {
-		st := c.streams[id]
+	for _, id := range slices.Sorted(maps.Keys(c.snapshots.streams)) {
+		st := c.snapshots.streams[id]
 		if c.now.Sub(st.heardAt) >= patience {
 			c.abandon(st)
 			continue
@@ -203,7 +217,7 @@ func (c *core) tendStreams() {
 		}
 		c.watchStreams(st.askAt)
 	}
-	if in := c.incoming; in != nil {
+	if in := c.snapshots.incoming; in != nil {
 		if c.now.Sub(in.heardAt) >= patience {
 			c.dropIncoming()
 		} else {
@@ -213,37 +227,37 @@ func (c *core) tendStreams() {
 }
 
 func (c *core) watchStreams(at time.Time) {
-	if c.streamsAt.IsZero() || at.Before(c.streamsAt) {
-		c.streamsAt = at
+	if c.at[streamsAt].IsZero() || at.Before(c.at[streamsAt]) {
+		c.at[streamsAt] = at
 	}
 }
 
 // reviewStreams ends what a new role, a new term or a new electorate has made pointless.
 func (c *core) reviewStreams() {
-	for _, id := range slices.Sorted(maps.Keys(c.streams)) {
-		if st := c.streams[id]; c.rounds == nil || c.memberOf(st.to) != st.peer {
+	for _, id := range slices.Sorted(maps.Keys(c.snapshots.streams)) {
+		if st := c.snapshots.streams[id]; c.rounds == nil || c.members.memberOf(st.to) != st.peer {
 			c.abandon(st)
 		}
 	}
-	if c.incoming != nil && c.incoming.message.GetTerm() != c.term {
+	if c.snapshots.incoming != nil && c.snapshots.incoming.message.GetTerm() != c.term {
 		c.dropIncoming()
 	}
 }
 
 // loseStreams: the link to a peer is gone.
 func (c *core) loseStreams(who Member) {
-	for _, id := range slices.Sorted(maps.Keys(c.streams)) {
-		if st := c.streams[id]; st.peer == who {
+	for _, id := range slices.Sorted(maps.Keys(c.snapshots.streams)) {
+		if st := c.snapshots.streams[id]; st.peer == who {
 			c.abandon(st)
 		}
 	}
-	if c.incoming != nil && c.incoming.from == who {
+	if c.snapshots.incoming != nil && c.snapshots.incoming.from == who {
 		c.dropIncoming()
 	}
 }
 
 func (c *core) abandonTo(id uint64) {
-	for _, st := range c.streams {
+	for _, st := range c.snapshots.streams {
 		if st.to == id {
 			c.abandon(st)
 			return // there is one at most
@@ -258,21 +272,21 @@ func (c *core) abandon(st *stream) {
 }
 
 func (c *core) drop(st *stream) {
-	delete(c.streams, st.id)
+	delete(c.snapshots.streams, st.id)
 	c.emit(dropImage{id: st.id})
 }
 
 // reportSnapshot tells raft how a snapshot ended, before it is driven next.
 func (c *core) reportSnapshot(id uint64, status raft.SnapshotStatus) {
-	c.reports = append(c.reports, report{id, status})
-	c.touch()
+	c.snapshots.reports = append(c.snapshots.reports, report{id, status})
+	c.turn.touch()
 }
 
 func (c *core) tellReports() {
-	for _, r := range c.reports {
+	for _, r := range c.snapshots.reports {
 		c.node.ReportSnapshot(r.id, r.status)
 	}
-	c.reports = nil
+	c.snapshots.reports = nil
 }
 
 // trimLog keeps the log within its bounds. For members that are here and catch up it may grow beyond them, up to a
@@ -281,13 +295,13 @@ func (c *core) trimLog() {
 	if c.log.within(c.logBytes, c.logEntries) {
 		return
 	}
-	to := min(c.applied, c.log.cutFor(c.logBytes*3/4, c.logEntries*3/4)) // some at a time
+	to := min(c.state.applied, c.log.cutFor(c.logBytes*3/4, c.logEntries*3/4)) // some at a time
 	if needed := c.neededFrom(); needed < to && c.log.within(holdFactor*c.logBytes, holdFactor*c.logEntries) {
 		to = needed
 	}
 	c.log.cut(to)
-	for _, id := range slices.Sorted(maps.Keys(c.streams)) {
-		if st := c.streams[id]; st.index < to {
+	for _, id := range slices.Sorted(maps.Keys(c.snapshots.streams)) {
+		if st := c.snapshots.streams[id]; st.index < to {
 			c.abandon(st)
 		}
 	}
@@ -295,20 +309,20 @@ func (c *core) trimLog() {
 
 // neededFrom is the lowest index after which somebody who is here still needs the log.
 func (c *core) neededFrom() uint64 {
-	needed := c.applied
+	needed := c.state.applied
 	if c.rounds == nil {
 		return needed
 	}
 	c.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		h := c.rounds.members[c.electorate[id]]
-		if id == c.id || h == nil || h.incarnation != c.carriers[id] || c.now.Sub(h.at) > c.timing.Election {
+		h := c.rounds.members[c.members.names[id]]
+		if id == c.id || h == nil || h.incarnation != c.members.carriers[id] || c.now.Sub(h.at) > c.timing.Election {
 			return
 		}
 		if pr.State != tracker.StateSnapshot && pr.Match+1 >= c.log.first {
 			needed = min(needed, pr.Match)
 		}
 	})
-	for _, st := range c.streams {
+	for _, st := range c.snapshots.streams {
 		needed = min(needed, st.index)
 	}
 	return needed

@@ -10,10 +10,17 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
+// transfers is the account of leadership that is handed over by command or by rank.
+type transfers struct {
+	asked     map[uint64]*transferWait
+	appointed uint64   // the term in which this member is meant to lead
+	before    []Member // who have handed over by rank to make it so; none: by command
+}
+
 // Leadership is handed over for three reasons: because somebody commands it, because the leader leaves, and by rank. The
 // leader hands over by rank to the highest candidate above it, once that one has been ready for preferAfter without a
-// break; a witness does so as soon as any other has been ready for some beats. A leader that came by command stays. After
-// a hand-over that failed the next one waits twice as long.
+// break; a witness does so as soon as any other has been ready for some heartbeats. A leader that came by command
+// stays. After a hand-over that failed the next one waits twice as long.
 //
 //	leader: appoint (by command), TimeoutNow --> candidate: votes, leads in the next term
 //
@@ -21,8 +28,8 @@ import (
 // ask the next leader, as after any change of leader; if it fails it is added then.
 
 const (
-	witnessBeats = 3 // for which another must have been ready before a witness hands over
-	mostDoubled  = 6 // hand-overs by rank that fail double the wait so many times
+	witnessHeartbeats = 3 // for which another must have been ready before a witness hands over
+	mostDoubled       = 6 // hand-overs by rank that fail double the wait so many times
 )
 
 // A handover is under way from this leader.
@@ -46,23 +53,23 @@ func (c *core) transfer(ev transferAsked) {
 		c.emit(transferred{seq: ev.seq, err: ErrStopped})
 		return
 	}
-	c.transfers[ev.seq] = &transferWait{name: ev.name}
+	c.moves.asked[ev.seq] = &transferWait{name: ev.name}
 }
 
 // pumpTransfers ends the wait of those who see their leader, and asks the present one for all others, again when it is
 // another and now and then.
 func (c *core) pumpTransfers() {
-	if len(c.transfers) == 0 {
-		c.transferAt = time.Time{}
+	if len(c.moves.asked) == 0 {
+		c.at[transferAt] = time.Time{}
 		return
 	}
-	again := c.due(&c.transferAt)
-	for _, seq := range slices.Sorted(maps.Keys(c.transfers)) {
-		t := c.transfers[seq]
+	again := c.due(transferAt)
+	for _, seq := range slices.Sorted(maps.Keys(c.moves.asked)) {
+		t := c.moves.asked[seq]
 		if c.leader == 0 || (c.phase != Following && c.phase != Leading) {
 			continue
 		}
-		if c.electorate[c.leader] == t.name {
+		if c.members.names[c.leader] == t.name {
 			c.publish() // whoever hears that it is done sees it too
 			c.endTransfer(seq, nil)
 			continue
@@ -75,23 +82,23 @@ func (c *core) pumpTransfers() {
 			c.takeTransfer(From{Member: c.self, Seq: seq}, t.name)
 			continue
 		}
-		c.post(c.electorate[c.leader], &wire.Packet{What: &wire.Packet_TransferAsk{TransferAsk: &wire.TransferAsk{Seq: seq, Name: t.name}}})
+		c.post(c.members.names[c.leader], &wire.Packet{What: &wire.Packet_TransferAsk{TransferAsk: &wire.TransferAsk{Seq: seq, Name: t.name}}})
 	}
-	if c.transferAt.IsZero() {
-		c.transferAt = c.now.Add(c.timing.Election)
+	if c.at[transferAt].IsZero() {
+		c.at[transferAt] = c.now.Add(c.timing.Election)
 	}
 }
 
 func (c *core) endTransfer(seq uint64, err error) {
-	if _, waits := c.transfers[seq]; waits {
-		delete(c.transfers, seq)
+	if _, waits := c.moves.asked[seq]; waits {
+		delete(c.moves.asked, seq)
 		c.emit(transferred{seq: seq, err: err})
 	}
 }
 
 // abandonTransfer ends a wait whose caller has waited long enough.
 func (c *core) abandonTransfer(seq uint64) {
-	if t, waits := c.transfers[seq]; waits && !t.asked {
+	if t, waits := c.moves.asked[seq]; waits && !t.asked {
 		c.endTransfer(seq, ErrNoLeader)
 	}
 	c.endTransfer(seq, ErrNotTransferred)
@@ -120,13 +127,13 @@ func (c *core) takeTransfer(asker From, name string) {
 
 // transferable finds the voter of a name that may lead now, or why there is none.
 func (c *core) transferable(name string) (uint64, wire.TransferAnswer_Why) {
-	id := c.idNamed(name)
+	id := c.members.idNamed(name)
 	switch {
 	case id == 0:
 		return 0, wire.TransferAnswer_UNKNOWN
-	case !slices.Contains(c.conf.GetVoters(), id):
+	case !slices.Contains(c.members.conf.GetVoters(), id):
 		return 0, wire.TransferAnswer_NO_VOTER
-	case c.witnesses[id]:
+	case c.members.witnesses[id]:
 		return 0, wire.TransferAnswer_WITNESS
 	case id != c.id && !c.ready(id):
 		return 0, wire.TransferAnswer_NOT_READY
@@ -135,23 +142,12 @@ func (c *core) transferable(name string) (uint64, wire.TransferAnswer_Why) {
 	}
 }
 
-// idNamed is the member of that name that enters, if two change places.
-func (c *core) idNamed(name string) uint64 {
-	var found uint64
-	for _, id := range c.memberIDs() {
-		if c.electorate[id] == name && (found == 0 || slices.Contains(c.conf.GetVoters(), id)) {
-			found = id
-		}
-	}
-	return found
-}
-
 func (c *core) answerTransfer(to From, why wire.TransferAnswer_Why) {
 	switch {
 	case to == From{}:
 	case to.Member == c.self:
 		c.endTransfer(to.Seq, transferError(why))
-	case c.links[to.Member.Name] == to.Member.Incarnation:
+	case c.peers.links[to.Member.Name] == to.Member.Incarnation:
 		c.post(to.Member.Name, &wire.Packet{What: &wire.Packet_TransferAnswer{TransferAnswer: &wire.TransferAnswer{Seq: to.Seq, Why: why}}})
 	}
 }
@@ -159,7 +155,7 @@ func (c *core) answerTransfer(to From, why wire.TransferAnswer_Why) {
 // transferAnswered takes a refusal of the leader that was asked last. One that was asked before may have led no more when it
 // refused, and does not know what the other does.
 func (c *core) transferAnswered(from Member, a *wire.TransferAnswer) {
-	if t, waits := c.transfers[a.GetSeq()]; waits && t.asked && c.idOf(from) == t.leader {
+	if t, waits := c.moves.asked[a.GetSeq()]; waits && t.asked && c.idOf(from) == t.leader {
 		c.endTransfer(a.GetSeq(), transferError(a.GetWhy()))
 	}
 }
@@ -182,7 +178,7 @@ func transferError(why wire.TransferAnswer_Why) error {
 func (c *core) handOver(to uint64, asker From) {
 	c.rounds.handover = &handover{to: to, asker: asker, by: c.now.Add(c.timing.Election + 2*c.timing.Heartbeat)}
 	c.node.TransferLeader(to)
-	c.touch()
+	c.turn.touch()
 }
 
 // handing says whether this leader must add nothing to the log now.
@@ -195,9 +191,9 @@ func (c *core) appoint(from Member, a *wire.Appoint) {
 	if c.node == nil || c.leader == 0 || c.idOf(from) != c.leader || a.GetTerm() != c.term {
 		return
 	}
-	c.appointed, c.before = c.term+1, nil
+	c.moves.appointed, c.moves.before = c.term+1, nil
 	for _, id := range a.GetBefore() {
-		c.before = append(c.before, identityOf(id))
+		c.moves.before = append(c.moves.before, identityOf(id))
 	}
 }
 
@@ -210,17 +206,17 @@ func (c *core) judgeHandover() {
 	c.rounds.handover = nil
 	c.rounds.governs.failed++
 	c.answerTransfer(h.asker, wire.TransferAnswer_FAILED)
-	c.touch() // what waited goes on
+	c.turn.touch() // what waited goes on
 }
 
 // prefer hands over by rank if it is time to.
 func (c *core) prefer() {
-	if c.rounds.handover != nil || !c.mayChange() || !c.leaveBy.IsZero() {
+	if c.rounds.handover != nil || !c.mayChange() || !c.at[leaveBy].IsZero() {
 		return
 	}
 	needs := c.preferAfter
 	if c.isWitness {
-		needs = witnessBeats * c.timing.Heartbeat
+		needs = witnessHeartbeats * c.timing.Heartbeat
 	} else if needs < 0 || c.rounds.governs.appointed {
 		return
 	}
@@ -230,7 +226,7 @@ func (c *core) prefer() {
 		for _, m := range append(slices.Clone(c.rounds.governs.passed), c.self) {
 			appoint.Before = append(appoint.Before, &wire.Identity{Name: m.Name, Incarnation: m.Incarnation})
 		}
-		c.post(c.electorate[to], &wire.Packet{What: &wire.Packet_Appoint{Appoint: appoint}})
+		c.post(c.members.names[to], &wire.Packet{What: &wire.Packet_Appoint{Appoint: appoint}})
 		c.handOver(to, From{})
 	}
 }
@@ -240,8 +236,8 @@ func (c *core) prefer() {
 // since the last election: where the lists of candidates differ, leadership would go round and round.
 func (c *core) successor() uint64 {
 	best := c.id
-	for _, id := range c.voterIDs() {
-		if !c.witnesses[id] && c.compareRank(id, best) < 0 && c.ready(id) && !slices.Contains(c.rounds.governs.passed, c.memberOf(id)) {
+	for _, id := range c.members.voterIDs() {
+		if !c.members.witnesses[id] && c.compareRank(id, best) < 0 && c.ready(id) && !slices.Contains(c.rounds.governs.passed, c.members.memberOf(id)) {
 			best = id
 		}
 	}
@@ -253,7 +249,7 @@ func (c *core) successor() uint64 {
 
 // heir is whom a leader that leaves hands over to: the highest voter that is ready, else the highest that is linked.
 func (c *core) heir() uint64 {
-	voters := slices.DeleteFunc(c.voterIDs(), func(id uint64) bool { return id == c.id || !c.reaches(c.electorate[id], id) })
+	voters := slices.DeleteFunc(c.members.voterIDs(), func(id uint64) bool { return id == c.id || !c.peers.reaches(c.members.names[id], id) })
 	slices.SortFunc(voters, c.compareRank)
 	for _, id := range voters {
 		if c.ready(id) {
@@ -267,6 +263,6 @@ func (c *core) heir() uint64 {
 }
 
 // holdBack keeps what was proposed while leadership is handed over.
-func (c *core) holdBack(status raft.BasicStatus) bool {
-	return status.RaftState == raft.StateLeader && status.GetTerm() == c.waiting.term && status.LeadTransferee != 0
+func (b *batching) holdBack(status raft.BasicStatus) bool {
+	return status.RaftState == raft.StateLeader && status.GetTerm() == b.waiting.term && status.LeadTransferee != 0
 }

@@ -28,8 +28,8 @@ func describe(p *wire.Packet) string {
 		return fmt.Sprintf("%v(term=%d)", m.GetType(), m.GetTerm())
 	case *wire.Packet_Stream:
 		return describeStream(what.Stream)
-	case *wire.Packet_Beat:
-		return fmt.Sprintf("beat(%d.%d granted=%v)", what.Beat.GetTerm(), what.Beat.GetRound(), what.Beat.GetGranted())
+	case *wire.Packet_Heartbeat:
+		return fmt.Sprintf("heartbeat(%d.%d granted=%v)", what.Heartbeat.GetTerm(), what.Heartbeat.GetRound(), what.Heartbeat.GetGranted())
 	case *wire.Packet_Ack:
 		return fmt.Sprintf("ack(%d.%d leased=%v)", what.Ack.GetTerm(), what.Ack.GetRound(), what.Ack.GetLeased())
 	case *wire.Packet_Call:
@@ -54,10 +54,12 @@ func describe(p *wire.Packet) string {
 		return fmt.Sprintf("refused(%q superseded by %d)", what.Refused.GetCluster(), what.Refused.GetSuperseded())
 	case *wire.Packet_Woke:
 		return "woke"
-	case *wire.Packet_Seek:
-		return "seek"
-	case *wire.Packet_Genesis:
-		return "genesis"
+	case *wire.Packet_Join:
+		return "join"
+	case *wire.Packet_Bootstrap:
+		return "bootstrap"
+	case *wire.Packet_Stranded:
+		return fmt.Sprintf("stranded(%d of %d)", len(what.Stranded.GetStateless()), what.Stranded.GetVoters())
 	case *wire.Packet_ReadAsk:
 		return fmt.Sprintf("read-ask(%d)", what.ReadAsk.GetAsk())
 	case *wire.Packet_ReadAnswer:

@@ -22,8 +22,8 @@
 //	hub.Group("prices", Config{...}) --+                               +-- "prices" of the peer
 //
 // A group sees a link to a peer once both have opened it. One without leases that has had nothing to do for an election
-// time rests: no member sends anything or keeps a timer, and the hubs watch the links for all of them. Whatever happens
-// wakes it, and it fails over as fast as one that is awake.
+// time hibernates: no member sends anything or keeps a timer, and the hubs watch the links for all of them. Whatever
+// happens wakes it, and it fails over as fast as one that is awake.
 //
 // What a group does can be looked at: View is what others act on, Inspect is for operators, and Config.Event tells what
 // happens and why: who was elected, why a leader was lost, who joined and left.
@@ -31,7 +31,7 @@
 // Candidates vote, up to a number of them, and the rest of them and all workers learn: learners have the log and leases,
 // read and call, and count for no majority. Who votes changes by itself, one change at a time: a member that comes learns
 // first and is promoted once it has caught up; one that is lost for long enough loses its seat, to a learner or, as long
-// as a majority of the whole electorate remains, to nobody. The rules are in core_members.go.
+// as a majority of the whole electorate remains, to nobody. The rules are in core_electorate_rules.go.
 //
 // Without Config.Storage state is in memory: a process that restarts is a new incarnation, gets a new Raft id and takes the
 // place of the old one by a change of the electorate, so it can never contradict votes or entries that it has forgotten.

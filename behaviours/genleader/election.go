@@ -19,7 +19,7 @@ type Election struct {
 func (e *Election) Index() uint64 { return e.index }
 
 // Self is this member.
-func (e *Election) Self() Member { return e.shell.group.self }
+func (e *Election) Self() Member { return e.shell.group.Member() }
 
 // Leader returns the leader that this member accepts, if there is one.
 func (e *Election) Leader() (Member, bool) {
@@ -40,7 +40,7 @@ func (e *Election) members(candidates bool) []Member {
 		found = slices.Clone(view.Voters)
 	}
 	for _, m := range view.Learners {
-		if slices.Contains(e.shell.group.Config.Candidates, m.Name) == candidates {
+		if slices.Contains(e.shell.group.cfg.Candidates, m.Name) == candidates {
 			found = append(found, m)
 		}
 	}
@@ -49,14 +49,14 @@ func (e *Election) members(candidates bool) []Member {
 }
 
 // Alive and Down are the members that the leader hears and those it does not. Both are empty on other members.
-func (e *Election) Alive() []Member { return e.standing(func(s State) bool { return s == Up }) }
+func (e *Election) Alive() []Member { return e.inState(func(s State) bool { return s == Up }) }
 
 // Down is the opposite of Alive.
-func (e *Election) Down() []Member { return e.standing(func(s State) bool { return s != Up }) }
+func (e *Election) Down() []Member { return e.inState(func(s State) bool { return s != Up }) }
 
-func (e *Election) standing(wanted func(State) bool) []Member {
+func (e *Election) inState(wanted func(State) bool) []Member {
 	var found []Member
-	for _, s := range e.shell.group.View().Standings {
+	for _, s := range e.shell.group.View().Members {
 		if wanted(s.State) {
 			found = append(found, s.Member)
 		}

@@ -2,280 +2,137 @@ package genleader
 
 import (
 	"fmt"
-	"time"
-
-	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
+	"strings"
 )
 
-// input is one event and the instant at which the shell saw it.
-type input struct {
-	at    time.Time
-	event event
-}
-
-type event interface {
-	event()
+// An Event is something that has happened to the group on this member, in the order in which it did here. Other members
+// may see it earlier, later, or not at all: each tells of what it knows. String is one line for a log.
+type Event interface {
+	happened()
 	String() string
 }
 
 type (
-	// started is the first event of an incarnation.
-	started struct{}
-	// linkUp and linkDown are the transport's word on one peer; refused means that its process is known to be gone.
-	linkUp   struct{ member Member }
-	linkDown struct {
-		member  Member
-		refused bool
+	// Elected says that this member has won the election of that term. It serves calls once View.Phase is Leading.
+	Elected struct{ Term uint64 }
+	// Surrendered says that this member accepts that leader for that term.
+	Surrendered struct {
+		Leader Member
+		Term   uint64
 	}
-	// linkSilent says that nothing was heard of a linked peer since then. It is told only to groups that may rest.
-	linkSilent struct {
-		member Member
-		since  time.Time
+	// LeaderLost says that the leader of that term, which may be this member, leads no more as far as is known here. It
+	// comes before the Elected or Surrendered of a later term.
+	LeaderLost struct {
+		Leader Member
+		Term   uint64
+		Reason Loss
 	}
-	// received is one frame of a linked peer.
-	received struct {
-		from    Member
-		packets []*wire.Packet
+	// MemberJoined says that a process belongs to the group from here on in the log. The first ones, and those of a
+	// snapshot, are told too.
+	MemberJoined struct{ Member }
+	// MemberDown says that a member's process is known to be gone (ErrGone) or has said goodbye (ErrLeft). It still
+	// belongs to the group.
+	MemberDown struct {
+		Member
+		Reason error
 	}
-	// called is a local caller's leader call; seq is this member's own. With only, it is for that term of this member. One
-	// that is a cast has none of these, and no answer.
-	called struct {
-		seq      uint64
-		only     uint64
-		request  []byte
-		deadline time.Time
-		cast     bool
+	// MemberLeft says that a process belongs to the group no more: because another one took its place (ErrReplaced), or
+	// because the group went on without it (ErrRemoved).
+	MemberLeft struct {
+		Member
+		Reason error
 	}
-	// arrived is what callers have said since the last time, in their order.
-	arrived struct{ calls []called }
-	// abandoned says that the caller of seq waits no longer.
-	abandoned struct{ seq uint64 }
-	// transferAsked is a local caller's command to make a member of that name lead.
-	transferAsked struct {
-		seq  uint64
-		name string
+	// VotersChanged says who votes from here on in the log.
+	VotersChanged struct{ Voters []Member }
+	// SnapshotSent says that this leader has begun to send a snapshot, because the log no longer reaches back to where the
+	// member is.
+	SnapshotSent struct {
+		To    Member
+		Index uint64
 	}
-	// readAsked is a local caller's question for an index to read from.
-	readAsked struct{ seq uint64 }
-	// handled is what the behaviour answered to an ask of that term.
-	handled struct {
-		term   uint64
-		from   From
-		answer Answer
-	}
-	// synced is what the behaviour's Elected returned, for all or for one joiner.
-	synced struct {
-		term uint64
-		to   *Member
-		sync []byte
-	}
-	// inspecting asks for an inspection under that number.
-	inspecting struct{ ask uint64 }
-	// unsent says that the transport has refused these packets.
-	unsent struct {
-		to      string
-		packets []*wire.Packet
-	}
-	// behaved is what the behaviour said in one turn: handled and synced, in its order.
-	behaved struct{ events []event }
-	// leaving asks for an orderly departure.
-	leaving struct{}
-	// flushed says that everything which was in the mailbox at the time of a flush has been stepped, but for what the
-	// behaviour said meanwhile.
-	flushed struct{ said []event }
-	// woke says that the timer rang.
-	woke struct{}
+	// SnapshotReceived says that this member's state was replaced by the snapshot at that index.
+	SnapshotReceived struct{ Index uint64 }
+	// Renumbered says that this process has taken the number after that of a former one of its name.
+	Renumbered struct{ Self, Former Member }
+	// Hibernating says that this member has nothing to do, and neither sends nor waits for anything.
+	Hibernating struct{}
+	// Awake says that this member hibernates no more.
+	Awake struct{}
+	// ProblemSeen says what keeps the group from working as it should, as in View.Problem; empty means that it is over.
+	ProblemSeen struct{ Problem string }
 )
 
-func (started) event()       {}
-func (linkUp) event()        {}
-func (linkDown) event()      {}
-func (linkSilent) event()    {}
-func (received) event()      {}
-func (called) event()        {}
-func (abandoned) event()     {}
-func (arrived) event()       {}
-func (readAsked) event()     {}
-func (handled) event()       {}
-func (synced) event()        {}
-func (behaved) event()       {}
-func (inspecting) event()    {}
-func (unsent) event()        {}
-func (leaving) event()       {}
-func (flushed) event()       {}
-func (woke) event()          {}
-func (transferAsked) event() {}
+func (Elected) happened()          {}
+func (Surrendered) happened()      {}
+func (LeaderLost) happened()       {}
+func (MemberJoined) happened()     {}
+func (MemberDown) happened()       {}
+func (MemberLeft) happened()       {}
+func (VotersChanged) happened()    {}
+func (SnapshotSent) happened()     {}
+func (SnapshotReceived) happened() {}
+func (Renumbered) happened()       {}
+func (Hibernating) happened()      {}
+func (Awake) happened()            {}
+func (ProblemSeen) happened()      {}
 
-func (started) String() string    { return "started" }
-func (e linkUp) String() string   { return "link up " + e.member.String() }
-func (e linkDown) String() string { return fmt.Sprintf("link down %v refused=%v", e.member, e.refused) }
+func (e Elected) String() string     { return fmt.Sprintf("elected for term %d", e.Term) }
+func (e Surrendered) String() string { return fmt.Sprintf("follows %v in term %d", e.Leader, e.Term) }
 
-func (e linkSilent) String() string { return "link silent " + e.member.String() }
-func (e received) String() string   { return fmt.Sprintf("from %v:%s", e.from, describeAll(e.packets)) }
-func (e abandoned) String() string  { return fmt.Sprintf("abandon %d", e.seq) }
-func (e readAsked) String() string  { return fmt.Sprintf("read %d", e.seq) }
-func (e handled) String() string    { return fmt.Sprintf("handled %v in term %d", e.from, e.term) }
-func (e called) String() string {
-	if e.cast {
-		return fmt.Sprintf("cast %q", e.request)
-	}
-	return fmt.Sprintf("call %d %q", e.seq, e.request)
-}
-func (e arrived) String() string { return "arrived:" + listed(e.calls) }
-func (e behaved) String() string { return "behaved:" + listed(e.events) }
-func (e flushed) String() string { return "flushed" + listed(e.said) }
-
-func listed[E event](events []E) string {
-	text := ""
-	for _, each := range events {
-		text += " " + each.String()
-	}
-	return text
+func (e LeaderLost) String() string {
+	return fmt.Sprintf("lost leader %v of term %d: %v", e.Leader, e.Term, e.Reason)
 }
 
-func (e synced) String() string        { return fmt.Sprintf("sync %q of term %d", e.sync, e.term) }
-func (inspecting) String() string      { return "inspect" }
-func (e unsent) String() string        { return "unsent to " + e.to + ":" + describeAll(e.packets) }
-func (leaving) String() string         { return "leave" }
-func (woke) String() string            { return "woke" }
-func (e transferAsked) String() string { return fmt.Sprintf("transfer %d to %s", e.seq, e.name) }
+func (e MemberJoined) String() string { return fmt.Sprintf("%v joined", e.Member) }
+func (e MemberDown) String() string   { return fmt.Sprintf("%v is down: %v", e.Member, e.Reason) }
+func (e MemberLeft) String() string   { return fmt.Sprintf("%v left: %v", e.Member, e.Reason) }
 
-type effect interface {
-	effect()
-	String() string
+func (e VotersChanged) String() string {
+	var b strings.Builder
+	b.WriteString("voters:")
+	for _, v := range e.Voters {
+		b.WriteString(" " + v.String())
+	}
+	return b.String()
 }
 
-type (
-	// send hands packets to the transport, which may lose them.
-	send struct {
-		to      string
-		packets []*wire.Packet
+func (e SnapshotSent) String() string {
+	return fmt.Sprintf("sends %v the snapshot at %d", e.To, e.Index)
+}
+
+func (e SnapshotReceived) String() string {
+	return fmt.Sprintf("state replaced by the snapshot at %d", e.Index)
+}
+
+func (e Renumbered) String() string {
+	return fmt.Sprintf("is %v from now on: %v was later by its number, and is gone", e.Self, e.Former)
+}
+
+func (Hibernating) String() string { return "hibernates" }
+func (Awake) String() string       { return "awake" }
+
+func (e ProblemSeen) String() string {
+	if e.Problem == "" {
+		return "problem over"
 	}
-	// flush asks for a flushed event behind everything that is in the mailbox now. With gather, callers who can run come
-	// first.
-	flush struct{ gather bool }
-	// setTimer replaces the one timer; a zero time stops it.
-	setTimer struct{ at time.Time }
-	// ask calls HandleLeaderCall or HandleLeaderCast and answers with handled.
-	ask struct {
-		term    uint64
-		from    From
-		request []byte
-		cast    bool
-	}
-	// apply is one broadcast of an applyMany: it calls FromLeader, and with a seq also answers that local caller.
-	apply struct {
-		index    uint64
-		message  []byte
-		seq      uint64
-		reply    []byte
-		hasReply bool
-	}
-	// applyMany applies broadcasts that follow each other.
-	applyMany struct{ broadcasts []apply }
-	// elected calls Elected and answers with synced.
-	elected struct {
-		term   uint64
-		joiner *Member
-	}
-	// surrender calls Surrendered.
-	surrender struct {
-		leader Member
-		sync   []byte
-	}
-	// memberDown calls HandleDown and answers with handled.
-	memberDown struct {
-		term   uint64
-		who    Member
-		reason error
-	}
-	// resolve answers a local caller.
-	resolve struct {
-		seq   uint64
-		reply []byte
-		err   error
-	}
-	// readable answers a local reader with the index to read from.
-	readable struct {
-		seq   uint64
-		index uint64
-		err   error
-	}
-	// transferred answers a local caller of transferAsked.
-	transferred struct {
-		seq uint64
-		err error
-	}
-	// advanced says that the log is applied here up to index; fresh, that everything acknowledged before asOf is.
-	advanced struct{ index uint64 }
-	fresh    struct{ asOf time.Time }
-	// extendLease moves the end of this member's lease; leaseEnded tells that it was not moved in time.
-	extendLease struct{ until time.Time }
-	leaseEnded  struct{}
-	// happened tells of something, inspected answers an inspecting.
-	happened  struct{ what Event }
-	inspected struct {
-		ask uint64
-		is  Inspection
-	}
-	// announce publishes a changed view.
-	announce struct{ view View }
-	// departed ends an orderly departure; fail ends the instance.
-	departed struct{}
-	fail     struct{ reason error }
+	return "problem: " + e.Problem
+}
+
+// A Loss is why a leader is one no more, as far as the member that tells knows.
+type Loss int
+
+const (
+	Superseded       Loss = iota // a later term began
+	ConnectionClosed             // the connection to it closed
+	ProcessGone                  // its process is known to be gone
+	SaidGoodbye                  // it left
+	Silence                      // nothing was heard of it for Timing.Election
+	QuorumLost                   // this member led, and a majority did not answer
+	Transferred                  // it handed leadership over
 )
 
-func (send) effect()        {}
-func (flush) effect()       {}
-func (setTimer) effect()    {}
-func (*ask) effect()        {}
-func (*applyMany) effect()  {}
-func (elected) effect()     {}
-func (surrender) effect()   {}
-func (memberDown) effect()  {}
-func (resolve) effect()     {}
-func (transferred) effect() {}
-func (readable) effect()    {}
-func (advanced) effect()    {}
-func (fresh) effect()       {}
-func (extendLease) effect() {}
-func (leaseEnded) effect()  {}
-func (happened) effect()    {}
-func (inspected) effect()   {}
-func (announce) effect()    {}
-func (departed) effect()    {}
-func (fail) effect()        {}
-
-func (e send) String() string     { return "send " + e.to + ":" + describeAll(e.packets) }
-func (flush) String() string      { return "flush" }
-func (e setTimer) String() string { return "timer" }
-func (e *ask) String() string     { return fmt.Sprintf("ask %v %q", e.from, e.request) }
-func (e *applyMany) String() string {
-	text := "apply"
-	for _, b := range e.broadcasts {
-		text += fmt.Sprintf(" %d %q", b.index, b.message)
-	}
-	return text
+func (l Loss) String() string {
+	return [...]string{
+		"a later term began", "connection closed", "process gone", "said goodbye", "silence", "quorum lost", "transferred",
+	}[l]
 }
-
-func (e elected) String() string {
-	return fmt.Sprintf("elected in term %d joiner=%v", e.term, e.joiner)
-}
-func (e surrender) String() string { return fmt.Sprintf("surrender to %v %q", e.leader, e.sync) }
-func (e memberDown) String() string {
-	return fmt.Sprintf("member down %v: %v", e.who, e.reason)
-}
-
-func (e resolve) String() string { return fmt.Sprintf("resolve %d %q %v", e.seq, e.reply, e.err) }
-
-func (e transferred) String() string { return fmt.Sprintf("transferred %d %v", e.seq, e.err) }
-func (e readable) String() string    { return fmt.Sprintf("read %d from %d %v", e.seq, e.index, e.err) }
-func (e advanced) String() string    { return fmt.Sprintf("applied up to %d", e.index) }
-func (fresh) String() string         { return "fresh" }
-func (e extendLease) String() string { return "extend lease" }
-func (leaseEnded) String() string    { return "lease ended" }
-func (e happened) String() string    { return "happened: " + e.what.String() }
-func (e inspected) String() string   { return "inspected" }
-func (e announce) String() string    { return "announce " + e.view.String() }
-func (departed) String() string      { return "departed" }
-func (e fail) String() string        { return fmt.Sprintf("fail: %v", e.reason) }

@@ -21,7 +21,7 @@ func TestADeadlineMayLieAsFarAheadAsItLikes(t *testing.T) {
 			_, called := g.LeaderCall(ctx, []byte("x"))
 			_, read := g.ReadIndex(ctx)
 			_, asked := g.AskCandidates(ctx, []byte("who"))
-			moved := g.TransferLeadership(ctx, g.Self.Name)
+			moved := g.TransferLeadership(ctx, g.cfg.Self.Name)
 			for what, err := range map[string]error{"a call": called, "a read": read, "a question": asked, "a transfer": moved} {
 				if err != nil {
 					t.Errorf("%s: %s: %v", name, what, err)

@@ -204,7 +204,7 @@ func TestFault3ACallThatEndsItsLeaderIsNotAskedOfTheNext(t *testing.T) {
 				}
 				for _, m := range n.members {
 					m.hook("HandleLeaderCall", func() {})
-					m.group.LinkDown(leader.group.Self, true)
+					m.group.LinkDown(leader.group.cfg.Self, true)
 				}
 				if reply, err := follower.call("next"); err != nil {
 					t.Errorf("the next call: %q, %v", reply, err)
@@ -263,7 +263,7 @@ func TestFault4ARestartFasterThanItsDown(t *testing.T) {
 			w.run(late + time.Second)
 			what := fmt.Sprintf("%s restarted, its death told %v later", victim, late)
 			w.becomesOne(t, what)
-			for _, s := range w.leader().view.Standings {
+			for _, s := range w.leader().view.Members {
 				if s.Member == w.hosts[victim].self && s.State != Up {
 					t.Errorf("%s: the new process counts as %v", what, s.State)
 				}
@@ -288,7 +288,7 @@ func TestFault5CrossingElectionMessagesMakeOneLeader(t *testing.T) {
 			for i, name := range standing {
 				h := w.hosts[name]
 				w.after(20*time.Millisecond+time.Duration(i)*apart, func() {
-					h.core.forgetAt, h.core.campaignAt = w.now, w.now
+					h.core.at[forgetAt], h.core.at[campaignAt] = w.now, w.now
 					h.take(woke{})
 				})
 			}

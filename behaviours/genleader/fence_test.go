@@ -11,8 +11,8 @@ import (
 )
 
 // TestWhoJoinsHasNoSayAboutEarlierLeaders: b1 was cut off from a1, which granted leases with c1 until it died. b1 leads
-// then, and hears the answers of c1 to its beats late. The new process of a1, which takes its seat, has never answered
-// anybody, and must not count among the majority that says how long an earlier leader may have granted leases.
+// then, and hears the answers of c1 to its heartbeats late. The new process of a1, which takes its seat, has never
+// answered anybody, and must not count among the majority that says how long an earlier leader may have granted leases.
 func TestWhoJoinsHasNoSayAboutEarlierLeaders(t *testing.T) {
 	w := begun(t, 1, "a1", "b1", "c1")
 	w.cut("a1", "b1")
@@ -29,7 +29,7 @@ func TestWhoJoinsHasNoSayAboutEarlierLeaders(t *testing.T) {
 	clear(w.cuts)
 	w.start("a1")
 	w.run(w.timing.Election)
-	joined := w.leader() == w.hosts["b1"] && w.leader().core.isMember(w.hosts["a1"].self)
+	joined := w.leader() == w.hosts["b1"] && w.leader().core.members.isMember(w.hosts["a1"].self)
 	if !joined || !w.now.Before(w.held[former.self]) {
 		t.Fatalf("b1 is %v, the former lease runs until %v: this shows nothing", w.hosts["b1"].view, w.held[former.self].Sub(w.now))
 	}

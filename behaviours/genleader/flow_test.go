@@ -19,13 +19,13 @@ import (
 
 // holds is how many bytes of others' making a core holds.
 func (c *core) holds() int {
-	held := int(c.log.bytes() + c.callBytes + c.backlogBytes)
-	for _, packets := range c.outbox {
+	held := int(c.log.bytes() + c.book.callBytes + c.book.backlogBytes)
+	for _, packets := range c.outbox.packets {
 		for _, p := range packets {
 			held += proto.Size(p)
 		}
 	}
-	for _, st := range c.streams {
+	for _, st := range c.snapshots.streams {
 		for _, f := range st.flight {
 			held += proto.Size(f.chunk)
 		}
@@ -73,7 +73,7 @@ func TestAMemberThatReadsNothingCostsNobodyMemory(t *testing.T) {
 	if bound := int(w.logBytes) + 2*size; most > bound {
 		t.Errorf("a member held %d bytes, more than %d", most, bound)
 	}
-	// Once its answers fail to come raft sends it nothing but probes, and everybody else beats.
+	// Once its answers fail to come raft sends it nothing but probes, and everybody else heartbeats.
 	if sent := silent.sentTo(); sent > maxInflight+2*maxAppend {
 		t.Errorf("%d bytes were sent to a member that reads nothing", sent)
 	}
@@ -104,12 +104,12 @@ func TestCallsBeyondWhatMayWaitAreRefused(t *testing.T) {
 			t.Fatal(h.replies[seq])
 		}
 	}
-	if accepted != 63 || refused != 7 || h.core.callBytes > maxPending {
-		t.Errorf("%d accepted, %d refused, %d bytes wait", accepted, refused, h.core.callBytes)
+	if accepted != 63 || refused != 7 || h.core.book.callBytes > maxPending {
+		t.Errorf("%d accepted, %d refused, %d bytes wait", accepted, refused, h.core.book.callBytes)
 	}
 	w.run(2 * time.Second)
-	if h.core.callBytes != 0 {
-		t.Errorf("%d bytes count though nothing waits", h.core.callBytes)
+	if h.core.book.callBytes != 0 {
+		t.Errorf("%d bytes count though nothing waits", h.core.book.callBytes)
 	}
 	if seq := w.call("a1", big, time.Second); h.replies[seq] != "" {
 		t.Errorf("there is room again: %q", h.replies[seq])
@@ -135,16 +135,16 @@ func TestCallsThatComeTooEarlyAreBounded(t *testing.T) {
 		c.callFrom(from, &wire.Call{Term: c.term, Seq: seq, Request: request})
 	}
 	told := 0
-	for _, p := range c.outbox[from.Name] {
+	for _, p := range c.outbox.packets[from.Name] {
 		if p.GetAnswered().GetOverloaded() {
 			told++
 		}
 	}
-	if len(c.backlog) != 63 || told != 7 || c.backlogBytes > maxBacklog {
-		t.Errorf("%d wait (%d bytes), %d were refused", len(c.backlog), c.backlogBytes, told)
+	if len(c.book.backlog) != 63 || told != 7 || c.book.backlogBytes > maxBacklog {
+		t.Errorf("%d wait (%d bytes), %d were refused", len(c.book.backlog), c.book.backlogBytes, told)
 	}
-	if c.clearBacklog(); c.backlogBytes != 0 {
-		t.Errorf("%d bytes count though nothing waits", c.backlogBytes)
+	if c.book.clearBacklog(); c.book.backlogBytes != 0 {
+		t.Errorf("%d bytes count though nothing waits", c.book.backlogBytes)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestWhatWaitsForATurnIsBounded(t *testing.T) {
 		follower.group.Cast("block")
 		frame := bytes.Repeat([]byte{0}, 1<<20) // not readable, and dropped in its turn
 		for range 60 {
-			follower.group.Deliver(leader.group.Self, frame)
+			follower.group.Deliver(leader.group.cfg.Self, frame)
 			follower.group.LeaderCast(frame)
 		}
 		waits := follower.group.inbox.bytes.Load()
@@ -187,7 +187,7 @@ func TestASnapshotEndsWithItsLeader(t *testing.T) {
 		}
 		follower.stop()
 		reading := make(chan struct{})
-		again := n.start(follower.group.Self.Name, 100, func(m *member) {
+		again := n.start(follower.group.cfg.Self.Name, 100, func(m *member) {
 			m.hooks["Restore"] = func() { <-reading }
 		})
 		actorstest.Sleep(300 * time.Millisecond)
@@ -196,11 +196,11 @@ func TestASnapshotEndsWithItsLeader(t *testing.T) {
 		}
 		leader.stop()
 		n.mu.Lock()
-		delete(n.members, leader.group.Self.Name)
+		delete(n.members, leader.group.cfg.Self.Name)
 		n.mu.Unlock()
-		again.group.LinkDown(leader.group.Self, true)
+		again.group.LinkDown(leader.group.cfg.Self, true)
 		for _, m := range n.members {
-			m.group.LinkDown(leader.group.Self, true)
+			m.group.LinkDown(leader.group.cfg.Self, true)
 		}
 		synctest.Wait()
 		close(reading)
@@ -271,9 +271,9 @@ func TestWhatTheTransportRefusesIsSentAgain(t *testing.T) {
 		var refusing atomic.Bool
 		follower.stop()
 		n.mu.Lock()
-		delete(n.members, follower.group.Self.Name)
+		delete(n.members, follower.group.cfg.Self.Name)
 		n.mu.Unlock()
-		again := n.startWith(follower.group.Self.Name, 100, nil, func(cfg *Config) {
+		again := n.startWith(follower.group.cfg.Self.Name, 100, nil, func(cfg *Config) {
 			send := cfg.Send
 			cfg.Send = func(to string, frame []byte) error {
 				if refusing.Load() {

@@ -59,18 +59,18 @@ func (s *source) id(w *world) uint64 {
 }
 
 func (s *source) packet(w *world, to, from *host) *wire.Packet {
-	term, applied := to.core.term, to.core.applied
+	term, applied := to.core.term, to.core.state.applied
 	switch s.pick(22) {
 	case 0:
-		return &wire.Packet{What: &wire.Packet_Seek{Seek: &wire.Seek{Hello: s.hello(w)}}}
+		return &wire.Packet{What: &wire.Packet_Join{Join: &wire.Join{Hello: s.hello(w)}}}
 	case 1:
-		genesis := &wire.Genesis{}
+		bootstrap := &wire.Bootstrap{}
 		for range s.pick(5) {
-			genesis.Voters = append(genesis.Voters, &wire.Identity{Name: append(w.names, "x9", "")[s.pick(len(w.names)+2)], Incarnation: s.id(w)})
+			bootstrap.Voters = append(bootstrap.Voters, &wire.Identity{Name: append(w.names, "x9", "")[s.pick(len(w.names)+2)], Incarnation: s.id(w)})
 		}
-		return &wire.Packet{What: &wire.Packet_Genesis{Genesis: genesis}}
+		return &wire.Packet{What: &wire.Packet_Bootstrap{Bootstrap: bootstrap}}
 	case 2:
-		return &wire.Packet{What: &wire.Packet_Beat{Beat: &wire.Beat{
+		return &wire.Packet{What: &wire.Packet_Heartbeat{Heartbeat: &wire.Heartbeat{
 			Term: s.number(term), Round: s.number(9), Granted: s.pick(2) == 1, Stamp: int64(s.number(uint64(time.Second))), Reached: s.number(applied),
 		}}}
 	case 3:
@@ -114,7 +114,7 @@ func (s *source) packet(w *world, to, from *host) *wire.Packet {
 }
 
 func (s *source) hello(w *world) *wire.Hello {
-	return &wire.Hello{Id: s.id(w), Founding: s.number(0), Witness: s.pick(2) == 1, Protocol: uint32(protocol - s.pick(8)/7)}
+	return &wire.Hello{Id: s.id(w), GroupId: s.number(0), Witness: s.pick(2) == 1, Protocol: uint32(protocol - s.pick(8)/7)}
 }
 
 // context is of any length, or the number of a read round.
@@ -128,14 +128,14 @@ func (s *source) context() []byte {
 // stream is about one that the receiver knows, if there is one and so the source likes.
 func (s *source) stream(w *world, to, from *host) *wire.Stream {
 	m := &wire.Stream{Id: s.number(1)}
-	if in := to.core.incoming; in != nil && s.pick(4) > 0 {
+	if in := to.core.snapshots.incoming; in != nil && s.pick(4) > 0 {
 		m.Id = in.id
 	}
 	switch s.pick(6) {
 	case 0, 1:
 		offer := s.raft(w, to, from)
 		offer.Type = raftpb.MsgSnap.Enum()
-		offer.Snapshot = s.snapshot(w, to.core.applied, to.core.term)
+		offer.Snapshot = s.snapshot(w, to.core.state.applied, to.core.term)
 		data, err := proto.Marshal(offer)
 		if err != nil {
 			panic(err)
@@ -159,7 +159,7 @@ func (s *source) stream(w *world, to, from *host) *wire.Stream {
 }
 
 func (s *source) raft(w *world, to, from *host) *raftpb.Message {
-	term, last := to.core.term, to.core.applied
+	term, last := to.core.term, to.core.state.applied
 	m := &raftpb.Message{
 		Type: raftpb.MessageType(s.pick(24)).Enum(), To: new(to.self.Incarnation), From: new(from.self.Incarnation), Term: new(s.number(term)),
 		LogTerm: new(s.number(term)), Index: new(s.number(last)), Commit: new(s.number(last)), Vote: new(s.id(w)),
@@ -255,7 +255,7 @@ func TestGarbageIsDropped(t *testing.T) {
 
 // FuzzFrame delivers bytes that may not even be a frame.
 func FuzzFrame(f *testing.F) {
-	seed := &wire.Frame{Packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: &wire.Beat{Term: 1, Round: 1}}}, {What: &wire.Packet_Raft{}}}}
+	seed := &wire.Frame{Packets: []*wire.Packet{{What: &wire.Packet_Heartbeat{Heartbeat: &wire.Heartbeat{Term: 1, Round: 1}}}, {What: &wire.Packet_Raft{}}}}
 	data, err := proto.Marshal(seed)
 	if err != nil {
 		f.Fatal(err)

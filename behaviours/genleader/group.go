@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"runtime"
 	"sync"
@@ -18,67 +17,12 @@ import (
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// Config describes this member's instance of a group.
-type Config struct {
-	Self   Member // this process
-	Timing Timing // zero fields take their defaults
-
-	// Candidates are the names of those that may vote and lead, in the order of their rank. Any other member is a worker:
-	// it has the log, leases, reads and calls, and never votes. The lists need not be equal everywhere. The first candidate
-	// begins the group, so the lists must begin alike until it has; whom the leader lists may be promoted. Members that
-	// each list another before themselves hand leadership on once each, until there is an election.
-	Candidates []string
-	// Expect is how many candidates must be present and without state for the first of them to begin the group; default
-	// all. With fewer, a part of them that has lost its memory can begin a second group while others still hold the first.
-	Expect int
-	// MaxVoters is up to how many members vote; default 5. The other candidates are learners, and take over lost seats.
-	MaxVoters int
-	// ForgetAfter is how long a member may be away before it loses its seat; zero: for ever. See the package about when.
-	ForgetAfter time.Duration
-	// PreferAfter is how long a candidate of a higher rank than the leader's must have been well, without a break, before
-	// leadership is handed to it; default 20 election times (10 s). Negative: leadership stays where it is.
-	PreferAfter time.Duration
-	// Witness members vote, and lead only while nobody else can.
-	Witness bool
-	// Cluster keeps groups apart: only members that give the same name here speak with each other.
-	Cluster string
-
-	// Leases lets the leader grant every member a lease for as long as it is heard: see Group.Lease. A group without leases
-	// that is one of a Hub rests when it has nothing to do: then nobody of it sends anything or keeps a timer.
-	Leases bool
-
-	Behaviour Behaviour
-	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer. An
-	// error says that this one is lost for certain: there is no link, or the peer takes its frames too slowly.
-	Send func(to string, frame []byte) error
-	// ViewChanged and LeaseEnded are told of changes, in the group's own turn; they must not block. Either may be nil.
-	ViewChanged func(View)
-	LeaseEnded  func(lease.Term)
-	// Event is told what happens to the group, in the group's own turn; it must not block. It may be nil.
-	Event func(Event)
-
-	// LogBytes and LogEntries bound what is kept of the log for members that are a little behind; defaults 32 MiB, counting
-	// 128 bytes for each entry beside its own, and 100,000. For members that are catching up it may grow to four times that.
-	// One that is further behind gets a snapshot.
-	LogBytes, LogEntries int
-
-	Seed   uint64 // of the election timers; default: the incarnation
-	Logger *slog.Logger
-
-	// Storage keeps what must survive the end of this process; nil keeps everything in memory, and a process that starts
-	// again then is a new voter. The group closes it.
-	Storage Storage
-	// SnapshotBytes is how much log the storage keeps behind a snapshot before another one is stored there; default 64 MiB.
-	// It is no less than the size of a snapshot.
-	SnapshotBytes int
-}
-
 // A Group is this member's handle of a group. Its methods are safe for any goroutine.
 type Group struct {
-	Config
-	self     Member
-	hub      *Hub   // nil: the group has its links to itself
-	name     string // on the hub
+	cfg      Config
+	member   atomic.Pointer[Member] // Self, or what it became: see Member
+	hub      *Hub                   // nil: the group has its links to itself
+	name     string                 // on the hub
 	raftID   uint64
 	kept     *Stored
 	install  func() // puts the state of what was kept in place
@@ -106,7 +50,9 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	g := &Group{Config: cfg, raftID: cfg.Self.Incarnation, self: cfg.Self, lease: &lease.Lease{}, system: system, gone: make(chan struct{}), ended: make(chan struct{})}
+	held := lease.New(cfg.Suspended, cfg.Timing.Lease/suspendShare)
+	g := &Group{cfg: cfg, lease: held, system: system, gone: make(chan struct{}), ended: make(chan struct{})}
+	g.member.Store(&cfg.Self)
 	g.view.Store(&View{})
 	g.arrivals.letRun = runtime.Gosched
 	if err := g.load(); err != nil {
@@ -115,60 +61,30 @@ func New(system *actor.ActorSystem, cfg Config) (*Group, error) {
 	return g, nil
 }
 
-// complete refuses what cannot be, and fills in what was left out.
-func (cfg *Config) complete() error {
-	cfg.Timing.setDefaults()
-	if err := cfg.Timing.validate(); err != nil {
-		return err
-	}
-	if err := cfg.electorateDefaults(); err != nil {
-		return err
-	}
-	for _, field := range []struct {
-		name  string
-		given bool
-	}{{"Self.Incarnation", cfg.Self.Incarnation != 0}, {"Behaviour", cfg.Behaviour != nil}, {"Send", cfg.Send != nil}} {
-		if !field.given {
-			return fmt.Errorf("genleader: %s must be given", field.name)
-		}
-	}
-	if cfg.LeaseEnded != nil && !cfg.Leases {
-		return errors.New("genleader: LeaseEnded: is given, and without Leases there are none; set Leases")
-	}
-	if cfg.LogBytes <= 0 {
-		cfg.LogBytes = 32 << 20
-	}
-	if cfg.LogEntries <= 0 {
-		cfg.LogEntries = 100_000
-	}
-	if cfg.Seed == 0 {
-		cfg.Seed = cfg.Self.Incarnation
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	return nil
-}
+// Member is this process as the group knows it. It is Config.Self, unless that number was too low: a process that starts
+// under a clock that is behind takes the number after that of its predecessor. That happens before the group has taken it
+// up, so from the first leader on that grants it leases, or that it calls, this is final.
+func (g *Group) Member() Member { return *g.member.Load() }
 
 // load reads what an earlier process of this member kept.
 func (g *Group) load() error {
-	if g.SnapshotBytes <= 0 {
-		g.SnapshotBytes = 64 << 20
+	if g.cfg.SnapshotBytes <= 0 {
+		g.cfg.SnapshotBytes = 64 << 20
 	}
-	if g.Storage == nil {
+	if g.cfg.Storage == nil {
 		return nil
 	}
-	kept, err := g.Storage.Load()
+	kept, err := g.cfg.Storage.Load()
 	if err == nil {
 		err = kept.Settle()
 	}
 	if err == nil && kept.Snapshot != nil {
-		g.install, err = restoreFrom(kept.OpenImage, g.Behaviour)
+		g.install, err = restoreFrom(kept.OpenImage, g.cfg.Behaviour)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}
-	if g.raftID = g.Storage.ID(); !kept.Empty() {
+	if g.raftID = g.cfg.Storage.ID(); !kept.Empty() {
 		g.kept = kept
 	}
 	return nil
@@ -206,6 +122,9 @@ func (g *Group) View() View { return *g.view.Load() }
 
 // Lease is this member's permission to act. It never holds in a group without Config.Leases.
 func (g *Group) Lease() *lease.Lease { return g.lease }
+
+// Config is a copy of what the group was made with, with its defaults.
+func (g *Group) Config() Config { return g.cfg }
 
 // Done is closed when the group has ended on this member; Err then says why.
 func (g *Group) Done() <-chan struct{} { return g.ended }
@@ -374,8 +293,8 @@ func (g *Group) Leave(ctx context.Context) error {
 	}
 }
 
-// rests says whether this member may rest: somebody else watches its links, and nobody needs leases.
-func (g *Group) rests() bool { return g.hub != nil && !g.Leases }
+// mayHibernate says whether this member may hibernate: somebody else watches its links, and nobody needs leases.
+func (g *Group) mayHibernate() bool { return g.hub != nil && !g.cfg.Leases }
 
 // arrive brings a leader call or cast to the group's turn, behind those of the same caller before.
 func (g *Group) arrive(one arrival) bool {

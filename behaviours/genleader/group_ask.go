@@ -76,7 +76,7 @@ func (g *Group) AskCandidates(ctx context.Context, request []byte) (Answers, err
 // askLocal asks this member's own instance.
 func (s *shell) askLocal(e askLocal) {
 	answer := localAnswered{from: e.from, seq: e.seq}
-	reply, err := s.group.Behaviour.HandleCall(s.election(0), e.request)
+	reply, err := s.group.cfg.Behaviour.HandleCall(s.election(0), e.request)
 	bytes, ok := reply.([]byte)
 	switch {
 	case err != nil:

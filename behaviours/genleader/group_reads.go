@@ -49,12 +49,13 @@ func (g *Group) ReadIndex(ctx context.Context) (uint64, error) {
 	return out.index, nil
 }
 
-// overtime is how long a caller whose time is over waits for the group's turn.
+// overtime is a grace period after a caller's deadline, in which the group may still report the outcome.
 const overtime = 50 * time.Millisecond
 
-// await waits for the answer to what was told under seq, and gives up in order when ctx ends first: the group then says
-// what became of it, unless a callback keeps it from having its turn. Then the answer is late; and if the group has ended,
-// ErrStopped. A leader call that the group has not taken yet is taken back: it was not asked.
+// await blocks until request seq is answered. When ctx ends first, await cancels the request, and returns the outcome
+// that the group reports. If a callback keeps the group from reporting within overtime, await returns late. If the
+// group has ended, it returns ErrStopped. A leader call that the group has not taken yet was never asked: await returns
+// ErrNoLeader.
 func (g *Group) await(ctx context.Context, seq uint64, w *waiting, late outcome) outcome {
 	late.late = true
 	select {

@@ -37,12 +37,12 @@ type HubConfig struct {
 
 // A Hub carries many groups over one link to each peer. It tells a group of a peer's coming and going once the peer has
 // opened the group too, so groups may be opened and closed on each member at any time and in any order. What groups say to
-// one peer while the processor is busy with them travels in one frame. Links are watched by beats of the hub, so that
-// groups which have nothing to do rest: see Config.Leases.
+// one peer while the processor is busy with them travels in one frame. Links are watched by heartbeats of the hub, so
+// that groups which have nothing to do rest: see Config.Leases.
 //
 // The transport tells the hub what it would tell a group: Deliver, LinkUp and LinkDown. Methods are safe for any goroutine.
 type Hub struct {
-	HubConfig
+	cfg    HubConfig
 	system *actor.ActorSystem
 
 	mu     sync.Mutex
@@ -64,11 +64,11 @@ type refusedFrame struct {
 
 // outgoing is what waits for one peer.
 type outgoing struct {
-	parts    []*wire.Part
-	bytes    int
-	beat     bool // to be sent even if it says nothing
-	flushing bool // a flush is on its way
-	yielding bool // one lets others run, be it waited for or not
+	parts     []*wire.Part
+	bytes     int
+	heartbeat bool // to be sent even if it says nothing
+	flushing  bool // a flush is on its way
+	yielding  bool // one lets others run, be it waited for or not
 }
 
 // NewHub returns a hub without groups. Close it after its groups have ended.
@@ -80,7 +80,7 @@ func NewHub(system *actor.ActorSystem, cfg HubConfig) (*Hub, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Hub{
-		HubConfig: cfg, system: system, core: newHubCore(time.Now()), letRun: runtime.Gosched,
+		cfg: cfg, system: system, core: newHubCore(time.Now()), letRun: runtime.Gosched,
 		groups: map[string]*Group{}, out: map[string]*outgoing{},
 	}, nil
 }
@@ -128,15 +128,14 @@ func (h *Hub) configured(name string, cfg Config) (Config, error) {
 	if h.groups[name] != nil {
 		return cfg, fmt.Errorf("%w: %q", ErrOpen, name)
 	}
-	cfg.Self = Member{Name: h.Self.Name, Incarnation: h.Self.Incarnation}
+	cfg.Self = Member{Name: h.cfg.Self.Name, Incarnation: h.cfg.Self.Incarnation}
 	if h.spent != 0 { // one of them may have been of this name
 		cfg.Self.Incarnation = max(h.spent+1, NewIncarnation(time.Now()))
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = h.Logger.With(slog.String("group", name))
+		cfg.Logger = h.cfg.Logger.With(slog.String("group", name))
 	}
-	self := cfg.Self
-	cfg.Send = func(to string, frame []byte) error { return h.send(name, self.Incarnation, to, frame) }
+	cfg.Send = func(to string, frame []byte) error { return h.send(name, to, frame) }
 	return cfg, nil
 }
 
@@ -145,37 +144,42 @@ func (g *Group) Abandon() {
 	if g.hub != nil && g.pid.Load() == nil {
 		g.hub.ended(g)
 	}
-	if g.Storage != nil && g.pid.Load() == nil {
-		_ = g.Storage.Close() // nothing was written
+	if g.cfg.Storage != nil && g.pid.Load() == nil {
+		_ = g.cfg.Storage.Close() // nothing was written
 	}
 }
 
-// NewIncarnation rises with time and differs between processes that start in the same millisecond.
+// NewIncarnation rises with time, and differs as a rule between processes that start in the same millisecond.
 func NewIncarnation(now time.Time) uint64 {
-	const chance = 12 // bits; the whole stays below 2^53, which every reader of JSON can hold
-	return uint64(now.UnixMilli())<<chance | rand.Uint64N(1<<chance)
+	return numberAt(now) | 1 + rand.Uint64N(1<<numberChance-1) // never zero
 }
 
 // begun is called by a group's actor when it can be told of its links, ended when it has ended.
 func (h *Hub) begun(g *Group) {
-	h.take(groupOpened{g.name, opening{incarnation: g.self.Incarnation, timing: g.Timing, rests: g.rests()}})
+	h.take(groupOpened{g.name, opening{incarnation: g.Member().Incarnation, timing: g.cfg.Timing, mayHibernate: g.mayHibernate()}})
 }
 
 func (h *Hub) ended(g *Group) {
-	h.take(groupClosed{g.name, g.self.Incarnation})
+	h.take(groupClosed{g.name, g.Member().Incarnation})
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.groups[g.name] == g {
 		delete(h.groups, g.name)
 	}
-	h.spent = max(h.spent, g.self.Incarnation)
+	h.spent = max(h.spent, g.Member().Incarnation)
+}
+
+// renumbered closes the links of a group under its former incarnation and opens them under the present one.
+func (h *Hub) renumbered(g *Group, former Member) {
+	h.take(groupClosed{g.name, former.Incarnation})
+	h.begun(g)
 }
 
 // Deliver takes a frame that a peer's Send sent; from is the peer's process. Frames of one peer must come in order.
 func (h *Hub) Deliver(from Member, frame []byte) {
 	decoded := &wire.HubFrame{}
 	if err := proto.Unmarshal(frame, decoded); err != nil {
-		h.Logger.Warn("dropped a frame that is not readable", slog.String("from", from.Name), slog.Any("error", err))
+		h.cfg.Logger.Warn("dropped a frame that is not readable", slog.String("from", from.Name), slog.Any("error", err))
 		return
 	}
 	h.take(framed{from, decoded})
@@ -223,8 +227,8 @@ func (h *Hub) perform(e hubEffect) {
 	case say:
 		h.push(e.to, e.part, 0)
 		h.flushSoon(e.to)
-	case beatPeer:
-		h.outgoing(e.to).beat = true
+	case heartbeatPeer:
+		h.outgoing(e.to).heartbeat = true
 		h.flushSoon(e.to)
 	case hubTimer:
 		if h.timer != nil {
@@ -238,12 +242,13 @@ func (h *Hub) perform(e hubEffect) {
 
 // send is a group's Send. What cannot be said yet is sent behind what is being sent; a large frame, or the only group's,
 // goes at once. No error says that it was sent, or that the group is told that it was not.
-func (h *Hub) send(group string, incarnation uint64, to string, frame []byte) error {
+func (h *Hub) send(group, to string, frame []byte) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if p := h.core.peers[to]; h.closed || p == nil || !p.up {
 		return errNoLink
 	}
+	incarnation := h.core.open[group].incarnation
 	h.push(to, &wire.Part{What: &wire.Part_Data{Data: &wire.Data{Group: group, Incarnation: incarnation, Frame: frame}}}, len(frame))
 	if o := h.out[to]; len(h.core.open) == 1 || o.bytes >= flushBytes {
 		h.flush(to)
@@ -280,7 +285,7 @@ func (h *Hub) flushSoon(to string) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		o.flushing = false
-		if len(o.parts) > 0 || o.beat {
+		if len(o.parts) > 0 || o.heartbeat {
 			h.flush(to)
 		}
 	})
@@ -300,20 +305,20 @@ func (h *Hub) flushSoon(to string) {
 	})
 }
 
-// flush sends what waits. Nothing at all is a beat. Groups hear what of theirs the transport refuses.
+// flush sends what waits. Nothing at all is a heartbeat. Groups hear what of theirs the transport refuses.
 func (h *Hub) flush(to string) {
 	o := h.out[to]
 	frame := &wire.HubFrame{Changes: h.core.changes, Parts: o.parts}
-	o.parts, o.bytes, o.beat = nil, 0, false
+	o.parts, o.bytes, o.heartbeat = nil, 0, false
 	if h.closed {
 		return
 	}
-	if data, err := proto.Marshal(frame); err == nil && h.Send(to, data) == nil {
+	if data, err := proto.Marshal(frame); err == nil && h.cfg.Send(to, data) == nil {
 		return
 	}
 	for _, part := range frame.GetParts() {
 		data := part.GetData()
-		if g := h.groups[data.GetGroup()]; g != nil && g.self.Incarnation == data.GetIncarnation() {
+		if g := h.groups[data.GetGroup()]; g != nil && g.Member().Incarnation == data.GetIncarnation() {
 			g.tell(refusedFrame{to, data.GetFrame()})
 		}
 	}

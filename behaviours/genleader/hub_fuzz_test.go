@@ -36,7 +36,7 @@ func FuzzHubFrame(f *testing.F) {
 		c := newHubCore(now)
 		timing := Timing{}
 		timing.setDefaults()
-		c.step(now, groupOpened{"orders", opening{incarnation: 1, timing: timing, rests: true}})
+		c.step(now, groupOpened{"orders", opening{incarnation: 1, timing: timing, mayHibernate: true}})
 		links := map[string]uint64{}
 		judge := func(effects []hubEffect) {
 			for _, e := range effects {
@@ -47,7 +47,7 @@ func FuzzHubFrame(f *testing.F) {
 					if e.group != "orders" || links[e.from.Name] != e.from.Incarnation {
 						t.Fatalf("%v, linked with %v", e, links)
 					}
-				case say, beatPeer, hubTimer:
+				case say, heartbeatPeer, hubTimer:
 				}
 			}
 		}

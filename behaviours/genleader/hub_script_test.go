@@ -44,19 +44,19 @@ func hubWaits(c *hubCore, now *time.Time, pause time.Duration) string {
 
 func hubSays(effects []hubEffect) string {
 	var b strings.Builder
-	beats := map[string]int{}
+	heartbeats := map[string]int{}
 	for _, e := range effects {
 		switch e := e.(type) {
 		case hubTimer:
-		case beatPeer:
-			beats[e.to]++
+		case heartbeatPeer:
+			heartbeats[e.to]++
 		default:
 			fmt.Fprintln(&b, e)
 		}
 	}
 	for _, name := range []string{"b1", "c1"} {
-		if n := beats[name]; n > 0 {
-			fmt.Fprintf(&b, "%d beats to %s\n", n, name)
+		if n := heartbeats[name]; n > 0 {
+			fmt.Fprintf(&b, "%d heartbeats to %s\n", n, name)
 		}
 	}
 	if b.Len() == 0 {
@@ -74,7 +74,7 @@ func hubCommand(t *testing.T, d *datadriven.TestData) hubEvent {
 	case "open":
 		timing := Timing{}
 		timing.setDefaults()
-		return groupOpened{args[0], opening{incarnation: numberOf(t, args[1]), timing: timing, rests: len(args) == 2}}
+		return groupOpened{args[0], opening{incarnation: numberOf(t, args[1]), timing: timing, mayHibernate: len(args) == 2}}
 	case "close":
 		return groupClosed{args[0], numberOf(t, args[1])}
 	case "up":

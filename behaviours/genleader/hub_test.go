@@ -259,13 +259,13 @@ func (m *tenant) call(request string) error {
 	return err
 }
 
-func (m *tenant) rests(t *testing.T) bool {
+func (m *tenant) hibernates(t *testing.T) bool {
 	t.Helper()
 	in, err := m.group.Inspect(within(t, time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return in.Resting
+	return in.Hibernating
 }
 
 func TestGroupsOfOneHubDoNotKnowOfEachOther(t *testing.T) {
@@ -349,8 +349,8 @@ func TestGroupsOpenAndCloseInAnyOrder(t *testing.T) {
 			t.Errorf("the leader was told %q, want that %s is gone", got, at.self.Name)
 		}
 		again := at.open("prices")
-		if again.group.Self.Incarnation <= closes.group.Self.Incarnation {
-			t.Errorf("opened again as %v after %v", again.group.Self, closes.group.Self)
+		if again.group.cfg.Self.Incarnation <= closes.group.cfg.Self.Incarnation {
+			t.Errorf("opened again as %v after %v", again.group.cfg.Self, closes.group.cfg.Self)
 		}
 		actorstest.Sleep(time.Second)
 		if err := again.call("two"); err != nil {
@@ -389,8 +389,8 @@ func TestALeaderThatClosesItsGroupIsReplacedAtOnce(t *testing.T) {
 		members := n.open("orders")
 		actorstest.Sleep(2 * time.Second)
 		leader, other := leaderOf(t, members), followerOf(t, members)
-		if !leader.rests(t) || !other.rests(t) {
-			t.Fatal("the group does not rest")
+		if !leader.hibernates(t) || !other.hibernates(t) {
+			t.Fatal("the group does not hibernate")
 		}
 		_ = leader.host.system.Root.StopFuture(leader.pid).Wait()
 		actorstest.Sleep(50 * time.Millisecond)
@@ -445,8 +445,8 @@ func TestWhatSeveralGroupsSayAtOnceTravelsTogether(t *testing.T) {
 		for _, members := range all {
 			leaderOf(t, members)
 		}
-		// 20 leaders beat 20 times a second to two others, who answer: 1600 frames, if each went alone. How many go together
-		// is also up to Go's scheduler; mostly it is six or more.
+		// 20 leaders send heartbeats 20 times a second to two others, who answer: 1600 frames, if each went alone. How
+		// many go together is also up to Go's scheduler; mostly it is six or more.
 		if sent := n.count(time.Second); sent > 1600/2 {
 			t.Errorf("%d frames in a second, want fewer than %d", sent, 1600/2)
 		}

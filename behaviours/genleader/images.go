@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime/debug"
 
 	"github.com/gendac/gendac/behaviours/process"
 )
 
-// chunkSize is how many bytes of an image travel in one message: few enough that a beat behind a window of them is not late.
+// chunkSize is how many bytes of an image travel in one message: few enough that a heartbeat behind a window of them is
+// not late.
 const chunkSize = 256 << 10
 
 // errAbandoned ends an image that nobody wants any more.
@@ -30,7 +30,7 @@ type imageDone struct {
 
 // takeImage captures the state now, and has it written piece by piece as it is asked for.
 func (s *shell) takeImage(e takeImage) {
-	image, err := s.group.Behaviour.Snapshot()
+	image, err := s.group.cfg.Behaviour.Snapshot()
 	if err != nil {
 		s.again(imageFailed{stream: e.stream, err: err})
 		return
@@ -63,7 +63,7 @@ func (s *shell) receiveImage(e receiveImage) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	s.images.reading[e.id] = r
 	go func() {
-		install, err := r.run(s.group.Behaviour)
+		install, err := r.run(s.group.cfg.Behaviour)
 		if r.ctx.Err() == nil {
 			s.group.system.Root.Send(s.self, imageDone{id: e.id, install: install, err: err})
 		}
@@ -201,6 +201,6 @@ func (r *imageReader) Read(p []byte) (int, error) {
 
 func recoverInto(err *error) {
 	if v := recover(); v != nil {
-		*err = &process.PanicError{Value: v, Stack: debug.Stack()}
+		*err = &process.PanicError{Value: v, Stack: process.TakeStack()}
 	}
 }

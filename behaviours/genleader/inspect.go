@@ -13,7 +13,7 @@ import (
 // member's own knowledge: on one that is cut off it is old.
 type Inspection struct {
 	Self Member
-	View // role, term, leader, voters, and on a leader the standing of each member
+	View // role, term, leader, voters, and on a leader the status of each member
 
 	Commit       uint64 // latest entry that a majority is known to have
 	Applied      uint64 // latest entry that this member has applied
@@ -21,7 +21,7 @@ type Inspection struct {
 	LogEntries   int    // held in memory
 	LogBytes     int    // of these, counting 128 for each beside its own
 	Snapshot     uint64 // index before the first of these: a member that is behind it needs a snapshot
-	Resting      bool   // nothing is sent or waited for; then LeaderHeard and LastContact are from before
+	Hibernating  bool   // nothing is sent or waited for; then LeaderHeard and LastContact are from before
 	PendingCalls int    // of this member's own callers
 	Dropped      uint64 // frames and casts for which there was no room here, since the start
 	Leases       bool   // this member holds a lease
@@ -42,7 +42,7 @@ type Peer struct {
 	Progress Progress
 	Leased   bool // it held a lease when it was heard last
 	State    State
-	SafeAt   time.Time // see Standing
+	SafeAt   time.Time // see MemberStatus
 }
 
 // Progress is how a leader sends its log to a member.

@@ -22,7 +22,7 @@ func TestInspectShowsWhereEverybodyStands(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if in.Self != leader.group.Self || in.Phase != Leading || in.Commit != in.LastIndex || in.Applied != in.Commit || in.LogBytes == 0 {
+		if in.Self != leader.group.cfg.Self || in.Phase != Leading || in.Commit != in.LastIndex || in.Applied != in.Commit || in.LogBytes == 0 {
 			t.Errorf("the leader says %v", in)
 		}
 		if len(in.Peers) != 2 {
@@ -34,7 +34,7 @@ func TestInspectShowsWhereEverybodyStands(t *testing.T) {
 			}
 		}
 		theirs, err := follower.group.Inspect(within(t, time.Second))
-		if err != nil || theirs.Leader != leader.group.Self || theirs.Commit != in.Commit || theirs.LeaderHeard.IsZero() {
+		if err != nil || theirs.Leader != leader.group.cfg.Self || theirs.Commit != in.Commit || theirs.LeaderHeard.IsZero() {
 			t.Errorf("a follower says %v, %v", theirs, err)
 		}
 		if text := theirs.String(); !strings.Contains(text, "following term=1") || strings.Contains(text, "\n") {
@@ -55,12 +55,12 @@ func TestEventsAreToldInTheirOrder(t *testing.T) {
 		var told []Event
 		leader.stop()
 		n.mu.Lock()
-		delete(n.members, leader.group.Self.Name)
+		delete(n.members, leader.group.cfg.Self.Name)
 		n.mu.Unlock()
 		for _, m := range n.members {
-			m.group.LinkDown(leader.group.Self, true)
+			m.group.LinkDown(leader.group.cfg.Self, true)
 		}
-		fresh := n.startWith(leader.group.Self.Name, 9, nil, func(cfg *Config) {
+		fresh := n.startWith(leader.group.cfg.Self.Name, 9, nil, func(cfg *Config) {
 			cfg.Event = func(e Event) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -75,13 +75,13 @@ func TestEventsAreToldInTheirOrder(t *testing.T) {
 			switch e := e.(type) {
 			case Surrendered:
 				follows = i + 1
-				if e.Leader.Name == fresh.group.Self.Name || e.Term != 2 {
+				if e.Leader.Name == fresh.group.cfg.Self.Name || e.Term != 2 {
 					t.Errorf("told %v", e)
 				}
 			case SnapshotReceived:
 				received = i + 1
 			case MemberLeft:
-				if e.Member != leader.group.Self || !errors.Is(e.Reason, ErrReplaced) {
+				if e.Member != leader.group.cfg.Self || !errors.Is(e.Reason, ErrReplaced) {
 					t.Errorf("told %v", e)
 				}
 			}

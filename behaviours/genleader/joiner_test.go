@@ -27,7 +27,7 @@ func TestElectedComesBeforeAnyJoiner(t *testing.T) {
 	w.kill("a1")
 	w.run(2 * time.Second)
 	leader := w.leader()
-	if leader == nil || !leader.core.isMember(w.hosts["e1"].self) {
+	if leader == nil || !leader.core.members.isMember(w.hosts["e1"].self) {
 		t.Fatal("the joiner is no member")
 	}
 	own, joiner := slices.Index(leader.told, "elected"), slices.Index(leader.told, "elected for e1")

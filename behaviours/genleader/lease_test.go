@@ -21,18 +21,18 @@ func TestLeaseBeginsWhenTheLogHasCaughtUp(t *testing.T) {
 	w.run(time.Second)
 	h, leader := w.hosts["b1"], w.hosts["a1"]
 	before := h.until
-	ahead := &wire.Beat{
+	ahead := &wire.Heartbeat{
 		Term: h.core.term, Round: leader.core.rounds.round + 1, Granted: true,
-		Stamp: int64(w.now.Sub(h.core.began)), Reached: h.core.applied + 1,
+		Stamp: int64(w.now.Sub(h.core.began)), Reached: h.core.state.applied + 1,
 	}
-	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: ahead}}}})
+	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Heartbeat{Heartbeat: ahead}}}})
 	if h.until != before {
 		t.Fatalf("the lease moved to %v before entry %d was applied", h.until, ahead.Reached)
 	}
 	w.call("a1", "next", time.Second)
 	w.run(5 * time.Millisecond)
-	if h.core.applied < ahead.Reached || !h.until.After(before) {
-		t.Fatalf("applied %d of %d, the lease ends at %v as before", h.core.applied, ahead.Reached, h.until)
+	if h.core.state.applied < ahead.Reached || !h.until.After(before) {
+		t.Fatalf("applied %d of %d, the lease ends at %v as before", h.core.state.applied, ahead.Reached, h.until)
 	}
 }
 
@@ -40,15 +40,15 @@ func TestLeaseBeginsWhenTheLogHasCaughtUp(t *testing.T) {
 func TestGrantsOfAnEarlierLeaderDoNotHoldUpLaterOnes(t *testing.T) {
 	w := begun(t, 1, "a1", "b1", "c1")
 	h, leader := w.hosts["c1"], w.hosts["a1"]
-	ahead := &wire.Beat{
+	ahead := &wire.Heartbeat{
 		Term: h.core.term, Round: leader.core.rounds.round + 1, Granted: true,
-		Stamp: int64(w.now.Sub(h.core.began)), Reached: h.core.applied + 100,
+		Stamp: int64(w.now.Sub(h.core.began)), Reached: h.core.state.applied + 100,
 	}
-	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: ahead}}}})
+	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Heartbeat{Heartbeat: ahead}}}})
 	w.kill("a1")
 	w.run(3 * time.Second)
-	if h.core.applied >= ahead.Reached || !w.now.Before(h.until) {
-		t.Fatalf("applied %d, the earlier leader's grant waits for %d, the lease ends in %v", h.core.applied, ahead.Reached, h.until.Sub(w.now))
+	if h.core.state.applied >= ahead.Reached || !w.now.Before(h.until) {
+		t.Fatalf("applied %d, the earlier leader's grant waits for %d, the lease ends in %v", h.core.state.applied, ahead.Reached, h.until.Sub(w.now))
 	}
 }
 
@@ -61,8 +61,8 @@ func TestStampsOfAnotherClockGrantNothing(t *testing.T) {
 	w.run(time.Second)
 	h, leader := w.hosts["b1"], w.hosts["a1"]
 	before := h.until
-	forged := &wire.Beat{Term: h.core.term, Granted: true, Stamp: int64(time.Hour)}
-	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: forged}}}})
+	forged := &wire.Heartbeat{Term: h.core.term, Granted: true, Stamp: int64(time.Hour)}
+	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Heartbeat{Heartbeat: forged}}}})
 	if h.until != before {
 		t.Fatalf("the lease moved from %v to %v", before, h.until)
 	}
@@ -80,8 +80,8 @@ func TestALateGrantDoesNotHideTheEnd(t *testing.T) {
 	ended := h.until
 	h.told = nil
 	w.now = ended
-	late := &wire.Beat{Term: h.core.term, Granted: true, Stamp: int64(w.now.Sub(h.core.began) - time.Millisecond)}
-	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: late}}}})
+	late := &wire.Heartbeat{Term: h.core.term, Granted: true, Stamp: int64(w.now.Sub(h.core.began) - time.Millisecond)}
+	h.take(received{from: leader.self, packets: []*wire.Packet{{What: &wire.Packet_Heartbeat{Heartbeat: late}}}})
 	if !h.until.After(ended) || !slices.Equal(h.told, []string{"lease ended"}) {
 		t.Fatalf("the lease was moved by %v, and told was %q", h.until.Sub(ended), h.told)
 	}
@@ -92,8 +92,8 @@ func TestEachTermsEndIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []lease.Term
 		s := &shell{group: &Group{
-			Config: Config{Logger: slog.New(slog.DiscardHandler), LeaseEnded: func(term lease.Term) { told = append(told, term) }},
-			lease:  &lease.Lease{},
+			cfg:   Config{Logger: slog.New(slog.DiscardHandler), LeaseEnded: func(term lease.Term) { told = append(told, term) }},
+			lease: &lease.Lease{},
 		}}
 		for range 3 {
 			s.perform(nil, extendLease{until: time.Now().Add(time.Second)})

@@ -113,13 +113,13 @@ func (w *world) mayLose(victim string) bool {
 	}
 	for _, name := range w.names {
 		h := w.hosts[name]
-		if h.gone || h.ended != nil || h.core.conf == nil {
+		if h.gone || h.ended != nil || h.core.members.conf == nil {
 			continue
 		}
-		for _, voters := range [][]uint64{h.core.conf.GetVoters(), h.core.conf.GetVotersOutgoing()} {
+		for _, voters := range [][]uint64{h.core.members.conf.GetVoters(), h.core.members.conf.GetVotersOutgoing()} {
 			remain := 0
 			for _, id := range voters {
-				if p := w.hosts[h.core.electorate[id]]; p != nil && p.core.id == id && !p.gone && p.ended == nil && p.self.Name != victim {
+				if p := w.hosts[h.core.members.names[id]]; p != nil && p.core.id == id && !p.gone && p.ended == nil && p.self.Name != victim {
 					remain++
 				}
 			}

@@ -1,6 +1,7 @@
 package genleader
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestAMemberOfAnotherProtocolIsNotHeard(t *testing.T) {
 	before := len(old.applied)
 	w.call(leader.self.Name, "while it is of another version", time.Second)
 	w.run(300 * time.Millisecond)
-	if problem := leader.view.Problem; !strings.Contains(problem, old.self.Name+" speaks version 1") || len(leader.applied) != before+1 || len(old.applied) != before {
+	if problem := leader.view.Problem; !strings.Contains(problem, fmt.Sprintf("%s speaks version %d ", old.self.Name, protocol-1)) || len(leader.applied) != before+1 || len(old.applied) != before {
 		t.Errorf("problem %q; the leader has applied %d, the other %d", problem, len(leader.applied), len(old.applied))
 	}
 	say(protocol)

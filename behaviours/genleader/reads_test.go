@@ -105,7 +105,7 @@ func TestReadsThroughTheGroup(t *testing.T) {
 		actorstest.Sleep(time.Second)
 		for _, m := range []*member{leader, follower} {
 			if asOf := m.group.FreshAsOf(); !asOf.After(written) || asOf.After(time.Now()) || time.Since(asOf) > 200*time.Millisecond {
-				t.Errorf("%v is fresh as of %v ago", m.group.Self, time.Since(asOf))
+				t.Errorf("%v is fresh as of %v ago", m.group.cfg.Self, time.Since(asOf))
 			}
 		}
 	})
@@ -116,7 +116,7 @@ func TestReadsThroughTheGroup(t *testing.T) {
 func TestReadersWaitNoLongerThanTheirContext(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, _ := n.roles()
-		n.isolate(leader.group.Self.Name)
+		n.isolate(leader.group.cfg.Self.Name)
 		_, err := leader.group.ReadIndex(within(t, 300*time.Millisecond))
 		if !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a read without a majority: %v", err)

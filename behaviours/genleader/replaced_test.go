@@ -37,7 +37,7 @@ func TestAReplacedIncarnationIsSafeNoEarlierThanItsLeaseEnds(t *testing.T) {
 					t.Fatalf("%v counts as safe %v before its lease ends: %v", old.self, until.Sub(w.now), leader.view)
 				}
 			}
-			if h := w.hosts[replaced]; leader == nil || !leader.core.isMember(h.self) {
+			if h := w.hosts[replaced]; leader == nil || !leader.core.members.isMember(h.self) {
 				t.Fatalf("%v was not taken in", h.self)
 			}
 		})
@@ -47,7 +47,7 @@ func TestAReplacedIncarnationIsSafeNoEarlierThanItsLeaseEnds(t *testing.T) {
 // countsAsSafe is how a reader of a view learns whether an incarnation holds no lease any more.
 func countsAsSafe(v View, who Member, now time.Time) bool {
 	at := v.ForeignSafeAt
-	for _, s := range v.Standings {
+	for _, s := range v.Members {
 		if s.Member == who {
 			if s.State == Up {
 				return false

@@ -51,8 +51,8 @@ func callOrGiveUp(t *testing.T, m *member, dice *rand.Rand, message string) {
 		m.group.LeaderCast([]byte("cast"))
 	default:
 		reply, err := m.group.LeaderCall(ctx, []byte(message))
-		if err == nil && !strings.HasPrefix(string(reply), message+" done by "+m.group.Self.Name) {
-			t.Errorf("%s on %s was answered %q", message, m.group.Self.Name, reply)
+		if err == nil && !strings.HasPrefix(string(reply), message+" done by "+m.group.cfg.Self.Name) {
+			t.Errorf("%s on %s was answered %q", message, m.group.cfg.Self.Name, reply)
 		}
 	}
 }

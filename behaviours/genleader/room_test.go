@@ -21,7 +21,7 @@ func TestASyncWaitsForRoom(t *testing.T) {
 	}
 	leader.take(synced{term: leader.view.Term, to: &joiner.self, sync: []byte(after)})
 	w.run(20 * time.Millisecond)
-	if len(leader.core.waiting.entries) == 0 {
+	if len(leader.core.turn.waiting.entries) == 0 {
 		t.Fatal("there was room")
 	}
 	w.loses = nil

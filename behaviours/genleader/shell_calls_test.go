@@ -19,10 +19,10 @@ func TestALeaderCallIsAnsweredByTheCallersOwnMember(t *testing.T) {
 		leader, follower := n.roles()
 		for _, m := range []*member{leader, follower} {
 			reply, err := m.call("x")
-			if want := "x done by " + m.group.Self.Name; err != nil || !strings.HasPrefix(reply, want) {
+			if want := "x done by " + m.group.cfg.Self.Name; err != nil || !strings.HasPrefix(reply, want) {
 				t.Errorf("%q, %v; wanted %q", reply, err, want)
 			}
-			if reply, err := m.call("read"); err != nil || reply != "read by "+leader.group.Self.Name {
+			if reply, err := m.call("read"); err != nil || reply != "read by "+leader.group.cfg.Self.Name {
 				t.Errorf("a call that changes nothing: %q, %v", reply, err)
 			}
 			if reply, err := m.call("both y"); err != nil || reply != "said" || m.applied[len(m.applied)-1] != "y" {
@@ -49,7 +49,7 @@ func TestCallsOfOneGoroutineKeepTheirOrder(t *testing.T) {
 			}
 		}()
 		actorstest.Sleep(time.Second)
-		n.isolate(leader.group.Self.Name)
+		n.isolate(leader.group.cfg.Self.Name)
 		<-done
 		if !slices.IsSorted(follower.applied) || len(answered) < 290 {
 			t.Errorf("%d answered; applied %v", len(answered), follower.applied)
@@ -161,7 +161,7 @@ func TestTheLocalInstanceServesItsOwnMember(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		_, m := n.roles()
 		m.since()
-		if reply, err := m.group.Call(within(t, time.Second), "q"); err != nil || reply != "q at "+m.group.Self.Name {
+		if reply, err := m.group.Call(within(t, time.Second), "q"); err != nil || reply != "q at "+m.group.cfg.Self.Name {
 			t.Errorf("%v, %v", reply, err)
 		}
 		if _, err := m.group.Call(within(t, time.Second), "fail"); !errors.Is(err, errStop) {

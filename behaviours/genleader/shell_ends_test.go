@@ -26,7 +26,7 @@ func TestAPanicEndsTheGroup(t *testing.T) {
 	joins := func(n *net, _ *member) {
 		_, follower := n.roles()
 		follower.stop()
-		n.start(follower.group.Self.Name, 100, nil)
+		n.start(follower.group.cfg.Self.Name, 100, nil)
 		actorstest.Sleep(time.Second)
 	}
 	deposed := func(n *net, _ *member) { leader, _ := n.roles(); leader.stop(); actorstest.Sleep(5 * time.Second) }
@@ -41,7 +41,7 @@ func TestAPanicEndsTheGroup(t *testing.T) {
 		"Elected":          {follows, nil},
 		"HandleDown": {leads, func(n *net, m *member) {
 			_, follower := n.roles()
-			m.group.LinkDown(follower.group.Self, true)
+			m.group.LinkDown(follower.group.cfg.Self, true)
 		}},
 		"Snapshot": {leads, joins},
 		"WriteTo":  {leads, joins},
@@ -142,7 +142,7 @@ func TestAGroupThatHasFailedIsNotStartedAgain(t *testing.T) {
 		follower.group.Cast("x") // a root actor is started again
 		_ = mustEnd(t, follower)
 		before := follower.group.View()
-		follower.group.LinkUp(leader.group.Self)
+		follower.group.LinkUp(leader.group.cfg.Self)
 		actorstest.Sleep(3 * time.Second)
 		if now := follower.group.View(); !now.equal(before) {
 			t.Errorf("it goes on: %v, which was %v", now, before)
@@ -214,7 +214,7 @@ func TestALeavingLeaderHandsOver(t *testing.T) {
 		if successor == leader {
 			t.Fatal("it still leads")
 		}
-		if index(successor.since(), "HandleDown "+leader.group.Self.String()+": "+ErrLeft.Error()) < 0 {
+		if index(successor.since(), "HandleDown "+leader.group.cfg.Self.String()+": "+ErrLeft.Error()) < 0 {
 			t.Error("the successor was not told that it left")
 		}
 		if told := leader.since(); told[len(told)-1] != "Terminate "+process.ErrNormal.Error() {
@@ -231,13 +231,13 @@ func TestALostProcessIsReportedWithTheReason(t *testing.T) {
 		leader, follower := n.roles()
 		follower.stop()
 		for _, m := range n.members {
-			m.group.LinkDown(follower.group.Self, true)
+			m.group.LinkDown(follower.group.cfg.Self, true)
 		}
 		actorstest.Sleep(time.Second)
-		if index(leader.since(), "HandleDown "+follower.group.Self.String()+": "+ErrGone.Error()) < 0 {
+		if index(leader.since(), "HandleDown "+follower.group.cfg.Self.String()+": "+ErrGone.Error()) < 0 {
 			t.Error("HandleDown did not run")
 		}
-		if last := leader.applied[len(leader.applied)-1]; last != follower.group.Self.Name+" is down" {
+		if last := leader.applied[len(leader.applied)-1]; last != follower.group.cfg.Self.Name+" is down" {
 			t.Errorf("its broadcast is not there: %v", leader.applied)
 		}
 	})
@@ -261,7 +261,7 @@ func TestSurrenderedComesBeforeWhatTheLeaderSays(t *testing.T) {
 		}
 		second, follower := n.roles()
 		told := follower.since()
-		sync := index(told, `Surrendered "sync of `+second.group.Self.Name+`"`)
+		sync := index(told, `Surrendered "sync of `+second.group.cfg.Self.Name+`"`)
 		if sync < 0 || index(told, "FromLeader late") < sync {
 			t.Errorf("told %q", told)
 		}
@@ -285,7 +285,7 @@ func TestAStateThatCannotBeRestoredEndsTheGroup(t *testing.T) {
 		}
 		follower.stop()
 		errBad := errors.New("not a state of mine")
-		again := n.start(follower.group.Self.Name, 100, func(m *member) { m.refuse = errBad })
+		again := n.start(follower.group.cfg.Self.Name, 100, func(m *member) { m.refuse = errBad })
 		actorstest.Sleep(5 * time.Second)
 		if err := mustEnd(t, again); !errors.Is(err, errBad) {
 			t.Errorf("Err is %v", err)
@@ -306,7 +306,7 @@ func TestTheLeaseEndsWhenTheMajorityIsOutOfReach(t *testing.T) {
 		if !held.Holds(term) || len(leader.lapsed) != 0 {
 			t.Fatalf("holds term %d: %v, lapsed: %v", term, held.Holds(term), leader.lapsed)
 		}
-		n.isolate(leader.group.Self.Name)
+		n.isolate(leader.group.cfg.Self.Name)
 		actorstest.Sleep(1100 * time.Millisecond)
 		synctest.Wait()
 		if held.Holds(term) || len(leader.lapsed) != 1 || leader.lapsed[0] != term {

@@ -26,6 +26,7 @@ type heldStorage struct {
 	image  []byte
 	takes  time.Duration // of each Save
 	err    error         // what Save returns
+	unkept error         // what SaveSnapshot returns
 	closed int
 }
 
@@ -71,6 +72,9 @@ func (s *heldStorage) SaveSnapshot(snapshot *raftpb.Snapshot, image Image) (uint
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unkept != nil {
+		return 0, s.unkept
+	}
 	s.kept.Put(snapshot)
 	s.image = written.Bytes()
 	return uint64(written.Len()), nil
@@ -92,12 +96,20 @@ func (s *heldStorage) set(change func(s *heldStorage)) {
 // inDurableNet is inNet with a storage for each member.
 func inDurableNet(t *testing.T, f func(t *testing.T, n *net, storages map[string]*heldStorage)) {
 	t.Helper()
+	inDurableNetWith(t, func(*Config) {}, f)
+}
+
+func inDurableNetWith(t *testing.T, change func(*Config), f func(t *testing.T, n *net, storages map[string]*heldStorage)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		n := &net{t: t, names: []string{"a1", "b1", "c1"}, members: map[string]*member{}, cuts: map[[2]string]bool{}}
 		storages := map[string]*heldStorage{}
 		for i, name := range n.names {
 			storages[name] = &heldStorage{id: uint64(i + 1)}
-			n.startWith(name, uint64(i+1), nil, func(c *Config) { c.Storage = storages[name] })
+			n.startWith(name, uint64(i+1), nil, func(c *Config) {
+				c.Storage = storages[name]
+				change(c)
+			})
 		}
 		actorstest.Sleep(2 * time.Second)
 		f(t, n, storages)
@@ -197,7 +209,7 @@ func TestAStorageThatFailsEndsItsMemberOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		full := errors.New("no space left on device")
-		name := leader.group.Self.Name
+		name := leader.group.cfg.Self.Name
 		storages[name].set(func(s *heldStorage) { s.err = full })
 		err := callOf(leader, "meanwhile")
 		if !errors.Is(err, ErrUncertain) || !errors.Is(err, ErrStopped) {
@@ -212,7 +224,7 @@ func TestAStorageThatFailsEndsItsMemberOnly(t *testing.T) {
 		}
 		n.lose(name)
 		for _, m := range n.members {
-			m.group.LinkDown(leader.group.Self, true)
+			m.group.LinkDown(leader.group.cfg.Self, true)
 		}
 		actorstest.Sleep(time.Second)
 		for _, m := range n.members {
@@ -223,12 +235,40 @@ func TestAStorageThatFailsEndsItsMemberOnly(t *testing.T) {
 	})
 }
 
+// TestASnapshotThatIsNotKeptEndsNobody: the log is still there. The view says so until one is kept.
+func TestASnapshotThatIsNotKeptEndsNobody(t *testing.T) {
+	keepingOften := func(c *Config) { c.SnapshotBytes = 100 }
+	inDurableNetWith(t, keepingOften, func(t *testing.T, n *net, storages map[string]*heldStorage) {
+		leader, _ := n.roles()
+		storage := storages[leader.group.cfg.Self.Name]
+		unkept := errors.New("too many open files")
+		storage.set(func(s *heldStorage) { s.unkept = unkept })
+		call := func() {
+			for range 10 {
+				if err := callOf(leader, strings.Repeat("x", 50)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			actorstest.Sleep(time.Second)
+		}
+		call()
+		if v := leader.group.View(); v.Phase != Leading || !strings.Contains(v.Problem, unkept.Error()) {
+			t.Errorf("its view is %v", v)
+		}
+		storage.set(func(s *heldStorage) { s.unkept = nil })
+		call()
+		if v := leader.group.View(); v.Phase != Leading || v.Problem != "" {
+			t.Errorf("once a snapshot is kept its view is %v", v)
+		}
+	})
+}
+
 // TestADiskThatHangsHoldsUpNobody: the leader's own disk does not answer, and the others are a majority without it. The end
 // of the group does not wait for it for ever either.
 func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 	inDurableNet(t, func(t *testing.T, n *net, storages map[string]*heldStorage) {
 		leader, follower := n.roles()
-		storages[leader.group.Self.Name].set(func(s *heldStorage) { s.takes = 20 * time.Second })
+		storages[leader.group.cfg.Self.Name].set(func(s *heldStorage) { s.takes = 20 * time.Second })
 		for range 3 {
 			if err := callOf(follower, "x"); err != nil {
 				t.Error(err)
@@ -250,7 +290,7 @@ func TestADiskThatHangsHoldsUpNobody(t *testing.T) {
 		if took := time.Since(began); took > closeWithin {
 			t.Errorf("its end took %v", took)
 		}
-		n.lose(leader.group.Self.Name)
+		n.lose(leader.group.cfg.Self.Name)
 		actorstest.Sleep(30 * time.Second) // for the disk
 	})
 }

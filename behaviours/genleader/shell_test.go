@@ -96,7 +96,7 @@ func (n *net) startWith(name string, incarnation uint64, prepare func(*member), 
 	for other, peer := range n.members {
 		if other != name {
 			peer.group.LinkUp(self)
-			group.LinkUp(peer.group.Self)
+			group.LinkUp(peer.group.cfg.Self)
 		}
 	}
 	n.members[name] = m
@@ -180,7 +180,7 @@ func (m *member) Elected(_ *Election, joiner *Member) []byte {
 	} else {
 		m.note("Elected", "")
 	}
-	return []byte("sync of " + m.group.Self.Name)
+	return []byte("sync of " + m.group.cfg.Self.Name)
 }
 
 func (m *member) Surrendered(e *Election, sync []byte) {

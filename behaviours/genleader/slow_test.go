@@ -32,8 +32,8 @@ func TestALeaderHoldsOnOverASlowNetwork(t *testing.T) {
 	}
 }
 
-// TestALateAnswerIsNotConfirmedByAnEarlierRound: a member sleeps, wakes, and answers old beats with stamps of now, to a
-// leader that the others have left meanwhile. Rounds that were confirmed before must not make those stamps leases.
+// TestALateAnswerIsNotConfirmedByAnEarlierRound: a member sleeps, wakes, and answers old heartbeats with stamps of now,
+// to a leader that the others have left meanwhile. Rounds that were confirmed before must not make those stamps leases.
 func TestALateAnswerIsNotConfirmedByAnEarlierRound(t *testing.T) {
 	for _, asleep := range []time.Duration{450, 600, 700, 800, 900} {
 		for _, splitAt := range []time.Duration{100, 200, 300, 400} {

@@ -7,9 +7,9 @@ import (
 
 // Timing is how long a group waits for what. Every member of a group must use the same.
 type Timing struct {
-	// Heartbeat is the time between two beats of the leader.
+	// Heartbeat is the time between two heartbeats of the leader.
 	Heartbeat time.Duration
-	// Election is how long a leader may be silent before another is sought.
+	// Election is how long a leader may be silent before another is elected.
 	Election time.Duration
 	// Lease is how long a member may act after the moment it asked for the lease.
 	Lease time.Duration
@@ -39,7 +39,7 @@ func (t Timing) validate() error {
 		{"Heartbeat", t.Heartbeat, time.Millisecond, "one millisecond"},
 		{"Election", t.Election, 4 * t.Heartbeat, "four heartbeats"},
 		{"Lease", t.Lease, 4 * t.Heartbeat, "four heartbeats"},
-		{"StartAfter", t.StartAfter, t.Lease + 1, "more than the lease"},
+		{"StartAfter", t.StartAfter, t.Lease + t.Lease/5, "a fifth longer than the lease, for clocks that run at different rates"},
 	} {
 		if f.value < f.least {
 			return fmt.Errorf("genleader: Timing.%s: %v: must be at least %s (%v)", f.name, f.value, f.why, f.least)

@@ -25,7 +25,7 @@ func TestTranscripts(t *testing.T) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "group" || d.Cmd == "group-without-leases" {
 				w = newGroup(t, d)
-				w.rests = d.Cmd == "group-without-leases"
+				w.mayHibernate = d.Cmd == "group-without-leases"
 				return "ok\n"
 			}
 			out := w.command(t, d)
@@ -41,7 +41,7 @@ func TestTranscripts(t *testing.T) {
 func newGroup(t *testing.T, d *datadriven.TestData) *world {
 	t.Helper()
 	w := newWorld(7, words(d)...)
-	w.lists, w.foreign, w.watches = map[string][]string{}, map[string]string{}, map[string]bool{}
+	w.lists, w.foreign, w.watches, w.clocks = map[string][]string{}, map[string]string{}, map[string]bool{}, map[string]time.Duration{}
 	w.rules.candidates = slices.Clone(w.names)
 	for _, arg := range d.CmdArgs {
 		var err error
@@ -56,6 +56,8 @@ func newGroup(t *testing.T, d *datadriven.TestData) *world {
 			w.rules.maxVoters, err = strconv.Atoi(arg.Vals[0])
 		case "expect":
 			w.rules.expect, err = strconv.Atoi(arg.Vals[0])
+		case "one-number":
+			w.draws = arg.Vals[0] == "yes"
 		case "disks":
 			w.durable = arg.Vals[0] == "yes"
 		case "prefer-after":
@@ -119,17 +121,30 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 	case "candidates": // candidates NAME LIST...: what that member has for candidates from its next start on
 		w.lists[args[0]] = args[1:]
 	case "until-joint": // runs until that member has applied the first step of a change of two
-		for h := w.hosts[args[0]]; len(h.core.conf.GetVotersOutgoing()) == 0; {
+		for h := w.hosts[args[0]]; len(h.core.members.conf.GetVotersOutgoing()) == 0; {
 			w.run(100 * time.Microsecond)
 		}
 	case "second": // a second process of a name, which meets all but the first
 		w.second(args[0])
 	case "heal-first": // the first process of a name meets the others again
 		w.healFirst(args[0])
+	case "lose-everything": // all processes end at once, and nothing of what was acknowledged is expected any more
+		for _, name := range w.names {
+			w.kill(name)
+		}
+		w.calls, w.log, w.leaders = nil, map[uint64]string{}, map[uint64]Member{}
+	case "clock": // clock NAME AHEAD: what that member draws its next number from
+		w.clocks[args[0]] = duration(t, d, args[1])
 	case "cluster": // cluster NAME CLUSTER
 		w.foreign[args[0]] = args[1]
 	case "transfer":
 		w.transfer(args[0], args[1], 2*time.Second)
+	case "withhold": // withhold LEADER NAME...: in the term of that member's own view
+		h, all := w.hosts[args[0]], []Member(nil)
+		for _, name := range args[1:] {
+			all = append(all, w.hosts[name].core.self)
+		}
+		h.take(withheld{term: h.view.Term, members: all})
 	case "read":
 		w.read(args[0], time.Second)
 	case "call-in-term": // the term of this member's own view
@@ -145,6 +160,10 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		w.hosts[args[0]].take(called{cast: true, request: []byte(args[1])})
 	case "leave":
 		w.hosts[args[0]].take(leaving{})
+	case "give-up": // give-up NAME: its vote, and wait for that at most a second
+		w.giveUp(args[0], time.Second, nil)
+	case "keep-vote":
+		w.hosts[args[0]].take(releaseWithdrawn{})
 	case "play":
 		return w.play(t, d)
 	default:
@@ -176,7 +195,7 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 		w.hosts[args[0]].told = nil
 	case "asleep":
 		fmt.Fprintln(&b, "asleep:", strings.Join(w.asleep(), " "))
-	case "traffic": // packets of the group since the last time, beats of links apart
+	case "traffic": // packets of the group since the last time, heartbeats of links apart
 		fmt.Fprintln(&b, "anything sent:", w.packets > 0)
 		w.packets = 0
 	case "hang":
@@ -207,6 +226,12 @@ func (w *world) question(t *testing.T, d *datadriven.TestData, args []string) st
 			fmt.Fprintf(&b, "%d: %s\n", seq, h.transfers[seq])
 		}
 		clear(h.transfers)
+	case "releases":
+		h := w.hosts[args[0]]
+		for _, seq := range slices.Sorted(maps.Keys(h.releases)) {
+			fmt.Fprintf(&b, "%d: %s\n", seq, h.releases[seq])
+		}
+		clear(h.releases)
 	case "electorate":
 		w.electorate(&b, w.hosts[args[0]])
 	case "reads":
@@ -250,7 +275,7 @@ func (w *world) electorate(b *strings.Builder, h *host) {
 		var list []string
 		for _, m := range all {
 			name := m.Name
-			if h.core.witnesses[m.Incarnation+w.apart] {
+			if h.core.members.witnesses[m.Incarnation+w.apart] {
 				name += "(witness)"
 			}
 			list = append(list, name)
@@ -258,7 +283,7 @@ func (w *world) electorate(b *strings.Builder, h *host) {
 		return strings.Join(list, " ")
 	}
 	fmt.Fprintf(b, "voters: %s\nlearners: %s\n", names(h.view.Voters), names(h.view.Learners))
-	if outgoing := h.core.conf.GetVotersOutgoing(); len(outgoing) > 0 {
+	if outgoing := h.core.members.conf.GetVotersOutgoing(); len(outgoing) > 0 {
 		fmt.Fprintf(b, "leaving: %s\n", names(h.core.membersOf(outgoing)))
 	}
 }
@@ -279,7 +304,7 @@ func (w *world) show(b *strings.Builder, h *host) {
 	if w.now.Before(h.until) {
 		b.WriteString(" leased")
 	}
-	for _, s := range h.view.Standings {
+	for _, s := range h.view.Members {
 		fmt.Fprintf(b, " %s=%v", s.Name, s.State)
 		if s.State != Up {
 			fmt.Fprintf(b, "(safe in %v)", max(0, s.SafeAt.Sub(w.now).Round(10*time.Millisecond)))
@@ -313,7 +338,7 @@ func (w *world) inspect(b *strings.Builder, in Inspection) {
 	}
 }
 
-// howLong is not exact, so that transcripts do not hang on the moment of a beat.
+// howLong is not exact, so that transcripts do not hang on the moment of a heartbeat.
 func (w *world) howLong(since time.Time) string {
 	if w.now.Sub(since) < w.timing.Election/2 {
 		return "lately"

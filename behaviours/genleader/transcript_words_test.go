@@ -66,7 +66,7 @@ func (w *world) stage(t *testing.T, d *datadriven.TestData, args []string) bool 
 	case "stand": // for leader, all at this very moment, as if nobody had been heard for long
 		for _, name := range args {
 			h := w.hosts[name]
-			h.core.forgetAt, h.core.campaignAt = w.now, w.now
+			h.core.at[forgetAt], h.core.at[campaignAt] = w.now, w.now
 			h.take(woke{})
 		}
 	case "until": // that member leads, or is in that phase
@@ -81,10 +81,10 @@ func (w *world) stage(t *testing.T, d *datadriven.TestData, args []string) bool 
 func (w *world) speak(t *testing.T, d *datadriven.TestData, args []string) bool {
 	t.Helper()
 	switch d.Cmd {
-	case "beat": // of an earlier term of that member, with a lease for the other
+	case "heartbeat": // of an earlier term of that member, with a lease for the other
 		from, to := w.hosts[args[0]], w.hosts[args[1]]
-		old := &wire.Beat{Term: uint64(number(t, d, args[2])), Round: 1000, Granted: true, Stamp: int64(w.now.Sub(to.core.began))}
-		to.take(received{from: from.self, packets: []*wire.Packet{{What: &wire.Packet_Beat{Beat: old}}}})
+		old := &wire.Heartbeat{Term: uint64(number(t, d, args[2])), Round: 1000, Granted: true, Stamp: int64(w.now.Sub(to.core.began))}
+		to.take(received{from: from.self, packets: []*wire.Packet{{What: &wire.Packet_Heartbeat{Heartbeat: old}}}})
 	case "nonsense": // packets without content, with bytes that are no raft message, and with one for nobody
 		from, to := w.hosts[args[0]], w.hosts[args[1]]
 		to.take(received{from: from.self, packets: []*wire.Packet{

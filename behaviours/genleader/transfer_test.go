@@ -15,7 +15,7 @@ import (
 func TestTransferThroughTheGroup(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, follower := n.roles()
-		name := follower.group.Self.Name
+		name := follower.group.cfg.Self.Name
 		for _, asks := range []*member{leader, follower} {
 			if err := asks.group.TransferLeadership(within(t, time.Second), "nobody"); !errors.Is(err, ErrUnknownMember) {
 				t.Errorf("to nobody: %v", err)
@@ -36,7 +36,7 @@ func TestTransferThroughTheGroup(t *testing.T) {
 		}
 		n.isolate(name)
 		actorstest.Sleep(2 * time.Second)
-		err := follower.group.TransferLeadership(within(t, 300*time.Millisecond), leader.group.Self.Name)
+		err := follower.group.TransferLeadership(within(t, 300*time.Millisecond), leader.group.cfg.Self.Name)
 		if !errors.Is(err, ErrNoLeader) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("by one that is cut off: %v", err)
 		}
@@ -71,11 +71,11 @@ func TestATransferThatWasAskedForMayBeDoneAfterTheEnd(t *testing.T) {
 			heir := n.third(leader, asks)
 			n.mu.Lock()
 			for _, m := range n.members {
-				n.cuts[[2]string{m.group.Self.Name, asks.group.Self.Name}] = true // it is heard and hears nothing
+				n.cuts[[2]string{m.group.cfg.Self.Name, asks.group.cfg.Self.Name}] = true // it is heard and hears nothing
 			}
 			n.mu.Unlock()
 			said := make(chan error, 1)
-			go func() { said <- asks.group.TransferLeadership(within(t, time.Second), heir.group.Self.Name) }()
+			go func() { said <- asks.group.TransferLeadership(within(t, time.Second), heir.group.cfg.Self.Name) }()
 			synctest.Wait()
 			end(t, asks)
 			if err := <-said; !errors.Is(err, ErrNotTransferred) || !errors.Is(err, ErrStopped) {

@@ -16,24 +16,25 @@ func (m Member) String() string { return m.Name + "@" + strconv.FormatUint(m.Inc
 type State int
 
 const (
-	Up      State = iota // answers, and holds a lease
-	Suspect              // silent, or not yet holding a lease
-	Dead                 // its process is known to be gone
-	Left                 // it stopped everything and said goodbye
+	StateUnknown State = iota // who was asked does not lead
+	Up                        // answers, and holds a lease
+	Suspect                   // silent, or not yet holding a lease
+	Dead                      // its process is known to be gone
+	Left                      // it stopped everything and said goodbye
 )
 
-func (s State) String() string { return [...]string{"up", "suspect", "dead", "left"}[s] }
+func (s State) String() string { return [...]string{"unknown", "up", "suspect", "dead", "left"}[s] }
 
-// A Standing is the leader's view of one member. From SafeAt on nothing of that incarnation holds a lease any more,
+// A MemberStatus is the leader's view of one member. From SafeAt on nothing of that incarnation holds a lease any more,
 // whoever granted it; it is zero for a member that is up.
-type Standing struct {
+type MemberStatus struct {
 	Member
 	State  State
 	SafeAt time.Time
 }
 
-// A View is what this member knows of its group. Standings and ForeignSafeAt are the leader's: ForeignSafeAt is the
-// SafeAt of every incarnation that has no standing. Voters is the electorate as last applied here, and
+// A View is what this member knows of its group. Members and ForeignSafeAt are the leader's: ForeignSafeAt is the
+// SafeAt of every incarnation that has no status there. Voters is the electorate as last applied here, and
 // Learners are the other members: they have the log and leases too. Both are in order of their names. Of a group that has
 // ended here it says only that, with why as its Problem if it failed.
 type View struct {
@@ -42,15 +43,19 @@ type View struct {
 	Leader        Member
 	Voters        []Member
 	Learners      []Member
-	Standings     []Standing
+	Members       []MemberStatus
 	ForeignSafeAt time.Time
 	Problem       string
+	LogLoss       LogLoss // of the log; only without a leader
+	// Bootstrapped is when this group began: when the latest of its first voters was started, by the clock of that one. Terms,
+	// indexes and whatever counts from them are above its milliseconds since 1970. Zero: not known here.
+	Bootstrapped time.Time
 }
 
 func (v View) equal(o View) bool {
-	return v.Phase == o.Phase && v.Term == o.Term && v.Leader == o.Leader && v.Problem == o.Problem &&
-		v.ForeignSafeAt.Equal(o.ForeignSafeAt) && slices.Equal(v.Voters, o.Voters) && slices.Equal(v.Learners, o.Learners) &&
-		slices.EqualFunc(v.Standings, o.Standings, func(a, b Standing) bool {
+	return v.Phase == o.Phase && v.Term == o.Term && v.Leader == o.Leader && v.Problem == o.Problem && v.Bootstrapped.Equal(o.Bootstrapped) &&
+		v.ForeignSafeAt.Equal(o.ForeignSafeAt) && v.LogLoss.equal(o.LogLoss) && slices.Equal(v.Voters, o.Voters) && slices.Equal(v.Learners, o.Learners) &&
+		slices.EqualFunc(v.Members, o.Members, func(a, b MemberStatus) bool {
 			return a.Member == b.Member && a.State == b.State && a.SafeAt.Equal(b.SafeAt)
 		})
 }
@@ -58,7 +63,7 @@ func (v View) equal(o View) bool {
 func (v View) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v term=%d leader=%v", v.Phase, v.Term, v.Leader)
-	for _, s := range v.Standings {
+	for _, s := range v.Members {
 		fmt.Fprintf(&b, " %v=%v", s.Member, s.State)
 	}
 	if v.Problem != "" {
@@ -70,7 +75,7 @@ func (v View) String() string {
 func (c *core) membersOf(ids []uint64) []Member {
 	var all []Member
 	for _, id := range ids {
-		all = append(all, c.memberOf(id))
+		all = append(all, c.members.memberOf(id))
 	}
 	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -78,25 +83,31 @@ func (c *core) membersOf(ids []uint64) []Member {
 
 // look is the view as of now.
 func (c *core) look() View {
-	v := View{Phase: c.phase, Term: c.term, Problem: c.storageErr}
+	v := View{Phase: c.phase, Term: c.term, Problem: c.store.storageErr, LogLoss: c.loss()}
 	if v.Problem == "" {
-		v.Problem = c.memory
+		v.Problem = v.LogLoss.String()
 	}
 	if v.Problem == "" {
-		v.Problem = c.imageErr
+		v.Problem = c.snapshots.imageErr
 	}
 	if v.Problem == "" {
 		v.Problem = c.strangeness()
 	}
 	if v.Problem == "" {
-		v.Problem = c.loneliness()
+		v.Problem = c.numbering()
+	}
+	if v.Problem == "" {
+		v.Problem = c.noLeaderReason()
+	}
+	if c.members.bootstrapAt != 0 {
+		v.Bootstrapped = time.UnixMilli(int64(c.members.bootstrapAt)).UTC()
 	}
 	if c.leader != 0 {
-		v.Leader = c.memberOf(c.leader)
+		v.Leader = c.members.memberOf(c.leader)
 	}
-	v.Voters, v.Learners = c.membersOf(c.voterIDs()), c.membersOf(c.learnerIDs())
+	v.Voters, v.Learners = c.membersOf(c.members.voterIDs()), c.membersOf(c.members.learnerIDs())
 	if c.phase == Leading {
-		v.Standings, v.ForeignSafeAt = c.standings()
+		v.Members, v.ForeignSafeAt = c.memberStatuses()
 	}
 	return v
 }
@@ -113,7 +124,7 @@ func (s *shell) announceEnd() {
 // announce lets others see a changed view.
 func (s *shell) announce(v View) {
 	if v.Phase != s.current.Phase || v.Leader != s.current.Leader {
-		s.group.Logger.Info("group", slog.String("member", s.group.self.Name), slog.String("from", s.current.Phase.String()),
+		s.group.cfg.Logger.Info("group", slog.String("member", s.group.cfg.Self.Name), slog.String("from", s.current.Phase.String()),
 			slog.String("to", v.Phase.String()), slog.Uint64("term", v.Term), slog.String("leader", v.Leader.Name))
 	}
 	if v.Problem != s.current.Problem && v.Problem != "" {
@@ -121,11 +132,11 @@ func (s *shell) announce(v View) {
 		if v.Phase == Gathering {
 			level = slog.LevelWarn // the others may be about to start
 		}
-		s.group.Logger.Log(context.Background(), level, "group", slog.String("problem", v.Problem))
+		s.group.cfg.Logger.Log(context.Background(), level, "group", slog.String("problem", v.Problem))
 	}
 	s.current = v
 	s.group.view.Store(&v)
-	if s.group.ViewChanged != nil {
-		s.group.ViewChanged(v)
+	if s.group.cfg.ViewChanged != nil {
+		s.group.cfg.ViewChanged(v)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader/internal/wire"
 )
 
-// In a world that rests each host has a hub with one group, and the group needs no leases. What the world says of links is
-// for the hub then, and frames travel as the hub makes them.
+// In a world that hibernates each host has a hub with one group, and the group needs no leases. What the world says of
+// links is for the hub then, and frames travel as the hub makes them.
 
 // hubInput is an event for the hub.
 type hubInput struct{ hubEvent }
@@ -23,7 +23,7 @@ const worldGroup = "the group"
 
 func (h *host) openHub() {
 	h.hub, h.parts = newHubCore(h.w.now), map[string][]*wire.Part{}
-	h.viaHub(groupOpened{worldGroup, opening{incarnation: h.self.Incarnation, timing: h.w.timing, rests: true}})
+	h.viaHub(groupOpened{worldGroup, opening{incarnation: h.self.Incarnation, timing: h.w.timing, mayHibernate: true}})
 }
 
 // hubEventOf is what an event of the world means to the hub; nil: it is the group's.
@@ -52,7 +52,7 @@ func (h *host) viaHub(ev hubEvent) {
 			}
 		case say:
 			h.sayLater(e.to, e.part)
-		case beatPeer:
+		case heartbeatPeer:
 			h.sayLater(e.to)
 		case hubTimer:
 			h.hubSets++ // it replaces the one before
@@ -96,7 +96,7 @@ func (h *host) sendByHub(e send) {
 // linkedWith is the incarnation at the other end of the link to a peer.
 func (h *host) linkedWith(name string) uint64 {
 	if h.hub == nil {
-		return h.core.links[name]
+		return h.core.peers.links[name]
 	}
 	if p := h.hub.peers[name]; p != nil && p.up {
 		return p.incarnation
@@ -108,7 +108,7 @@ func (h *host) linkedWith(name string) uint64 {
 func (w *world) asleep() []string {
 	var names []string
 	for _, name := range w.names {
-		if h := w.hosts[name]; h != nil && !h.gone && h.core.rest.asleep {
+		if h := w.hosts[name]; h != nil && !h.gone && h.core.hibernation.asleep {
 			names = append(names, name)
 		}
 	}

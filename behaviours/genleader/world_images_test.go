@@ -118,11 +118,11 @@ func (w *world) streams() string {
 		if h == nil || h.gone {
 			continue
 		}
-		for _, id := range slices.Sorted(maps.Keys(h.core.streams)) {
-			st := h.core.streams[id]
+		for _, id := range slices.Sorted(maps.Keys(h.core.snapshots.streams)) {
+			st := h.core.snapshots.streams[id]
 			fmt.Fprintf(&b, "%s sends %v: %d chunks read, %d not used yet\n", name, st.peer, st.next, len(st.flight))
 		}
-		if in := h.core.incoming; in != nil {
+		if in := h.core.snapshots.incoming; in != nil {
 			fmt.Fprintf(&b, "%s receives from %s: %d chunks, %d used\n", name, in.from.Name, in.received, in.used)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 // world runs the cores of a whole group in virtual time over a network that can be cut. One seed gives one run.
 type world struct {
+	moves       map[[2]Phase]bool // which phase a step began with, and which it ended with
 	now         time.Time
 	queue       deliveries
 	order       int
@@ -35,6 +36,7 @@ type world struct {
 	loses       func(from, to string, p *wire.Packet) bool
 	logBytes    uint64
 	delay       time.Duration // of every message, besides the random latency
+	stalls      bool          // what a member says to itself is late now and then
 	apart       uint64        // what raft ids exceed incarnations by
 
 	durable bool // members keep their logs on disks
@@ -42,20 +44,24 @@ type world struct {
 	disks   map[string]*modelDisk
 	held    map[Member]time.Time // every lease that was granted and has not ended
 
-	rules   settings            // of the electorate; candidates are the names, if there are none here
-	lists   map[string][]string // what a member has for candidates, if it is something else
-	foreign map[string]string   // the cluster of a member, if it is another one
-	watches map[string]bool     // who is a witness
-	firsts  map[string]*host    // first processes of names that have a second one
+	rules   settings                 // of the electorate; candidates are the names, if there are none here
+	lists   map[string][]string      // what a member has for candidates, if it is something else
+	clocks  map[string]time.Duration // how far the clock that a member draws its numbers from is ahead
+	draws   bool                     // all members draw one number
+	foreign map[string]string        // the cluster of a member, if it is another one
+	watches map[string]bool          // who is a witness
+	firsts  map[string]*host         // first processes of names that have a second one
 
-	leaders map[uint64]Member // who led each term
-	latest  uint64            // term of the latest leader
-	log     map[uint64]string // what was applied at each index, by whoever was first
-	calls   []*account        // every call, in the order made
-	mourns  bool              // HandleDown broadcasts
-	unsafe  []string          // what must never be
-	rests   bool              // the group is on hubs and needs no leases
-	packets int               // of the group on its hubs
+	leaders      map[uint64]Member // who led each term
+	latest       uint64            // term of the latest leader
+	log          map[uint64]string // what was applied at each index, by whoever was first
+	calls        []*account        // every call, in the order made
+	mourns       bool              // HandleDown broadcasts
+	left         int               // members that have left in order
+	calmed       int               // how often all was made well
+	unsafe       []string          // what must never be
+	mayHibernate bool              // the group is on hubs and needs no leases
+	packets      int               // of the group on its hubs
 }
 
 // An account is what became of one call, in virtual time.
@@ -87,7 +93,7 @@ type host struct {
 	nextSeq uint64
 	ended   error
 	hung    bool                    // the group's actor is; the process lives
-	hub     *hubCore                // in a world that rests
+	hub     *hubCore                // in a world that hibernates
 	parts   map[string][]*wire.Part // what the hub is about to say
 
 	upTo      uint64               // the log is applied up to here
@@ -96,6 +102,8 @@ type host struct {
 	readFrom  map[uint64]time.Time // when each read began
 	freshAsOf time.Time
 	transfers map[uint64]string // what became of each transfer
+	releases  map[uint64]string // what became of each wish to give up the vote
+	then      map[uint64]func(error)
 	inspected Inspection
 
 	written map[uint64][]byte // images that are being sent: what is left of them
@@ -131,7 +139,7 @@ func (d *deliveries) Pop() any {
 func newWorld(seed uint64, names ...string) *world {
 	w := &world{
 		now: time.Unix(1000, 0), dice: seed, names: names, hosts: map[string]*host{}, cuts: map[[2]string]bool{},
-		last:    map[[2]string]time.Time{},
+		last: map[[2]string]time.Time{}, moves: map[[2]Phase]bool{},
 		firsts:  map[string]*host{},
 		leaders: map[uint64]Member{}, disks: map[string]*modelDisk{}, held: map[Member]time.Time{}, log: map[uint64]string{},
 	}
@@ -154,6 +162,14 @@ func (w *world) latency() time.Duration {
 	return w.delay + 100*time.Microsecond + time.Duration(w.random(900))*time.Microsecond
 }
 
+// stall is by how much a member is late with what it says to itself.
+func (w *world) stall() time.Duration {
+	if !w.stalls || w.random(10) > 0 {
+		return 0
+	}
+	return time.Duration(w.random(3*int(w.timing.Heartbeat/time.Microsecond))) * time.Microsecond
+}
+
 // run lets virtual time pass.
 func (w *world) run(d time.Duration) {
 	end := w.now.Add(d)
@@ -169,13 +185,13 @@ func (w *world) run(d time.Duration) {
 // start begins a new incarnation of a name. Everybody it can reach gets a link.
 func (w *world) start(name string) *host {
 	w.starts++
-	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: Member{name, 100 + w.starts}, replies: map[uint64]string{}, calls: map[uint64]*account{}, transfers: map[uint64]string{}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
+	h := &host{w: w, written: map[uint64][]byte{}, read: map[uint64][]byte{}, self: w.draw(name), replies: map[uint64]string{}, calls: map[uint64]*account{}, transfers: map[uint64]string{}, releases: map[uint64]string{}, then: map[uint64]func(error){}, reads: map[uint64]string{}, readers: map[uint64]uint64{}, readFrom: map[uint64]time.Time{}}
 	s := w.settingsOf(h.self)
 	h.withDisk(&s)
 	h.core = newCore(s, w.now, h.self.Incarnation)
 	w.hosts[name] = h
 	h.take(started{})
-	if w.rests {
+	if w.mayHibernate {
 		h.openHub()
 	}
 	for _, peer := range w.names {
@@ -187,6 +203,31 @@ func (w *world) start(name string) *host {
 	return h
 }
 
+// draw makes an incarnation. They rise with every start, unless the clock of a name is set.
+func (w *world) draw(name string) Member {
+	if w.draws {
+		return Member{name, 101}
+	}
+	return Member{name, 100 + w.starts + uint64(w.clocks[name].Milliseconds())<<numberChance}
+}
+
+// renumber gives a process's links another incarnation.
+func (h *host) renumber(self Member) {
+	was := h.self
+	h.self = self
+	for _, peer := range h.w.names {
+		p := h.w.hosts[peer]
+		if p == nil || peer == was.Name || p.linkedWith(was.Name) != was.Incarnation {
+			continue
+		}
+		h.w.after(h.w.latency(), func() {
+			p.take(linkDown{was, false})
+			p.take(linkUp{self})
+		})
+		h.w.after(h.w.latency(), func() { h.take(linkUp{p.self}) })
+	}
+}
+
 func (w *world) settingsOf(self Member) settings {
 	s := w.rules
 	s.self, s.id, s.timing, s.logBytes, s.logEntries = self, self.Incarnation+w.apart, w.timing, w.logBytes, w.logEntries
@@ -196,7 +237,10 @@ func (w *world) settingsOf(self Member) settings {
 	if list := w.lists[self.Name]; list != nil {
 		s.candidates = list
 	}
-	s.leases, s.rests = !w.rests, w.rests
+	s.leases, s.mayHibernate, s.renumbers = !w.mayHibernate, w.mayHibernate, !w.mayHibernate
+	if w.draws {
+		s.id = 0
+	}
 	s.isWitness, s.cluster = w.watches[self.Name], w.foreign[self.Name]
 	return s
 }
@@ -275,6 +319,16 @@ func (w *world) transfer(name, to string, timeout time.Duration) {
 	w.after(timeout, func() { h.take(abandoned{seq: seq}) })
 }
 
+// giveUp has a member give up its vote, and ends its wait after timeout.
+func (w *world) giveUp(name string, timeout time.Duration, then func(error)) {
+	h := w.hosts[name]
+	h.nextSeq++
+	seq := h.nextSeq
+	h.releases[seq], h.then[seq] = "waits", then
+	h.take(releaseAsked{seq: seq})
+	w.after(timeout, func() { h.take(abandoned{seq: seq}) })
+}
+
 // mustHave holds what is applied here against what was acknowledged to anybody before an instant.
 func (h *host) mustHave(before time.Time, claim string) {
 	for _, o := range h.w.calls {
@@ -327,9 +381,29 @@ func (h *host) step(ev event) {
 		return
 	}
 	var effects []effect
+	was := h.core.phase
 	h.core, effects = step(h.core, input{at: h.w.now, event: ev})
+	h.w.moves[[2]Phase{was, h.core.phase}] = true
 	for _, e := range effects {
 		h.perform(e)
+	}
+}
+
+// checkGrants holds what this member grants now against its view: whoever plans by the view may look between any two
+// effects, and must not find there that a member is safe before the lease ends that it is being given.
+func (h *host) checkGrants(e send) {
+	to := h.w.hosts[e.to]
+	for _, p := range e.packets {
+		heartbeat := p.GetHeartbeat()
+		i := slices.IndexFunc(h.view.Members, func(s MemberStatus) bool { return to != nil && s.Member == to.self })
+		if !heartbeat.GetGranted() || i < 0 || h.view.Members[i].State == Up {
+			continue
+		}
+		ends := to.core.began.Add(time.Duration(heartbeat.GetStamp()) + h.w.timing.Lease)
+		if safe := h.view.Members[i].SafeAt; safe.Before(ends) {
+			h.w.unsafe = append(h.w.unsafe, fmt.Sprintf("%s: %v grants %v a lease until %s, and its view still calls it safe at %s",
+				sinceStart(h.w.now), h.self, to.self, sinceStart(ends), sinceStart(safe)))
+		}
 	}
 }
 
@@ -337,13 +411,14 @@ func (h *host) perform(e effect) {
 	w := h.w
 	switch e := e.(type) {
 	case send:
+		h.checkGrants(e)
 		h.send(e)
 	case flush:
-		w.after(0, func() { h.take(flushed{}) })
+		w.after(w.stall(), func() { h.take(flushed{}) })
 	case setTimer:
 		h.timers++ // it replaces the one before
 		if set := h.timers; !e.at.IsZero() {
-			w.after(max(0, e.at.Sub(w.now)), func() { h.ring(set) })
+			w.after(max(0, e.at.Sub(w.now))+w.stall(), func() { h.ring(set) })
 		}
 	case *ask:
 		if e.cast {
@@ -369,6 +444,14 @@ func (h *host) perform(e effect) {
 		h.transfers[e.seq] = "done"
 		if e.err != nil {
 			h.transfers[e.seq] = e.err.Error()
+		}
+	case released:
+		h.releases[e.seq] = "released"
+		if e.err != nil {
+			h.releases[e.seq] = e.err.Error()
+		}
+		if then := h.then[e.seq]; then != nil {
+			then(e.err)
 		}
 	case advanced:
 		h.upTo = e.index
@@ -418,6 +501,8 @@ func (h *host) perform(e effect) {
 		h.lease.Extend(w.now, e.until)
 	case leaseEnded:
 		h.told = append(h.told, "lease ended")
+	case renumbered:
+		h.renumber(e.self)
 	case happened:
 		h.events = append(h.events, placeless.ReplaceAllString(e.what.String(), "snapshot"))
 	case inspected:
@@ -485,7 +570,7 @@ func (h *host) send(e send) {
 	if lose := h.w.loses; lose != nil {
 		packets = slices.DeleteFunc(slices.Clone(packets), func(p *wire.Packet) bool { return lose(h.self.Name, e.to, p) })
 	}
-	h.transmit(e.to, h.core.links[e.to], received{from: h.self, packets: packets})
+	h.transmit(e.to, h.core.peers.links[e.to], received{from: h.self, packets: packets})
 }
 
 // transmit brings something to that incarnation of a peer.

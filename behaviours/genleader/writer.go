@@ -101,7 +101,7 @@ func (w *writer) store(writes []Write) (err error) {
 // save hands a write to the writer. With a snapshot goes the state that this member has now.
 func (s *shell) save(e save) {
 	if e.write.Snapshot != nil {
-		image, err := s.group.Behaviour.Snapshot()
+		image, err := s.group.cfg.Behaviour.Snapshot()
 		if err != nil {
 			s.again(saved{seq: e.seq, err: err})
 			return
@@ -112,7 +112,7 @@ func (s *shell) save(e save) {
 }
 
 func (s *shell) keepImage(e keepImage) {
-	image, err := s.group.Behaviour.Snapshot()
+	image, err := s.group.cfg.Behaviour.Snapshot()
 	if err != nil {
 		s.again(imageKept{index: e.snapshot.GetMetadata().GetIndex(), err: err})
 		return

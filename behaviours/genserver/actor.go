@@ -158,6 +158,7 @@ func (h *host) init() bool {
 		return false
 	}
 	h.inited = true
+	process.Started(h.ctx) // now, for a HandleContinue is not part of the start
 	return true
 }
 

@@ -147,6 +147,38 @@ func TestContinueFromInitRunsBeforeAnyMessage(t *testing.T) {
 	})
 }
 
+// TestAStartDoesNotWaitForTheContinue: it is over when Init has returned, for StartWait and for a supervisor.
+func TestAStartDoesNotWaitForTheContinue(t *testing.T) {
+	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
+		var mu sync.Mutex
+		var diary []string
+		slow := func() genserver.Server {
+			return &scripted{mu: &mu, diary: &diary, init: func(ctx *genserver.Context) error {
+				ctx.Continue(do(func(s *scripted, _ *genserver.Context, _ genserver.From) genserver.Return {
+					s.note("begins", "")
+					time.Sleep(time.Hour)
+					return s.note("continued", "")
+				}))
+				return nil
+			}}
+		}
+		begin := time.Now()
+		for _, props := range []*actor.Props{genserver.Props(slow), genserver.Props(slow, genserver.WithQueue(9))} {
+			pid, err := genserver.StartWait(t.Context(), system.Root, props, "")
+			if err != nil || time.Since(begin) != 0 {
+				t.Fatalf("started after %v: %v", time.Since(begin), err)
+			}
+			genserver.Cast(system.Root, pid, "first message")
+		}
+		actorstest.Sleep(2 * time.Hour)
+		slices.Sort(diary)
+		want := []string{"begins ", "begins ", "cast first message", "cast first message", "continued ", "continued "}
+		if !slices.Equal(diary, want) {
+			t.Errorf("wrote %q", diary)
+		}
+	})
+}
+
 func TestContinueRunsAfterTheReplyAndBeforeTheNextMessage(t *testing.T) {
 	in(t, nil, func(w *world) {
 		go func() {
@@ -184,13 +216,17 @@ func TestAServerThatStopsDoesNotContinue(t *testing.T) {
 
 type dull struct{ genserver.Defaults }
 
-func (dull) Init(ctx *genserver.Context) error { ctx.Continue("x"); return nil }
+func (dull) HandleInfo(ctx *genserver.Context, _ any) genserver.Return {
+	ctx.Continue("x")
+	return genserver.NoReply()
+}
 
 func TestContinueWithoutHandleContinueEndsTheServer(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
-		_, err := genserver.StartWait(t.Context(), system.Root, genserver.Props(func() genserver.Server { return dull{} }), "")
-		if !errors.Is(err, process.ErrUnsupported) {
-			t.Errorf("got %v", err)
+		pid := system.Root.Spawn(genserver.Props(func() genserver.Server { return dull{} }))
+		reason, err := process.AwaitEnd(t.Context(), system, pid, "go on")
+		if !errors.Is(reason, process.ErrUnsupported) || err != nil {
+			t.Errorf("got %v, %v", reason, err)
 		}
 	})
 }
@@ -334,6 +370,20 @@ func TestStopEndsTheServerWithTheReasonAfterWhatIsQueued(t *testing.T) {
 		if err := genserver.StopWait(ctx, w.system, w.pid, nil); !errors.Is(err, process.ErrNoProc) {
 			t.Errorf("stop of nobody: %v", err)
 		}
+	})
+}
+
+// TestAStopThatNobodyWaitsForKeepsItsPlace: what its caller sends afterwards comes after it.
+func TestAStopThatNobodyWaitsForKeepsItsPlace(t *testing.T) {
+	in(t, nil, func(w *world) {
+		gone, cancel := context.WithCancel(w.t.Context())
+		cancel()
+		genserver.Cast(w.system.Root, w.pid, "before")
+		if err := genserver.StopWait(gone, w.system, w.pid, errBoom); !errors.Is(err, context.Canceled) && err != nil {
+			t.Error(err)
+		}
+		genserver.Cast(w.system.Root, w.pid, "after")
+		w.wrote("cast before", "terminate boom")
 	})
 }
 

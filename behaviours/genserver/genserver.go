@@ -68,7 +68,8 @@ type Context struct {
 
 // Continue has HandleContinue called with arg as soon as this callback has returned and its reply is sent, before any
 // other message. The last call in a callback counts; none counts in one that stops the server. In Init it is the place
-// for what is too long for whoever waits for the start.
+// for what is too long for whoever waits for the start: StartWait returns, and a supervisor starts its next child, when
+// Init has returned, and what becomes of HandleContinue is no part of the start.
 func (c *Context) Continue(arg any) { c.then, c.continues = arg, true }
 
 // Timeout has HandleInfo called with Timeout if no message comes within d after this callback. Any message cancels it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/gendac/gendac/behaviours/internal/gen"
+	"github.com/gendac/gendac/behaviours/process"
 )
 
 // A MultiReply is what one server made of a MultiCall.
@@ -50,21 +51,14 @@ type Response[R any] struct {
 	Err   error // as from Call
 }
 
-// SendRequest is Call for callbacks: it does not wait. The reply, or the error, arrives at HandleInfo as a Response[R]
-// with tag, no later than timeout from now, or never if the server has ended by then; a later incarnation does not see
-// it. Use one tag for each request that is to be told from others.
+// SendRequest is Call for callbacks: it does not wait. The request keeps its place among everything else that the server
+// sends to the same process, and the reply its place among everything that comes from there. The reply, or the error,
+// arrives at HandleInfo as a Response[R] with tag, no later than timeout from now, or never if the server has ended by
+// then; a later incarnation does not see it. Use one tag for each request that is to be told from others.
 func SendRequest[R any](ctx actor.Context, to *actor.PID, req any, timeout time.Duration, tag any) {
-	system, self := ctx.ActorSystem(), ctx.Self()
-	proc, ok := system.ProcessRegistry.Get(self)
-	if !ok {
-		return // it has ended: nobody waits
-	}
-	go func() {
-		limited, cancel := context.WithTimeout(context.Background(), timeout)
-		defer cancel()
-		reply, err := Call[R](limited, system, to, req)
-		proc.SendUserMessage(self, Response[R]{Tag: tag, Reply: reply, Err: err})
-	}()
+	process.Ask(ctx, to, req, timeout, func(reply R, err error) any {
+		return Response[R]{Tag: tag, Reply: reply, Err: err}
+	})
 }
 
 // IgnoreDeadLetterLogging keeps protoactor quiet when the server has ended meanwhile.

@@ -41,20 +41,19 @@ func Props[S comparable, D any](spec Spec[S, D], opts ...Option) *actor.Props {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return process.Props(func(ctx actor.Context) process.Machine[struct{}, input, input] {
+	return process.Props(func(ctx actor.Context) process.Machine[struct{}, *input[S], *input[S]] {
 		err := spec.validate()
 		if err == nil && o.name != "" {
 			err = process.RegisterSelf(ctx, o.name)
 		}
 		if err != nil {
 			process.Exit(ctx, err)
-			return process.Machine[struct{}, input, input]{}
+			return process.Machine[struct{}, *input[S], *input[S]]{}
 		}
 		h := &host[S, D]{
-			spec:   spec,
-			trace:  tracer{limit: o.trace.limit, report: o.trace.report},
-			timers: make(map[timer]func()),
-			ctx:    &Context[S, D]{Context: ctx},
+			spec:  &spec,
+			trace: tracer{limit: o.trace.limit, report: o.trace.report},
+			ctx:   Context[S, D]{Context: ctx},
 		}
 		h.core = core[S]{enters: spec.enters(), traces: h.trace.on()}
 		return h.machine()
@@ -63,118 +62,154 @@ func Props[S comparable, D any](spec Spec[S, D], opts ...Option) *actor.Props {
 
 // host is one incarnation of a machine: it holds the core, and the data, of which the core knows nothing.
 type host[S comparable, D any] struct {
-	spec   Spec[S, D]
+	spec   *Spec[S, D]
 	core   core[S]
-	data   D
-	ctx    *Context[S, D]
+	data   D             // from before the transition under way; that changes ctx.Data
+	ctx    Context[S, D] // what callbacks are given
 	trace  tracer
 	timers map[timer]func() // cancels of those that run
 	inited bool
+
+	in   input[S]     // of this turn
+	turn [1]*input[S] // in
+	fx   []effect     // of the last step
 }
 
 // machine makes one turn of a message: the core answers an input with effects of which the last may call back, and
 // what is called answers with the next input.
-func (h *host[S, D]) machine() process.Machine[struct{}, input, input] {
-	return process.Machine[struct{}, input, input]{
-		Name:      "genstatem",
-		Status:    h.status,
-		Lift:      h.lift,
-		Step:      func(s struct{}, in input) (struct{}, []input) { return s, []input{in} },
-		Perform:   func(_ actor.Context, in input) { h.run(in) },
+func (h *host[S, D]) machine() process.Machine[struct{}, *input[S], *input[S]] {
+	return process.Machine[struct{}, *input[S], *input[S]]{
+		Name:   "genstatem",
+		Status: h.status,
+		Lift:   h.lift,
+		Step: func(s struct{}, in *input[S]) (struct{}, []*input[S]) {
+			h.turn[0] = in
+			return s, h.turn[:]
+		},
+		Perform:   func(actor.Context, *input[S]) { h.run() },
 		Terminate: h.terminate,
 	}
 }
 
-func (h *host[S, D]) lift(ctx actor.Context) (input, bool) {
+func (h *host[S, D]) lift(ctx actor.Context) (*input[S], bool) {
+	in := &h.in
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
-		return booted{}, true
+		in.kind = booted
 	case *process.Request:
-		return arrived{Event{Kind: CallEvent, From: msg.From, Content: msg.Body}}, true
+		in.kind, in.event = arrived, Event{Kind: CallEvent, From: msg.From, Content: msg.Body}
 	case gen.Casted:
-		return arrived{Event{Kind: CastEvent, Content: gen.Body(msg)}}, true
+		in.kind, in.event = arrived, Event{Kind: CastEvent, Content: gen.Body(msg)}
 	case *gen.Stop:
-		return halted{msg.Reason}, true
+		in.kind, in.reason = halted, msg.Reason
 	case fired:
 		delete(h.timers, msg.timer)
-		return msg, true
+		in.kind, in.fired = ranOut, msg
 	default:
-		return arrived{Event{Kind: InfoEvent, Content: msg}}, true
+		in.kind, in.event = arrived, Event{Kind: InfoEvent, Content: msg}
 	}
+	return in, true
 }
 
-func (h *host[S, D]) run(in input) {
-	for in != nil {
-		var effects []effect
-		h.core, effects = step(h.core, in)
-		in = nil
-		for _, f := range effects {
-			in = h.perform(f)
+func (h *host[S, D]) run() {
+	for again := true; again; {
+		first := h.core.phase == starting
+		h.fx = h.core.step(&h.in, h.fx[:0])
+		if first || h.core.phase != entering {
+			h.data = h.ctx.Data // the transition is over, or Init is: a panic does not undo it any more
+		}
+		again = false
+		for _, f := range h.fx {
+			again = h.perform(f)
 		}
 	}
+	h.in.event, h.in.result = Event{}, Result[S]{} // keeps nothing alive
+	clear(h.fx)
 }
 
-// perform returns what a callback wants, nil if none was called.
-func (h *host[S, D]) perform(f effect) input {
+// perform says whether a callback was called: what it returned is the next input.
+func (h *host[S, D]) perform(f effect) (called bool) {
 	switch f := f.(type) {
 	case initialise:
-		return h.init()
-	case enter[S]:
-		if enter := h.spec.enter(f.state); enter != nil {
-			return h.call(func(ctx *Context[S, D]) Result[S] { return enter(ctx, f.old) })
-		}
-		return returned[S]{}
+		return h.returned(h.init())
+	case enter:
+		return h.returned(h.enter())
 	case handle:
-		on := h.spec.on(h.core.state)
-		if on == nil {
-			return returned[S]{Result[S]{move: stop, reason: &SpecError{
-				State:   fmt.Sprint(h.core.state),
-				Problem: "no function On; give it one in States, or Any",
-			}}}
-		}
-		return h.call(func(ctx *Context[S, D]) Result[S] { return on(ctx, f.event) })
-	case answer:
+		return h.returned(h.handle())
+	case reply:
 		process.Respond(f.from, f.value, f.err)
+	default:
+		h.performOther(f)
+	}
+	return false
+}
+
+// performOther has the effects that not every event has, so that perform, below which callbacks run, needs little stack.
+func (h *host[S, D]) performOther(f effect) {
+	switch f := f.(type) {
+	case started:
+		h.inited = true
+		process.Started(h.ctx.Context)
 	case arm:
-		h.timers[f.timer] = process.After(h.ctx, f.after, fired{f.timer, f.gen})
+		if h.timers == nil {
+			h.timers = make(map[timer]func())
+		}
+		h.timers[f.timer] = process.After(h.ctx.Context, f.after, fired{f.timer, f.gen})
 	case disarm:
 		if cancel, ok := h.timers[f.timer]; ok {
 			cancel()
 			delete(h.timers, f.timer)
 		}
-	case trace[S]:
+	case *trace[S]:
 		h.trace.add(transition(f, time.Now()))
 	case exit:
-		process.Exit(h.ctx, f.reason)
+		process.Exit(h.ctx.Context, f.reason)
 	}
-	return nil
 }
 
-// call runs a callback on a copy of the data, which counts once it has returned.
-func (h *host[S, D]) call(callback func(*Context[S, D]) Result[S]) input {
-	h.ctx.State, h.ctx.Data = h.core.state, h.data
-	result := callback(h.ctx)
-	h.data = h.ctx.Data
-	return returned[S]{result}
+func (h *host[S, D]) returned(r Result[S]) bool {
+	h.in.kind, h.in.result = returned, r
+	return true
 }
 
-func (h *host[S, D]) init() input {
-	init := h.spec.Init
-	if init == nil {
-		init = func(ctx *Context[S, D]) Result[S] { return ctx.Keep() }
+func (h *host[S, D]) init() Result[S] {
+	if h.spec.Init == nil {
+		return Result[S]{}
 	}
-	return h.call(func(ctx *Context[S, D]) Result[S] {
-		result := init(ctx)
-		h.inited = result.move != stop
-		return result
-	})
+	return h.spec.Init(&h.ctx)
 }
 
+func (h *host[S, D]) enter() Result[S] {
+	h.ctx.State = h.core.state
+	enter := h.spec.enter(h.core.state)
+	if enter == nil {
+		return Result[S]{}
+	}
+	return enter(&h.ctx, h.core.from)
+}
+
+func (h *host[S, D]) handle() Result[S] {
+	h.ctx.State = h.core.state
+	on := h.spec.on(h.core.state)
+	if on == nil {
+		return Result[S]{move: stop, reason: &SpecError{
+			State:   fmt.Sprint(h.core.state),
+			Problem: "no function On; give it one in States, or Any",
+		}}
+	}
+	return on(&h.ctx, h.core.event)
+}
+
+// terminate shows what the machine had come to; a panic undoes the transition that it broke off.
 func (h *host[S, D]) terminate(reason error) {
-	if h.inited && h.spec.Terminate != nil {
-		h.ctx.State, h.ctx.Data = h.core.state, h.data
-		h.spec.Terminate(h.ctx, reason)
+	if !h.inited || h.spec.Terminate == nil {
+		return
 	}
+	h.ctx.State, h.ctx.Data = h.core.state, h.data
+	if h.core.phase == handling || h.core.phase == entering {
+		h.ctx.State = h.core.old
+	}
+	h.spec.Terminate(&h.ctx, reason)
 }
 
 // Call sends req to a machine and waits for the reply. Deadlines and errors are those of process.Call. Do not call from
@@ -196,8 +231,8 @@ func Answer(from From, value any) bool { return process.Respond(from, value, nil
 // AnswerError is Answer with an error, which Call returns unchanged.
 func AnswerError(from From, err error) bool { return process.Respond(from, nil, err) }
 
-// StartWait spawns the machine under parent and waits until it has begun: Init, the state enter call of the first state
-// and what those inserted are done. The error wraps the reason of an Exit; otherwise see process.StartWait, whose rules
+// StartWait spawns the machine under parent and waits for Init. The state enter call of the first state, and what Init
+// inserted, are no part of the start. The error wraps the reason of an Exit; otherwise see process.StartWait, whose rules
 // hold. An empty name means a fresh one.
 func StartWait(ctx context.Context, parent actor.SpawnerContext, props *actor.Props, name string) (*actor.PID, error) {
 	return process.StartWait(ctx, parent, props, name)

@@ -90,7 +90,7 @@ func TestRepeatStateInAStateEnterCallMakesItAgain(t *testing.T) {
 		}}}
 	}, func(w *world) {
 		w.cast(goes("b"), "x")
-		w.wrote("b/0: enter from a", "b/1: enter from b", "b/2: enter from b", "b/3: cast x")
+		w.wrote("b/0: enter from a", "b/1: enter from a", "b/2: enter from a", "b/3: cast x")
 	})
 }
 

@@ -37,8 +37,7 @@ func (p phase) String() string {
 	return fmt.Sprintf("phase(%d)", int(p))
 }
 
-// A core is the machine without its callbacks: they are asked for by an effect and answer with an event. step consumes
-// the core it is given.
+// A core is the machine without its callbacks: they are asked for by an effect and answer with an input.
 type core[S comparable] struct {
 	enters bool // make state enter calls
 	traces bool // tell of transitions
@@ -51,7 +50,8 @@ type core[S comparable] struct {
 	gen       uint64    // of the timer set last
 
 	// The transition under way.
-	old    S
+	old    S     // the state before it
+	from   S     // what the state enter call is told
 	moved  bool  // the state changed
 	event  Event // what is being handled; of no kind: Init
 	wanted []Action
@@ -65,49 +65,61 @@ type running struct {
 	due     bool
 }
 
-// An input is what the shell tells the core.
-type input interface {
-	input()
-	String() string
+// An input is what the shell tells the core. It is one struct, not a sum, and each machine has but one: it is made for
+// every message and every callback, and must not cost an allocation.
+type input[S comparable] struct {
+	kind   inputKind
+	event  Event     // arrived
+	fired  fired     // ranOut
+	reason error     // halted, by StopWait
+	result Result[S] // returned, by the callback that the last effect asked for
 }
 
-type (
-	booted  struct{}
-	arrived struct{ event Event }
-	halted  struct{ reason error } // by StopWait
-	// fired says that a timer has run out; a stale one changes nothing.
-	fired struct {
-		timer timer
-		gen   uint64
-	}
-	// returned is a callback's answer to the last effect.
-	returned[S comparable] struct{ result Result[S] }
+type inputKind int
+
+const (
+	booted inputKind = iota
+	arrived
+	ranOut // a timer; a stale one changes nothing
+	halted
+	returned
 )
 
-func (booted) input()      {}
-func (arrived) input()     {}
-func (halted) input()      {}
-func (fired) input()       {}
-func (returned[S]) input() {}
+// fired says that a timer has run out.
+type fired struct {
+	timer timer
+	gen   uint64
+}
 
-func (booted) String() string        { return "boot" }
-func (a arrived) String() string     { return a.event.String() }
-func (h halted) String() string      { return fmt.Sprintf("halt %v", h.reason) }
-func (f fired) String() string       { return fmt.Sprintf("%v#%d fires", f.timer, f.gen) }
-func (r returned[S]) String() string { return "returns " + r.result.String() }
+func (in *input[S]) String() string {
+	switch in.kind {
+	case booted:
+		return "boot"
+	case arrived:
+		return in.event.String()
+	case ranOut:
+		return fmt.Sprintf("%v#%d fires", in.fired.timer, in.fired.gen)
+	case halted:
+		return fmt.Sprintf("halt %v", in.reason)
+	case returned:
+		return "returns " + in.result.String()
+	}
+	return fmt.Sprintf("inputKind(%d)", int(in.kind))
+}
 
-// An effect is what the core tells the shell to do. Those that call back come last.
+// An effect is what the core tells the shell to do. Those that call back come last. What they are about is in the core
+// where it can be, for an empty effect costs nothing.
 type effect interface {
 	effect()
 	String() string
 }
 
 type (
-	initialise          struct{}
-	enter[S comparable] struct{ old, state S }
-	handle              struct{ event Event }
-	answer              struct{ reply }
-	arm                 struct {
+	initialise struct{}
+	started    struct{} // Init has succeeded: the start is over
+	enter      struct{} // the state, from core.from
+	handle     struct{} // core.event
+	arm        struct {
 		timer timer
 		gen   uint64
 		after time.Duration
@@ -123,21 +135,23 @@ type (
 )
 
 func (initialise) effect() {}
-func (enter[S]) effect()   {}
+func (started) effect()    {}
+func (enter) effect()      {}
 func (handle) effect()     {}
-func (answer) effect()     {}
+func (reply) effect()      {} // the action itself
 func (arm) effect()        {}
 func (disarm) effect()     {}
-func (trace[S]) effect()   {}
+func (*trace[S]) effect()  {}
 func (exit) effect()       {}
 
 func (initialise) String() string { return "init" }
-func (e enter[S]) String() string { return fmt.Sprintf("enter %v from %v", e.state, e.old) }
-func (h handle) String() string   { return "handle " + h.event.String() }
+func (started) String() string    { return "started" }
+func (enter) String() string      { return "enter" }
+func (handle) String() string     { return "handle" }
 func (a arm) String() string      { return fmt.Sprintf("arm %v#%d for %v", a.timer, a.gen, a.after) }
 func (d disarm) String() string   { return "disarm " + d.timer.String() }
 func (e exit) String() string     { return fmt.Sprintf("exit %v", e.reason) }
-func (t trace[S]) String() string {
+func (t *trace[S]) String() string {
 	var actions strings.Builder
 	for _, a := range t.actions {
 		actions.WriteString("; " + a.String())
@@ -148,103 +162,133 @@ func (t trace[S]) String() string {
 	return fmt.Sprintf("trace %v: %v -> %v%v", t.event, t.old, t.to, actions.String())
 }
 
-func step[S comparable](c core[S], in input) (core[S], []effect) {
-	switch in := in.(type) {
+// step changes the core and returns fx with the effects added to it.
+func (c *core[S]) step(in *input[S], fx []effect) []effect {
+	switch in.kind {
 	case booted:
 		c.phase = starting
-		return c, []effect{initialise{}}
+		return append(fx, initialise{})
 	case arrived:
 		if c.phase == waiting {
-			return c.deliver(in.event, nil)
+			return c.deliver(in.event, fx)
 		}
-	case fired:
-		if i := c.find(in.timer); c.phase == waiting && i >= 0 && c.timers[i].gen == in.gen {
-			return c.deliver(c.takeTimer(i), nil)
+	case ranOut:
+		if i := c.find(in.fired.timer); c.phase == waiting && i >= 0 && c.timers[i].gen == in.fired.gen {
+			return c.deliver(c.takeTimer(i), fx)
 		}
 	case halted:
 		if c.phase == waiting {
-			return c.end(in.reason, nil)
+			return c.end(in.reason, fx)
 		}
-	case returned[S]:
-		return c.conclude(in.result)
+	case returned:
+		return c.conclude(&in.result, fx)
 	}
-	return c, nil
+	return fx
 }
 
 // deliver has the state function handle event, which cancels the event timeout.
-func (c core[S]) deliver(event Event, fx []effect) (core[S], []effect) {
-	c, fx = c.cancelTimer(timer{kind: EventTimeoutEvent}, fx)
+func (c *core[S]) deliver(event Event, fx []effect) []effect {
+	fx = c.cancelTimer(timer{kind: EventTimeoutEvent}, fx)
 	c.phase, c.event, c.old, c.moved, c.wanted = handling, event, c.state, false, nil
-	return c, append(fx, handle{event})
+	return append(fx, handle{})
 }
 
 // conclude takes what a callback returned.
-func (c core[S]) conclude(r Result[S]) (core[S], []effect) {
-	if problem := c.illegal(r); problem != "" {
-		return c.end(&BadReturnError{Where: c.where(), Problem: problem}, nil)
-	}
-	var fx []effect
-	for _, a := range r.actions {
-		if a, ok := a.(reply); ok {
-			fx = append(fx, answer{a})
+func (c *core[S]) conclude(r *Result[S], fx []effect) []effect {
+	legal, problem := c.legal(r)
+	for _, a := range r.actions[:legal] {
+		if _, ok := a.(reply); ok {
+			fx = append(fx, a.(effect))
 		}
 	}
-	c.wanted = append(slices.Clip(c.wanted), r.actions...)
+	if problem != "" {
+		where := c.where()
+		if r.move == next && c.phase == handling {
+			c.state = r.next
+		}
+		return c.end(&BadReturnError{Where: where, Problem: problem}, fx)
+	}
+	if len(c.wanted) == 0 {
+		c.wanted = r.actions
+	} else {
+		c.wanted = append(slices.Clip(c.wanted), r.actions...)
+	}
 	if r.move == stop {
 		return c.end(r.reason, fx)
 	}
-	again := r.move == repeat || c.phase == starting
-	if c.phase == starting {
+	return c.move(r, fx)
+}
+
+// move changes the state, and makes the state enter call if there is to be one.
+func (c *core[S]) move(r *Result[S], fx []effect) []effect {
+	again := r.move == repeat
+	switch {
+	case c.phase == starting:
 		if r.move == next {
 			c.state = r.next
 		}
-		c.old = c.state
-	} else if r.move == next && r.next != c.state {
-		c.state, c.moved, again = r.next, true, true
+		c.old, c.from, again = c.state, c.state, true
+		fx = append(fx, started{})
+	case c.phase == entering: // repeated, if at all, as it was
+	case r.move == next && r.next != c.state:
+		c.state, c.from, c.moved, again = r.next, c.old, true, true
+	default:
+		c.from = c.state
 	}
 	if again && c.enters {
-		from := c.old
-		if r.move == repeat {
-			from = c.state
-		}
 		c.phase = entering
-		return c, append(fx, enter[S]{from, c.state})
+		return append(fx, enter{})
 	}
 	return c.settle(fx)
 }
 
-func (c core[S]) end(reason error, fx []effect) (core[S], []effect) {
+func (c *core[S]) end(reason error, fx []effect) []effect {
 	if c.traces && c.phase != waiting {
-		fx = append(fx, trace[S]{c.event, c.old, c.state, c.wanted, reason})
+		fx = append(fx, &trace[S]{c.event, c.old, c.state, c.wanted, reason})
 	}
 	c.phase = ended
-	return c, append(fx, exit{reason})
+	return append(fx, exit{reason})
 }
 
-// illegal says what is wrong with a result, if anything.
-func (c core[S]) illegal(r Result[S]) string {
+// legal says how many of the actions of a result are in order, and what is wrong with the rest, if anything.
+func (c *core[S]) legal(r *Result[S]) (n int, problem string) {
 	if c.phase == entering && r.move == next && r.next != c.state {
-		return fmt.Sprintf("a state enter call cannot change the state to %v", r.next)
+		return 0, fmt.Sprintf("a state enter call cannot change the state to %v", r.next)
 	}
-	for _, a := range r.actions {
-		_, isReply := a.(reply)
-		inserted, isNext := a.(nextEvent)
-		_, isPostpone := a.(postpone)
-		switch {
-		case a == nil:
-			return "a nil action"
-		case r.move == stop && !isReply:
-			return fmt.Sprintf("only replies can go with an exit, not %q", a)
-		case c.phase == entering && (isNext || isPostpone):
-			return fmt.Sprintf("a state enter call cannot %s", a)
-		case isNext && (inserted.event.Kind < CallEvent || inserted.event.Kind > NamedTimeoutEvent):
+	for i, a := range r.actions {
+		if problem := c.illegal(r.move, a); problem != "" {
+			return i, problem
+		}
+	}
+	return len(r.actions), ""
+}
+
+func (c *core[S]) illegal(m move, a Action) string {
+	switch a := a.(type) {
+	case nil:
+		return "a nil action"
+	case reply:
+		return ""
+	case nextEvent:
+		if m != stop && c.phase != entering && (a.event.Kind < CallEvent || a.event.Kind > NamedTimeoutEvent) {
 			return "the event of NextEvent has no kind"
 		}
+	case postpone:
+	default:
+		if m != stop {
+			return ""
+		}
+	}
+	switch {
+	case m == stop:
+		return fmt.Sprintf("only replies can go with an exit, not %q", a)
+	case c.phase == entering:
+		return fmt.Sprintf("a state enter call cannot %s", a)
 	}
 	return ""
 }
 
-func (c core[S]) where() string {
+func (c *core[S]) where() string {
 	switch c.phase {
 	case starting:
 		return "Init"
@@ -256,9 +300,9 @@ func (c core[S]) where() string {
 }
 
 // settle carries the transition out, when all its callbacks have returned.
-func (c core[S]) settle(fx []effect) (core[S], []effect) {
+func (c *core[S]) settle(fx []effect) []effect {
 	if c.traces {
-		fx = append(fx, trace[S]{c.event, c.old, c.state, c.wanted, nil})
+		fx = append(fx, &trace[S]{c.event, c.old, c.state, c.wanted, nil})
 	}
 	var inserted []Event
 	postponed := false
@@ -274,18 +318,19 @@ func (c core[S]) settle(fx []effect) (core[S], []effect) {
 		c.postponed = append(c.postponed, c.event)
 	}
 	if c.moved {
-		c.queue, c.postponed = slices.Concat(c.postponed, c.queue), nil
-		c, fx = c.cancelTimer(timer{kind: StateTimeoutEvent}, fx)
+		if len(c.postponed) > 0 {
+			c.queue, c.postponed = slices.Concat(c.postponed, c.queue), nil
+		}
+		fx = c.cancelTimer(timer{kind: StateTimeoutEvent}, fx)
 	}
 	if len(inserted) > 0 {
 		c.queue = slices.Concat(inserted, c.queue)
 	}
-	c, fx = c.setTimers(fx)
-	return c.proceed(fx)
+	return c.proceed(c.setTimers(fx))
 }
 
 // proceed handles what is queued, then what is due, and then waits.
-func (c core[S]) proceed(fx []effect) (core[S], []effect) {
+func (c *core[S]) proceed(fx []effect) []effect {
 	if len(c.queue) > 0 {
 		event := c.queue[0]
 		c.queue = c.queue[1:]
@@ -295,5 +340,5 @@ func (c core[S]) proceed(fx []effect) (core[S], []effect) {
 		return c.deliver(c.takeTimer(i), fx)
 	}
 	c.phase, c.queue, c.wanted, c.event = waiting, nil, nil, Event{}
-	return c, fx
+	return fx
 }

@@ -29,11 +29,9 @@ func TestTranscripts(t *testing.T) {
 				var out strings.Builder
 				for line := range strings.Lines(d.Input) {
 					line = strings.TrimSpace(line)
-					var fx []effect
-					c, fx = step(c, parseInput(t, c, line))
 					fmt.Fprintln(&out, line)
-					for _, f := range fx {
-						fmt.Fprintln(&out, "  "+f.String())
+					for _, f := range c.step(parseInput(t, c, line), nil) {
+						fmt.Fprintln(&out, "  "+describe(c, f))
 					}
 				}
 				return out.String() + stands(c)
@@ -42,6 +40,17 @@ func TestTranscripts(t *testing.T) {
 			return ""
 		})
 	}
+}
+
+// describe adds what the shell takes from the core.
+func describe(c core[string], f effect) string {
+	switch f.(type) {
+	case enter:
+		return fmt.Sprintf("enter %v from %v", c.state, c.from)
+	case handle:
+		return "handle " + c.event.String()
+	}
+	return f.String()
 }
 
 // stands says where the core is and what it keeps.
@@ -78,16 +87,16 @@ func events(list []Event) (out []string) {
 }
 
 // parseInput reads "boot", "<timer> fires" (the latest generation; "<timer>#n fires" names one), "returns <move>; <action>; ..." and events.
-func parseInput(t *testing.T, c core[string], line string) input {
+func parseInput(t *testing.T, c core[string], line string) *input[string] {
 	t.Helper()
 	if line == "boot" {
-		return booted{}
+		return &input[string]{kind: booted}
 	}
 	if rest, ok := strings.CutPrefix(line, "halt "); ok {
-		return halted{errors.New(rest)}
+		return &input[string]{kind: halted, reason: errors.New(rest)}
 	}
 	if rest, ok := strings.CutPrefix(line, "returns "); ok {
-		return returned[string]{parseResult(t, rest)}
+		return &input[string]{kind: returned, result: parseResult(t, rest)}
 	}
 	if rest, ok := strings.CutSuffix(line, " fires"); ok {
 		name, gen, numbered := strings.Cut(rest, "#")
@@ -98,9 +107,9 @@ func parseInput(t *testing.T, c core[string], line string) input {
 		if numbered {
 			_, _ = fmt.Sscan(gen, &f.gen)
 		}
-		return f
+		return &input[string]{kind: ranOut, fired: f}
 	}
-	return arrived{parseEvent(t, line)}
+	return &input[string]{kind: arrived, event: parseEvent(t, line)}
 }
 
 func parseEvent(t *testing.T, line string) Event {

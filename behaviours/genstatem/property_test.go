@@ -106,10 +106,10 @@ func TestTheCoreDoesWhatTheModelSays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := &run{t: t, model: model{state: "a", running: map[timer]any{}}}
 		r.core.enters = rapid.Bool().Draw(t, "enters")
-		r.feed(booted{})
-		r.core, _ = step(r.core, returned[string]{Result[string]{move: next, next: "a"}})
+		r.feed(input[string]{kind: booted})
+		r.returns(Result[string]{move: next, next: "a"})
 		if r.core.enters {
-			r.core, _ = step(r.core, returned[string]{})
+			r.returns(Result[string]{})
 		}
 		for range rapid.IntRange(1, 40).Draw(t, "inputs") {
 			r.input()
@@ -121,19 +121,19 @@ func TestTheCoreDoesWhatTheModelSays(t *testing.T) {
 func (r *run) input() {
 	r.handled = 0
 	var event Event
-	var in input
+	var in input[string]
 	running := slices.DeleteFunc(slices.Clone(r.core.timers), func(t running) bool { return t.due })
 	if len(running) > 0 && rapid.Bool().Draw(r.t, "fires") {
 		f := rapid.SampledFrom(running).Draw(r.t, "timer")
-		if fx := r.feed(fired{f.timer, f.gen - 1}); len(fx) > 0 {
+		if fx := r.feed(input[string]{kind: ranOut, fired: fired{f.timer, f.gen - 1}}); len(fx) > 0 {
 			r.t.Fatalf("a stale timer does %v", fx)
 		}
 		event = Event{Kind: f.kind, Name: f.name, Content: r.model.running[f.timer]}
 		delete(r.model.running, f.timer)
-		in = fired{f.timer, f.gen}
+		in = input[string]{kind: ranOut, fired: fired{f.timer, f.gen}}
 	} else {
 		event = Event{Kind: CastEvent, Content: r.fresh()}
-		in = arrived{event}
+		in = input[string]{kind: arrived, event: event}
 	}
 	r.model.comes(event)
 	fx := r.feed(in)
@@ -142,7 +142,7 @@ func (r *run) input() {
 		if !more {
 			break
 		}
-		if len(fx) == 0 || fx[len(fx)-1] != effect(handle{want}) {
+		if len(fx) == 0 || fx[len(fx)-1] != effect(handle{}) || r.core.event != want {
 			r.t.Fatalf("the model handles %v, the core does %v", want, fx)
 		}
 		fx = r.answer()
@@ -150,9 +150,10 @@ func (r *run) input() {
 	r.compare(fx)
 }
 
-func (r *run) feed(in input) (fx []effect) {
-	r.core, fx = step(r.core, in)
-	return fx
+func (r *run) feed(in input[string]) (fx []effect) { return r.core.step(&in, nil) }
+
+func (r *run) returns(result Result[string]) []effect {
+	return r.feed(input[string]{kind: returned, result: result})
 }
 
 // answer concludes the handling of one event in the core and in the model.
@@ -160,11 +161,11 @@ func (r *run) answer() []effect {
 	r.handled++
 	state := rapid.SampledFrom([]string{r.core.state, r.core.state, "a", "b"}).Draw(r.t, "state")
 	actions := rapid.SliceOfN(r.actions(true), 0, 4).Draw(r.t, "actions")
-	fx := r.feed(returned[string]{Result[string]{move: next, next: state, actions: actions}})
+	fx := r.returns(Result[string]{move: next, next: state, actions: actions})
 	if r.core.phase == entering {
 		more := rapid.SliceOfN(r.actions(false), 0, 2).Draw(r.t, "enter actions")
 		actions = append(actions, more...)
-		fx = r.feed(returned[string]{Result[string]{actions: more}})
+		fx = r.returns(Result[string]{actions: more})
 	}
 	r.model.conclude(state, actions)
 	return fx

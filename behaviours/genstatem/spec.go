@@ -59,7 +59,7 @@ func (e *SpecError) Error() string {
 	return fmt.Sprintf("genstatem: spec: state %s: %s", e.State, e.Problem)
 }
 
-func (s Spec[S, D]) validate() error {
+func (s *Spec[S, D]) validate() error {
 	if s.Any.On != nil {
 		return nil
 	}
@@ -71,14 +71,14 @@ func (s Spec[S, D]) validate() error {
 	return &SpecError{Problem: "no state has a function On; give at least one in States, or Any"}
 }
 
-func (s Spec[S, D]) on(state S) func(*Context[S, D], Event) Result[S] {
+func (s *Spec[S, D]) on(state S) func(*Context[S, D], Event) Result[S] {
 	if on := s.States[state].On; on != nil {
 		return on
 	}
 	return s.Any.On
 }
 
-func (s Spec[S, D]) enter(state S) func(*Context[S, D], S) Result[S] {
+func (s *Spec[S, D]) enter(state S) func(*Context[S, D], S) Result[S] {
 	if enter := s.States[state].Enter; enter != nil {
 		return enter
 	}
@@ -86,7 +86,7 @@ func (s Spec[S, D]) enter(state S) func(*Context[S, D], S) Result[S] {
 }
 
 // enters says whether there are state enter calls at all.
-func (s Spec[S, D]) enters() bool {
+func (s *Spec[S, D]) enters() bool {
 	if s.Any.Enter != nil {
 		return true
 	}

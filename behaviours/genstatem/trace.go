@@ -72,7 +72,7 @@ func (t *tracer) add(tr Transition) {
 	}
 }
 
-func transition[S comparable](f trace[S], at time.Time) Transition {
+func transition[S comparable](f *trace[S], at time.Time) Transition {
 	tr := Transition{At: at, Event: f.event.String(), From: fmt.Sprint(f.old), To: fmt.Sprint(f.to), End: f.end}
 	for _, a := range f.actions {
 		tr.Actions = append(tr.Actions, a.String())

@@ -42,6 +42,36 @@ func TestALeaseHoldsUntilItsEnd(t *testing.T) {
 	})
 }
 
+// TestAReaderThatIsHeldUpDoesNotHold: it has read that the lease runs, and reads the clock only when the lease is over.
+func TestAReaderThatIsHeldUpDoesNotHold(t *testing.T) {
+	var l Lease
+	now := time.Now()
+	term := l.Extend(now, now.Add(time.Second))
+	clock := func() time.Time { return now }
+	if !l.holds(term, clock) {
+		t.Fatal("it does not hold")
+	}
+	heldUp := func() time.Time {
+		now = now.Add(2 * time.Second)
+		return now
+	}
+	if l.holds(term, heldUp) {
+		t.Error("it holds by a reading of the clock from before its end")
+	}
+	later := l.Extend(now, now.Add(time.Second))
+	inTime, once := now, false
+	extended := func() time.Time { // somebody extends it while the reader is held up
+		if !once {
+			once, now = true, now.Add(2*time.Second)
+			l.Extend(inTime, now.Add(time.Second))
+		}
+		return now
+	}
+	if !l.holds(later, extended) {
+		t.Error("it does not hold although it was extended in time")
+	}
+}
+
 // TestAnExtensionInTimeKeepsTheTerm: only a lapse begins another, and at the very end it is too late.
 func TestAnExtensionInTimeKeepsTheTerm(t *testing.T) {
 	var l Lease
@@ -95,6 +125,8 @@ func newModel() *model {
 	return &model{now: time.Now(), lapsed: map[Term]bool{}}
 }
 
+func (m *model) clock() time.Time { return m.now }
+
 func (m *model) extend(late, length time.Duration) {
 	m.lease.Extend(m.now.Add(-late), m.now.Add(-late).Add(length))
 }
@@ -108,7 +140,7 @@ func (m *model) check(t *rapid.T) {
 	for earlier := Term(1); earlier < term; earlier++ {
 		m.lapsed[earlier] = true
 	}
-	holds := m.lease.holdsAt(term, m.now)
+	holds := m.lease.holds(term, m.clock)
 	if m.lapsed[term] && holds {
 		t.Fatalf("term %d lapsed and holds again until %v", term, until)
 	}
@@ -116,7 +148,7 @@ func (m *model) check(t *rapid.T) {
 		m.lapsed[term] = true
 	}
 	for lapsed := range m.lapsed {
-		if m.lease.holdsAt(lapsed, m.now) {
+		if m.lease.holds(lapsed, m.clock) {
 			t.Fatalf("term %d lapsed and holds again", lapsed)
 		}
 	}

@@ -73,14 +73,19 @@ func Respond(from From, value any, err error) bool {
 // that there is no connection to the member, at once or as soon as it is lost; a reply that is lost with a connection
 // that is replaced at once, without the member being down, is ErrTimeout.
 func Call[R any](ctx context.Context, system *actor.ActorSystem, to *actor.PID, req any) (R, error) {
-	var zero R
 	value, err := call(ctx, planeOf(system), to, req)
-	if err != nil {
-		return zero, err
+	return replyOf[R](to, req, outcome{value, err})
+}
+
+// replyOf makes an R of what came of a call.
+func replyOf[R any](to *actor.PID, req any, out outcome) (R, error) {
+	var zero R
+	if out.err != nil {
+		return zero, out.err
 	}
-	reply, ok := value.(R)
-	if !ok && (value != nil || reflect.TypeFor[R]().Kind() != reflect.Interface) {
-		return zero, fmt.Errorf("%w: call of %T to %s: want %v, got %T", ErrBadReply, req, to.GetId(), reflect.TypeFor[R](), value)
+	reply, ok := out.value.(R)
+	if !ok && (out.value != nil || reflect.TypeFor[R]().Kind() != reflect.Interface) {
+		return zero, fmt.Errorf("%w: call of %T to %s: want %v, got %T", ErrBadReply, req, to.GetId(), reflect.TypeFor[R](), out.value)
 	}
 	return reply, nil
 }

@@ -124,7 +124,7 @@ func (t *Port) Down(address string) {
 		if c.to.GetAddress() == address {
 			delete(t.calls, seq)
 			calls = append(calls, func() {
-				c.slot.deliver(seq, outcome{err: fmt.Errorf("%w: call to %s", ErrNodeDown, c.to)})
+				c.caller.deliver(seq, outcome{err: fmt.Errorf("%w: call to %s", ErrNodeDown, c.to)})
 			})
 		}
 	}
@@ -132,7 +132,7 @@ func (t *Port) Down(address string) {
 	for key, relay := range t.serving {
 		if key.address == address {
 			delete(t.serving, key)
-			calls = append(calls, func() { relay.drop() })
+			calls = append(calls, func() { relay.close() })
 		}
 	}
 	for key, target := range t.watched {

@@ -27,7 +27,7 @@ func (n *Nursery) receive(child actor.Context) {
 	n.pid = child.Self()
 	if a, ours := child.Actor().(alive); ours {
 		n.born = a.lifeOf()
-		n.born.begun = n.begun
+		n.born.begun, n.born.nursed = n.begun, true
 	}
 }
 

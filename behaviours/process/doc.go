@@ -10,7 +10,8 @@
 // An actor made with Props ends in one of three ways: Exit (its own reason), a stop from outside (ErrShutdown), or a
 // panic anywhere in its code (*PanicError). In each case Terminate runs once, taken calls are answered with *ExitError,
 // queued calls with an error that is ErrNoProc, other queued messages become dead letters (protoactor's event), and every
-// monitor gets exactly one Down, in the user lane, after everything the actor sent to that watcher before. A panic also reaches the parent's supervision as a *PanicError.
+// monitor gets exactly one Down, in the user lane, after everything the actor sent to that watcher before. A panic also reaches the parent's
+// supervision as a *PanicError; an actor without a parent is not restarted.
 //
 // Promised: no reply reaches a caller that has given up; no cancelled timer is handled; a Down of an earlier
 // incarnation of the watcher, or of a monitor that was taken back, is never handled.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,5 +184,11 @@ func TestALateReplyOfAnEarlierCallIsDropped(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAStackIsPrintedAsGoPrintsIt(t *testing.T) {
+	if text := process.TakeStack().String(); !strings.Contains(text, "TestAStackIsPrintedAsGoPrintsIt\n\t") || !strings.Contains(text, "end_test.go:") {
+		t.Errorf("got %s", text)
 	}
 }

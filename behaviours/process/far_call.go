@@ -3,8 +3,6 @@ package process
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -14,8 +12,8 @@ import (
 
 // farCall is a call of ours that waits for another member.
 type farCall struct {
-	slot *slot
-	to   *actor.PID
+	caller caller
+	to     *actor.PID
 }
 
 func (p *plane) callFar(ctx context.Context, to *actor.PID, req any) (any, error) {
@@ -70,14 +68,14 @@ func (t *Port) answered(a *wire.Answer) {
 		return
 	}
 	if f := a.GetFailure(); f != nil {
-		c.slot.deliver(ref.Seq, outcome{err: errorOf(f)})
+		c.caller.deliver(ref.Seq, outcome{err: errorOf(f)})
 		return
 	}
 	value, err := unpack(a.GetBody())
 	if err != nil {
 		err = fmt.Errorf("%w: from %s: %w", ErrBadReply, c.to, err)
 	}
-	c.slot.deliver(ref.Seq, outcome{value: value, err: err})
+	c.caller.deliver(ref.Seq, outcome{value: value, err: err})
 }
 
 // asked hands a call of another member's to its target.
@@ -94,19 +92,16 @@ func (t *Port) asked(address string, ask *wire.Ask) {
 		t.answer(key, outcome{err: fmt.Errorf("process: call to %s: %w", to, err)})
 		return
 	}
-	r := &relay{port: t, key: key, to: to, proc: proc}
-	r.open.Store(true)
-	r.me, _ = t.plane.system.ProcessRegistry.Add(r, t.plane.callPrefix+"far/"+strconv.FormatUint(t.plane.seq.Add(1), 36))
+	r := t.plane.newRelay(key.ref, farCaller{t, key}, to, proc)
 	t.mu.Lock()
 	t.serving[key] = r
-	r.left = time.Duration(ask.GetWithin())
-	r.timer = time.AfterFunc(min(r.left, watchAfter), r.watch)
 	t.mu.Unlock()
+	r.arm(time.Duration(ask.GetWithin()))
 	if body == (inspection{}) {
 		r.probe()
 		return
 	}
-	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: &Request{From: From{r, key.ref.Seq}, Body: body}, Sender: r.me})
+	proc.SendUserMessage(to, &actor.MessageEnvelope{Message: &Request{From: r.from(), Body: body}, Sender: r.me})
 }
 
 func (t *Port) answer(key farRef, out outcome) bool {
@@ -129,81 +124,19 @@ func (t *Port) answer(key farRef, out outcome) bool {
 	return err == nil
 }
 
-// A relay stands for a caller on another member, until it has been answered or has given up.
-type relay struct {
-	port  *Port
-	key   farRef
-	to    *actor.PID
-	proc  actor.Process
-	me    *actor.PID
-	timer *time.Timer
-	left  time.Duration // how long the caller waits, from when timer was made
-
-	probes bool // it is an inspection
-	open   atomic.Bool
+// farCaller is a caller on another member.
+type farCaller struct {
+	port *Port
+	key  farRef
 }
 
-var (
-	_ actor.Process = (*relay)(nil)
-	_ caller        = (*relay)(nil)
-)
+var _ waiter = farCaller{}
 
-func (r *relay) incarnation() uint64 { return r.key.ref.Incarnation }
-func (r *relay) waits(uint64) bool   { return r.open.Load() }
+func (c farCaller) answered(out outcome) bool { return c.port.answer(c.key, out) }
+func (c farCaller) expired()                  {} // it knows the time itself
 
-func (r *relay) deliver(_ uint64, out outcome) bool {
-	return r.close() && r.port.answer(r.key, out)
+func (c farCaller) closed(*relay) {
+	c.port.mu.Lock()
+	defer c.port.mu.Unlock()
+	delete(c.port.serving, c.key)
 }
-
-// watch looks after a target that is slow to answer, as a slot does.
-func (r *relay) watch() {
-	t := r.port
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !r.open.Load() {
-		return
-	}
-	r.timer = time.AfterFunc(r.left-watchAfter, r.drop)
-	r.proc.SendSystemMessage(r.to, &actor.Watch{Watcher: r.me})
-}
-
-// drop forgets a caller that waits no more.
-func (r *relay) drop() { r.close() }
-
-func (r *relay) close() bool {
-	if !r.open.CompareAndSwap(true, false) {
-		return false
-	}
-	t := r.port
-	t.mu.Lock()
-	delete(t.serving, r.key)
-	r.timer.Stop()
-	t.mu.Unlock()
-	t.plane.system.ProcessRegistry.Remove(r.me)
-	r.proc.SendSystemMessage(r.to, &actor.Unwatch{Watcher: r.me})
-	return true
-}
-
-// SendUserMessage takes the reply of a plain actor that answers with ctx.Respond.
-func (r *relay) SendUserMessage(_ *actor.PID, envelope any) {
-	msg := actor.UnwrapEnvelopeMessage(envelope)
-	if _, dead := msg.(*actor.DeadLetterResponse); dead {
-		r.deliver(0, outcome{err: &ExitError{Who: r.to, Reason: ErrNoProc}})
-		return
-	}
-	if r.probes {
-		r.deliver(0, outcome{err: notOurs(r.to)})
-		return
-	}
-	r.deliver(0, outcome{value: msg})
-}
-
-// SendSystemMessage learns of the target's end.
-func (r *relay) SendSystemMessage(_ *actor.PID, msg any) {
-	if gone, ok := msg.(*actor.Terminated); ok {
-		r.deliver(0, outcome{err: r.port.plane.goneError(r.to, r.proc, gone)})
-	}
-}
-
-// Stop does nothing: a relay ends by itself.
-func (r *relay) Stop(*actor.PID) {}

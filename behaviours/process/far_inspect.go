@@ -48,7 +48,7 @@ func (p *plane) inspectFar(ctx context.Context, pid *actor.PID) (Info, error) {
 func (r *relay) probe() {
 	r.probes = true
 	touch := &actor.Touch{}
-	r.proc.SendSystemMessage(r.to, &probe{From{r, r.key.ref.Seq}, touch})
+	r.proc.SendSystemMessage(r.to, &probe{r.from(), touch})
 	r.proc.SendUserMessage(r.to, &actor.MessageEnvelope{Message: touch, Sender: r.me})
 }
 

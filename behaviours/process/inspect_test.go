@@ -27,7 +27,7 @@ func TestInspectTellsOfAnActorBetweenTwoOfItsMessages(t *testing.T) {
 			m.Status = func() any { return "fine" }
 			return m
 		})
-		pid := system.Root.Spawn(props)
+		pid := system.Root.Spawn(restarted(props))
 		system.Root.Spawn(onDown(func(ctx actor.Context) { process.Monitor(ctx, pid) }, make(chan *process.Down, 1)))
 		time.Sleep(time.Hour)
 		system.Root.Send(pid, panicWith{errBoom}) // the guardian restarts it

@@ -23,7 +23,7 @@ func TestEveryMessageIsHandledOnceInItsSendersOrder(t *testing.T) {
 			actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
 				const senders, each = 4, 2000
 				var next [senders]int
-				pid := system.Root.Spawn(process.Props(func(actor.Context) process.Machine[int, any, any] {
+				pid := system.Root.Spawn(restarted(process.Props(func(actor.Context) process.Machine[int, any, any] {
 					return echo(func(_ actor.Context, msg any) {
 						m, ok := msg.(numbered)
 						if !ok {
@@ -37,7 +37,7 @@ func TestEveryMessageIsHandledOnceInItsSendersOrder(t *testing.T) {
 							panic(errBoom) // the guardian restarts it: suspended and resumed, the queue stays
 						}
 					})
-				}, opts...))
+				}, opts...)))
 				var all sync.WaitGroup
 				for s := range senders {
 					all.Go(func() {

@@ -27,12 +27,15 @@ type life struct {
 	reason  error
 	isReady bool
 	begun   func() // called when isReady becomes true; may be nil
+	orphan  bool   // nobody supervises it
+	nursed  bool   // spawned by a Nursery
 	trap    bool   // exits of linked ones are messages
 	started int64  // in ns of Unix time
 	drains  bool   // the mailbox is ours and refuses what is left when the actor is gone
 
 	timers    map[uint64]*time.Timer
-	lastTimer uint64
+	asks      map[uint64]*relay // nil: the answer is in the mailbox
+	lastTimer uint64            // of timers and asks
 	watching  map[Ref]struct{}
 	serving   From   // the call of this turn
 	owed      []From // calls taken in earlier turns, perhaps answered since
@@ -44,7 +47,7 @@ type alive interface {
 	stop(ctx actor.Context) bool
 	ready() bool
 	status() (name string, state any)
-	fail(failure *PanicError)
+	fail(failure *PanicError) (final bool)
 }
 
 func (l *life) lifeOf() *life { return l }
@@ -73,7 +76,19 @@ func (l *life) begin(ctx actor.Context) {
 	l.self = ctx.Self()
 	l.proc, _ = ctx.ActorSystem().ProcessRegistry.Get(ctx.Self())
 	l.started = time.Now().UnixNano()
+	l.orphan = ctx.Parent() == nil
 	l.phase = live
+}
+
+// announce makes the start known, once.
+func (l *life) announce() {
+	if l.isReady || l.phase != live {
+		return
+	}
+	l.isReady = true
+	if l.begun != nil {
+		l.begun()
+	}
 }
 
 const pruneAt = 64
@@ -102,6 +117,12 @@ func (l *life) settle() {
 	for id, t := range l.timers {
 		t.Stop()
 		delete(l.timers, id)
+	}
+	for id, r := range l.asks {
+		if r != nil {
+			r.close()
+		}
+		delete(l.asks, id)
 	}
 	l.plane.forget(l.watching)
 	clear(l.watching)

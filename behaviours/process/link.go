@@ -24,11 +24,12 @@ func (k *link) other(proc actor.Process) named {
 	return k.a
 }
 
-// Link binds the calling actor and target to each other: when one ends, the other receives the reason, after everything
-// that the ended one sent to it before. One that traps exits (TrapExit) receives *Exited; one that does not ends with
-// the same reason, unless that is Normal (see EndingOf). Two actors have one link at most, and Link of self does nothing.
+// Link binds the calling actor and target to each other: when one ends, the other receives the reason. One that traps
+// exits (TrapExit) receives *Exited, after everything that the ended one sent to it before. One that does not ends with
+// the same reason, unless that is Normal (see EndingOf): after the message in hand, and before those that wait. Two actors
+// have one link at most, and Link of self does nothing.
 //
-// If there is no target the caller is treated as if a linked one ended with ErrNoProc. A plain protoactor actor always
+// If there is no target the caller is treated as if a linked one ended with ErrNoProc: the code after Link still runs. A plain protoactor actor always
 // receives *Exited, and ends with ErrUnknown. Link panics if ctx is not the context of an actor made with Props.
 //
 // The target may be on another member (see Connect). If there is no connection to it, or as soon as that is lost, both
@@ -150,6 +151,20 @@ func signalAll(due []*link, proc actor.Process, reason error) {
 		from, to := k.other(k.other(proc).proc), k.other(proc)
 		to.proc.SendUserMessage(to.pid, &Exited{From: from.pid, Reason: reason, link: k})
 	}
+}
+
+// signalled takes the end of a linked one ahead of all messages, and says whether it is to be a message itself: then it
+// joins the queue, behind what the ended one sent before.
+func (l *life) signalled(ctx actor.Context, x *Exited) (asMessage bool) {
+	switch {
+	case l.phase != live:
+		return false
+	case l.trap:
+		return true
+	case l.hears(x) && EndingOf(x.Reason) != Normal:
+		Exit(ctx, x.Reason)
+	}
+	return false
 }
 
 // hears says whether an exit still concerns this actor: its link was not taken back meanwhile.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/gendac/gendac/behaviours/process"
@@ -135,6 +136,45 @@ func TestNoExitIsHandledAfterUnlink(t *testing.T) {
 		synctest.Wait()
 		if len(exits) != 0 {
 			t.Errorf("got %v", <-exits)
+		}
+	})
+}
+
+// TestAnExitSignalDoesNotWaitBehindMessages: one that does not trap exits ends after the message in hand.
+func TestAnExitSignalDoesNotWaitBehindMessages(t *testing.T) {
+	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
+		nobody := actor.NewPID("nonhost", "nobody")
+		for _, opts := range [][]actor.PropsOption{nil, {process.WithMailbox(actor.Unbounded())}} {
+			for name, link := range map[string]func(ctx actor.Context){
+				"the end of a linked one": func(ctx actor.Context) {
+					process.Link(ctx, system.Root.Spawn(act(func(ctx actor.Context, _ any) { process.Exit(ctx, errBoom) })))
+				},
+				"a link to nobody": func(ctx actor.Context) { process.Link(ctx, nobody) },
+			} {
+				var done []string
+				pid := system.Root.Spawn(process.Props(func(actor.Context) process.Machine[int, any, any] {
+					return echo(func(ctx actor.Context, msg any) {
+						switch msg := msg.(type) {
+						case do:
+							msg(ctx)
+						case string:
+							done = append(done, msg)
+						}
+					})
+				}, opts...))
+				reason, err := process.AwaitEnd(t.Context(), system, pid, do(func(ctx actor.Context) {
+					link(ctx)
+					ctx.Send(ctx.Self(), "queued")
+					time.Sleep(time.Second)
+					done = append(done, "in hand")
+				}))
+				if err != nil || !errors.Is(reason, errBoom) && !errors.Is(reason, process.ErrNoProc) {
+					t.Errorf("%s: ended with %v, %v", name, reason, err)
+				}
+				if len(done) != 1 || done[0] != "in hand" {
+					t.Errorf("%s: did %q", name, done)
+				}
+			}
 		}
 	})
 }

@@ -1,12 +1,10 @@
 package process
 
 import (
-	"runtime/debug"
-
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// A Machine is a pure core with its hands: Step decides, Perform acts. It lives for one incarnation of its actor.
+// A Machine is a pure core with its shell: Step decides, Perform acts. It lives for one incarnation of its actor.
 //
 // Functions run one at a time in the actor's turn and must not block. The first message that Lift sees is
 // *actor.Started. Effects are performed in order, all of them, before the next message; they may send to self.
@@ -27,7 +25,8 @@ type Machine[S, E, F any] struct {
 	// returns false the actor ends at once.
 	Stop func(ctx actor.Context) (E, bool)
 	// Ready may be nil: the actor then counts as started as soon as *actor.Started is handled. Otherwise it counts as
-	// started when Ready first returns true after a message. StartWait and supervisors wait for that.
+	// started when Ready first returns true after a message, or when it says Started. StartWait and supervisors wait for
+	// that.
 	Ready func() bool
 	// Failed may be nil. It turns the failure of a child into an event. The child has been told to stop by then: a child
 	// of a Machine is never restarted or resumed behind its back. *actor.Terminated follows when the child is gone.
@@ -157,7 +156,8 @@ func (i *interpreter[S, E, F]) serve(ctx actor.Context, req *Request) {
 	i.serving = From{}
 }
 
-// guard turns a panic into the end of this incarnation, and then into a failure that the parent's supervision sees.
+// guard turns a panic into the end of this incarnation, and then into a failure that the parent's supervision sees. An
+// actor without a parent ends for good: protoactor would restart it ten times on nobody's order.
 func (i *interpreter[S, E, F]) guard(turn func()) {
 	defer func() {
 		v := recover()
@@ -166,21 +166,29 @@ func (i *interpreter[S, E, F]) guard(turn func()) {
 		}
 		failure, ok := v.(*PanicError)
 		if !ok {
-			failure = &PanicError{Value: v, Stack: debug.Stack()}
+			failure = &PanicError{Value: v, Stack: TakeStack()}
 		}
-		i.fail(failure)
-		panic(failure)
+		if !i.fail(failure) {
+			panic(failure)
+		}
 	}()
 	turn()
 }
 
-// fail is called by guard, and by the mailbox for panics that guard has not seen.
-func (i *interpreter[S, E, F]) fail(failure *PanicError) {
+// fail is called by guard, and by the mailbox for panics that guard has not seen. It says whether nobody else need know.
+func (i *interpreter[S, E, F]) fail(failure *PanicError) (final bool) {
 	if i.phase < ended {
 		i.reason = nil // a panic outranks the reason of an Exit in the same turn
 		i.end(failure)
+		if i.orphan {
+			i.plane.system.Logger().Error("process: an actor without a supervisor crashed", "actor", i.self.GetId(),
+				"reason", failure, "stack", failure.Stack.String())
+			i.plane.system.Root.Stop(i.self)
+			return true
+		}
 		i.plane.fire(i.proc, failure)
 	}
+	return i.orphan
 }
 
 // end is the end of this incarnation: the reason is settled, Terminate runs, nobody is left waiting.
@@ -229,11 +237,8 @@ func (i *interpreter[S, E, F]) stop(ctx actor.Context) (deferred bool) {
 }
 
 func (i *interpreter[S, E, F]) ready() bool {
-	if !i.isReady && i.phase == live {
-		i.isReady = i.machine.Ready == nil || i.machine.Ready()
-		if i.isReady && i.begun != nil {
-			i.begun()
-		}
+	if !i.isReady && i.phase == live && (i.machine.Ready == nil || i.machine.Ready()) {
+		i.announce()
 	}
 	return i.isReady
 }

@@ -130,6 +130,45 @@ func TestEffectsRunInOrderAndAllBeforeTheExitTheyAskFor(t *testing.T) {
 	})
 }
 
+// TestACrashWithoutASupervisorIsTheEnd: nobody has asked for a restart, of which protoactor makes ten by itself.
+func TestACrashWithoutASupervisorIsTheEnd(t *testing.T) {
+	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
+		for name, opts := range map[string][]actor.PropsOption{
+			"own mailbox":         nil,
+			"protoactor's":        {process.WithMailbox(actor.Unbounded())},
+			"protoactor's guards": {actor.WithReceiverMiddleware(crashing)},
+		} {
+			made := 0
+			pid := system.Root.Spawn(process.Props(func(actor.Context) process.Machine[int, any, any] {
+				made++
+				return echo(obey)
+			}, opts...))
+			synctest.Wait()
+			last := panicWith{errBoom}
+			reason, err := process.AwaitEnd(t.Context(), system, pid, last)
+			if !errors.Is(reason, errBoom) || err != nil {
+				t.Errorf("%s: ended with %v, %v", name, reason, err)
+			}
+			if _, err := process.Call[any](t.Context(), system, pid, "x"); !errors.Is(err, process.ErrNoProc) {
+				t.Errorf("%s: a call: %v", name, err)
+			}
+			if made != 1 {
+				t.Errorf("%s: %d incarnations", name, made)
+			}
+		}
+	})
+}
+
+// crashing panics before the actor does.
+func crashing(next actor.ReceiverFunc) actor.ReceiverFunc {
+	return func(c actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+		if _, ok := envelope.Message.(panicWith); ok {
+			panic(errBoom)
+		}
+		next(c, envelope)
+	}
+}
+
 func TestEveryIncarnationIsFresh(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
 		made := 0
@@ -142,7 +181,7 @@ func TestEveryIncarnationIsFresh(t *testing.T) {
 				Perform: func(ctx actor.Context, n int) { counts = append(counts, n); obey(ctx, ctx.Message()) },
 			}
 		})
-		pid := system.Root.Spawn(props) // protoactor's guardian restarts it
+		pid := system.Root.Spawn(restarted(props))
 		system.Root.Send(pid, "x")
 		system.Root.Send(pid, panicWith{errBoom})
 		system.Root.Send(pid, "y")

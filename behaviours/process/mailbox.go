@@ -2,7 +2,6 @@ package process
 
 import (
 	"reflect"
-	"runtime/debug"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -43,8 +42,16 @@ var (
 	_ actor.MessageInvoker = (*mailbox)(nil)
 )
 
-// PostUserMessage queues a message.
+// PostUserMessage queues a message. An exit signal does not wait behind messages.
 func (m *mailbox) PostUserMessage(msg any) {
+	if exit, ok := msg.(*Exited); ok {
+		m.PostSystemMessage(exit)
+		return
+	}
+	m.queue(msg)
+}
+
+func (m *mailbox) queue(msg any) {
 	if m.foreign != nil {
 		m.foreign.PostUserMessage(msg)
 		return
@@ -133,7 +140,7 @@ func (m *mailbox) InvokeUserMessage(msg any) {
 		}
 		return
 	}
-	defer m.catch(a)
+	defer m.catch(a, msg)
 	if touch, isTouch := actor.UnwrapEnvelopeMessage(msg).(*actor.Touch); isTouch {
 		if !m.probed(touch) {
 			m.touches = append(m.touches, msg)
@@ -154,12 +161,17 @@ func (m *mailbox) InvokeSystemMessage(msg any) {
 		m.MessageInvoker.InvokeSystemMessage(msg)
 		return
 	}
-	defer m.catch(a)
+	defer m.catch(a, nil)
 	switch msg := msg.(type) {
 	case *actor.Stop:
 		if a.stop(m.ctx) {
 			return
 		}
+	case *Exited:
+		if a.lifeOf().signalled(m.ctx, msg) {
+			m.queue(msg)
+		}
+		return
 	case *probe:
 		m.probes = append(m.probes, msg.touch)
 		Respond(msg.from, m.inspect(a), nil)
@@ -228,7 +240,7 @@ func refuse(l *life, msg any) {
 
 // catch makes the end of the incarnation of a panic that none of the machine's functions made: in middleware, or in what
 // protoactor's ReenterAfter calls.
-func (m *mailbox) catch(a alive) {
+func (m *mailbox) catch(a alive, msg any) {
 	v := recover()
 	if v == nil {
 		return
@@ -236,10 +248,15 @@ func (m *mailbox) catch(a alive) {
 	a.lifeOf().begin(m.ctx) // unless it has
 	failure, ok := v.(*PanicError)
 	if !ok {
-		failure = &PanicError{Value: v, Stack: debug.Stack()}
+		failure = &PanicError{Value: v, Stack: TakeStack()}
 	}
-	a.fail(failure)
-	panic(failure)
+	switch {
+	case a.fail(failure):
+	case a.lifeOf().nursed && len(m.ctx.Children()) == 0:
+		m.ctx.Stop(a.lifeOf().self) // its supervisor would do so, and reads the reason when it is gone
+	default:
+		m.EscalateFailure(failure, msg)
+	}
 }
 
 // forget drops the reason of the end once no queued call can be in want of it: a call that watches may hear of the end

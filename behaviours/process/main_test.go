@@ -37,6 +37,11 @@ func onDown(first func(ctx actor.Context), downs chan<- *process.Down) *actor.Pr
 
 func idle(actor.Context, any) {}
 
+// restarted has an actor of the root restarted by protoactor after each panic. Without it such an actor ends.
+func restarted(props *actor.Props) *actor.Props {
+	return props.Clone(actor.WithGuardian(actor.NewRestartingStrategy()))
+}
+
 // Messages of the tests.
 type (
 	exitWith  struct{ reason error }

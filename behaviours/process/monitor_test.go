@@ -143,7 +143,7 @@ func TestAPlainActorIsMonitoredAndCanMonitor(t *testing.T) {
 
 func TestARestartIsAnEndAndTheNextIncarnationCanBeMonitored(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
-		pid := system.Root.Spawn(act(obey)) // protoactor's guardian restarts it
+		pid := system.Root.Spawn(restarted(act(obey)))
 		downs := make(chan *process.Down, 4)
 		watch := func() {
 			system.Root.Spawn(onDown(func(ctx actor.Context) { process.Monitor(ctx, pid) }, downs))

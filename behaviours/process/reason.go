@@ -3,6 +3,8 @@ package process
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -48,8 +50,29 @@ func (e *ShutdownError) Is(target error) bool { return target == ErrShutdown }
 
 // A PanicError is the end of an actor whose code panicked.
 type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // the panicking goroutine's; nil if it was not ours to catch
+	Value any   // what was passed to panic
+	Stack Stack // the panicking goroutine's; nil if it was not ours to catch
+}
+
+// A Stack is where a goroutine was. It is taken in a microsecond, and costs more only when it is printed.
+type Stack []uintptr
+
+// TakeStack returns the caller's stack, without TakeStack itself.
+func TakeStack() Stack {
+	var frames [64]uintptr
+	return append(Stack(nil), frames[:runtime.Callers(2, frames[:])]...)
+}
+
+// String is the stack as Go prints it, innermost function first.
+func (s Stack) String() string {
+	var b strings.Builder
+	frames := runtime.CallersFrames(s)
+	for more := len(s) > 0; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		fmt.Fprintf(&b, "%s\n\t%s:%d\n", f.Function, f.File, f.Line)
+	}
+	return b.String()
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("process: panic: %v", e.Value) }

@@ -6,7 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// fired is a timer's message on its way through the mailbox.
+// fired is the message of a timer or of an ask on its way through the mailbox.
 type fired struct {
 	owner *life
 	id    uint64
@@ -44,7 +44,11 @@ func (l *life) due(f *fired) bool {
 	if f.owner != l {
 		return false
 	}
-	_, ok := l.timers[f.id]
-	delete(l.timers, f.id)
+	if _, ok := l.timers[f.id]; ok {
+		delete(l.timers, f.id)
+		return true
+	}
+	_, ok := l.asks[f.id]
+	delete(l.asks, f.id)
 	return ok
 }

@@ -18,7 +18,7 @@ func Props(spec Spec, opts ...actor.PropsOption) *actor.Props {
 			process.Exit(ctx, err)
 			return process.Machine[core, event, effect]{}
 		}
-		return newHands(spec.withDefaults()).machine()
+		return newShell(spec.withDefaults()).machine()
 	}, opts...)
 }
 
@@ -45,8 +45,8 @@ func newCore(spec Spec) core {
 	return newState(spec)
 }
 
-// hands is the shell of one incarnation: it knows which actor is which child.
-type hands struct {
+// shell is the acting half of one incarnation: it knows which actor is which child.
+type shell struct {
 	spec    Spec
 	core    core
 	nursery *process.Nursery // of the template, if that is always the same Props
@@ -65,10 +65,13 @@ type record struct {
 	child process.Child
 	crew  *crew // nil in a supervisor that knows its children by ID
 	count tally
+
+	props   *actor.Props // of a child with an ID, and what was prepared from them
+	nursery *process.Nursery
 }
 
-func newHands(spec Spec) *hands {
-	h := &hands{
+func newShell(spec Spec) *shell {
+	h := &shell{
 		spec:    spec,
 		core:    newCore(spec),
 		current: newTable[record](),
@@ -82,7 +85,7 @@ func newHands(spec Spec) *hands {
 	return h
 }
 
-func (h *hands) machine() process.Machine[core, event, effect] {
+func (h *shell) machine() process.Machine[core, event, effect] {
 	return process.Machine[core, event, effect]{
 		State:   h.core,
 		Step:    func(c core, ev event) (core, []effect) { return c, c.step(ev) },
@@ -95,14 +98,14 @@ func (h *hands) machine() process.Machine[core, event, effect] {
 			if !ok {
 				return nil, false
 			}
-			return failed{rec.of, reason}, true
+			return failed{rec.of, rec.count.begun(), reason, time.Now(), pid.GetId()}, true
 		},
 		Name:   "supervisor " + h.spec.Strategy.String(),
 		Status: func() any { return h.core.count() },
 	}
 }
 
-func (h *hands) lift(ctx actor.Context) (event, bool) {
+func (h *shell) lift(ctx actor.Context) (event, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
 		return boot{}, true
@@ -113,14 +116,17 @@ func (h *hands) lift(ctx actor.Context) (event, bool) {
 	case *actor.Terminated:
 		return h.terminated(msg.GetWho())
 	case *process.Request:
-		return h.request(msg)
+		return h.request(ctx, msg)
 	}
 	return nil, false
 }
 
-// stamped reads the clock for what a timer sent.
+// stamped reads the clock for what a timer, or a child, sent.
 func stamped(ev event) event {
 	switch ev := ev.(type) {
+	case began:
+		ev.at = time.Now()
+		return ev
 	case expired:
 		ev.at = time.Now()
 		return ev
@@ -134,33 +140,33 @@ func stamped(ev event) event {
 	return ev
 }
 
-func (h *hands) touched(pid *actor.PID) (event, bool) {
+func (h *shell) touched(pid *actor.PID) (event, bool) {
 	rec, ok := h.byPID[pid]
 	if !ok {
 		return nil, false
 	}
 	rec.begin()
-	return began{rec.of}, rec.crew == nil
+	return began{rec.of, time.Now()}, rec.crew == nil
 }
 
-func (h *hands) terminated(pid *actor.PID) (event, bool) {
+func (h *shell) terminated(pid *actor.PID) (event, bool) {
 	rec, ok := h.byPID[pid]
 	if !ok {
 		return nil, false
 	}
 	h.forget(rec)
 	reason, started := rec.child.Ended()
-	return gone{rec.of, started || rec.count.begun(), reason, time.Now()}, true
+	return gone{rec.of, started || rec.count.begun(), reason, time.Now(), pid.GetId()}, true
 }
 
-func (h *hands) forget(rec *record) {
+func (h *shell) forget(rec *record) {
 	delete(h.byPID, rec.child.PID)
 	h.current.remove(rec.gen)
 	rec.lose()
 	h.left = rec
 }
 
-func (h *hands) perform(ctx actor.Context, f effect) {
+func (h *shell) perform(ctx actor.Context, f effect) {
 	switch f := f.(type) {
 	case spawn:
 		h.spawn(ctx, f)
@@ -201,11 +207,15 @@ func (h *hands) perform(ctx actor.Context, f effect) {
 	}
 }
 
-func (h *hands) spawn(ctx actor.Context, f spawn) {
+func (h *shell) spawn(ctx actor.Context, f spawn) {
 	rec := &record{of: f.of}
 	system, self := ctx.ActorSystem(), ctx.Self()
-	begun := func() { system.Root.Send(self, began{f.of}) }
-	nursery := process.NewNursery(f.child.Props)
+	begun := func() {
+		rec.begin()
+		system.Root.Send(self, began{of: f.of})
+	}
+	nursery := h.nurseryOf(f.child)
+	rec.props, rec.nursery = f.child.Props, nursery
 	err := h.bear(ctx, rec, nursery, f.name, begun)
 	if errors.Is(err, actor.ErrNameExists) { // one that an earlier incarnation of this supervisor abandoned
 		err = h.bear(ctx, rec, nursery, f.name+"~"+system.ProcessRegistry.NextId(), begun)
@@ -215,8 +225,16 @@ func (h *hands) spawn(ctx actor.Context, f spawn) {
 	}
 }
 
+// nurseryOf prepares a child's Props, which costs more than to use them: a restart takes those of the last incarnation.
+func (h *shell) nurseryOf(c Child) *process.Nursery {
+	if h.left != nil && h.left.id == c.ID && h.left.props == c.Props {
+		return h.left.nursery
+	}
+	return process.NewNursery(c.Props)
+}
+
 // bear spawns an incarnation and enters it. Begun is called in the child's turn.
-func (h *hands) bear(ctx actor.Context, rec *record, nursery *process.Nursery, name string, begun func()) error {
+func (h *shell) bear(ctx actor.Context, rec *record, nursery *process.Nursery, name string, begun func()) error {
 	child, err := nursery.Spawn(ctx, name, begun)
 	if err != nil {
 		return err
@@ -231,35 +249,34 @@ func (h *hands) bear(ctx actor.Context, rec *record, nursery *process.Nursery, n
 }
 
 // stop tells an incarnation to stop. If there is none, word that its spawn failed is on the way.
-func (h *hands) stop(ctx actor.Context, gen uint64) {
+func (h *shell) stop(ctx actor.Context, gen uint64) {
 	if rec := h.current.get(gen); rec != nil {
 		ctx.Stop(rec.child.PID)
 	}
 }
 
-func (h *hands) disarm(gen uint64) {
+func (h *shell) disarm(gen uint64) {
 	if cancel, ok := h.timers[gen]; ok {
 		cancel()
 		delete(h.timers, gen)
 	}
 }
 
-func (h *hands) pidOf(gen uint64) *actor.PID {
+func (h *shell) pidOf(gen uint64) *actor.PID {
 	if rec := h.current.get(gen); rec != nil {
 		return rec.child.PID
+	}
+	if h.left != nil && h.left.gen == gen {
+		return h.left.child.PID
 	}
 	return nil
 }
 
-func (h *hands) tell(ctx actor.Context, f tell) {
-	pid := h.pidOf(f.gen)
-	if pid == nil && h.left != nil && h.left.gen == f.gen {
-		pid = h.left.child.PID
-	}
-	h.publish(ctx, f.notice, pid)
+func (h *shell) tell(ctx actor.Context, f tell) {
+	h.publish(ctx, f.notice, h.pidOf(f.gen))
 }
 
-func (h *hands) publish(ctx actor.Context, n Notice, pid *actor.PID) {
+func (h *shell) publish(ctx actor.Context, n Notice, pid *actor.PID) {
 	if h.spec.Report != nil {
 		h.spec.Report(n)
 	}

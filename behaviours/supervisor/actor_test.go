@@ -48,11 +48,13 @@ type worker struct {
 	id    string
 	diary *diary
 	init  func() error
+	slow  time.Duration // how long Init takes
 	stuck time.Duration // how long Terminate takes
 }
 
 func (w *worker) Init(*genserver.Context) error {
 	w.diary.add("+" + w.id)
+	time.Sleep(w.slow)
 	if w.init != nil {
 		return w.init()
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // Commands are calls: their deadlines, and the errors of calls that fail as such, are those of process.Call; do not use
-// them within Receive. A command that its caller has given up on is done all the same. Before a supervisor has started
-// its children commands wait, questions do not; one that is stopping refuses with an error that is process.ErrNoProc.
+// them within Receive. A command that its caller has given up on is done all the same. Commands wait for their turn (see
+// the package's overview), questions (Children, CountChildren, GetChildSpec, Tree) do not; a supervisor that is stopping
+// refuses commands with an error that is process.ErrNoProc.
 
 // StartChild adds a child after all others, starts it, and waits until it has started. If it does not start the child is
 // not added, and the error is a *StartError. Other errors are *SpecError and *CommandError: ErrAlreadyStarted (with its
@@ -62,8 +63,10 @@ func StartMany(ctx context.Context, system *actor.ActorSystem, sup *actor.PID, a
 	return l.pids, l.err
 }
 
-// TerminatePID stops an instance of a simple_one_for_one and waits until it has stopped or been abandoned. The error is
-// a *CommandError with ErrNotFound if it is none.
+// TerminatePID stops an instance of a simple_one_for_one and waits until it has stopped or been abandoned. If the instance
+// is to be started again, pid is that of its last incarnation, and TerminatePID calls the restart off. One that is gone is
+// no error. The error is a *CommandError with ErrNotFound if pid is that of another process: also of an abandoned
+// instance, which may still run.
 func TerminatePID(ctx context.Context, system *actor.ActorSystem, sup, pid *actor.PID) error {
 	return do(ctx, system, sup, terminatePID{text: pid.GetId(), pid: pid})
 }
@@ -96,7 +99,7 @@ func do(ctx context.Context, system *actor.ActorSystem, sup *actor.PID, cmd any)
 }
 
 // request gives a command its asker.
-func (h *hands) request(req *process.Request) (event, bool) {
+func (h *shell) request(ctx actor.Context, req *process.Request) (event, bool) {
 	ask := asker{req.From}
 	switch cmd := req.Body.(type) {
 	case startChild:
@@ -116,7 +119,7 @@ func (h *hands) request(req *process.Request) (event, bool) {
 		return cmd, true
 	case terminatePID:
 		cmd.asker = ask
-		cmd.gen = h.genOf(cmd.pid.(*actor.PID))
+		h.identify(ctx, &cmd)
 		return cmd, true
 	case asked:
 		return asked{ask}, true
@@ -129,7 +132,7 @@ func (h *hands) request(req *process.Request) (event, bool) {
 	return nil, false
 }
 
-func (h *hands) answer(f answer) {
+func (h *shell) answer(f answer) {
 	var refused *CommandError
 	if errors.As(f.err, &refused) {
 		refused.PID = h.pidOf(f.child.gen)
@@ -147,7 +150,7 @@ type snapshot struct {
 	infos    []Info
 }
 
-func (h *hands) describe(f describe) {
+func (h *shell) describe(f describe) {
 	for i := range f.infos {
 		if c := &f.infos[i]; c.Phase == Starting || c.Phase == Up || c.Phase == Stopping {
 			c.PID = h.pidOf(c.gen)
@@ -156,8 +159,18 @@ func (h *hands) describe(f describe) {
 	process.Respond(f.ask, snapshot{f.strategy, f.infos}, nil)
 }
 
+// identify says whom a PID means.
+func (h *shell) identify(ctx actor.Context, cmd *terminatePID) {
+	pid := cmd.pid.(*actor.PID)
+	cmd.gen, cmd.alive = h.genOf(pid), true
+	if pid != nil && pid.GetAddress() == ctx.Self().GetAddress() {
+		cmd.known = pid.GetId()
+		_, cmd.alive = ctx.ActorSystem().ProcessRegistry.Get(pid)
+	}
+}
+
 // genOf returns the incarnation that has a PID, whose pointer may be a copy; zero for none.
-func (h *hands) genOf(pid *actor.PID) uint64 {
+func (h *shell) genOf(pid *actor.PID) uint64 {
 	if rec, ok := h.byPID[pid]; ok {
 		return rec.gen
 	}

@@ -76,6 +76,8 @@ type child struct {
 	doomed bool   // to be stopped for a sibling's sake, in its turn
 	fate   fate
 	held   uint64 // Waiting until this hold is over
+	retry  bool   // Waiting for its turn to be tried again
+	dying  bool   // Stopping by itself after a panic, which has been dealt with
 
 	added    bool           // by a StartChild that has not succeeded yet
 	starters []process.From // wait for it to start
@@ -92,10 +94,11 @@ type state struct {
 	phase    phase
 	children []*child // in start order
 	window   window
-	gens     uint64  // incarnations so far, of all children
-	holds    uint64  // back-offs so far
-	queued   []event // commands that came before it was running
-	reason   error   // why it is stopping
+	gens     uint64    // incarnations so far, of all children
+	holds    uint64    // back-offs so far
+	inbox    []event   // commands, ends and tries that wait for their turn
+	now      time.Time // of the latest event that had a time
+	reason   error     // why it is stopping
 }
 
 func newState(s Spec) *state {
@@ -127,6 +130,7 @@ func (s *state) absorb(ev event) []effect {
 	case halt:
 		return s.giveUp(ev.reason)
 	case waited:
+		s.latest(ev.at)
 		for _, c := range s.children {
 			if c.held == ev.hold {
 				c.held = 0
@@ -135,7 +139,10 @@ func (s *state) absorb(ev event) []effect {
 	case question:
 		return s.answer(ev)
 	case command:
-		return s.command(ev)
+		if s.phase >= stopping {
+			return s.command(ev)
+		}
+		s.inbox = append(s.inbox, ev)
 	case childEvent:
 		if c := s.find(ev.which()); c != nil {
 			return s.happened(c, ev)
@@ -148,43 +155,70 @@ func (s *state) absorb(ev event) []effect {
 func (s *state) happened(c *child, ev childEvent) []effect {
 	switch ev := ev.(type) {
 	case began:
+		s.latest(ev.at)
 		return s.began(c)
 	case failed:
+		s.latest(ev.at)
 		c.reason = ev.reason // a plain actor's only word on why
+		return s.ends(c, ev, ev.started)
 	case gone:
-		return s.gone(c, ev)
+		s.latest(ev.at)
+		return s.ends(c, ev, ev.started)
 	case unspawned:
+		s.latest(ev.at)
 		return s.ended(c, Gone, ev.reason, ev.at)
 	case expired:
+		s.latest(ev.at)
 		return s.expired(c, ev)
 	}
 	return nil
 }
 
-func (s *state) began(c *child) []effect {
-	if c.phase != Starting {
+// began: one that has started after it was told to stop has started all the same, for those who asked for it.
+func (s *state) began(c *child) (fx []effect) {
+	switch {
+	case c.phase == Stopping && !c.late && len(c.starters) > 0:
+	case c.phase == Starting:
+		c.phase = Up
+		fx = []effect{disarm{c.of()}, tell{c.gen, Notice{c.ID, Started, nil}}}
+	default:
 		return nil
 	}
-	c.phase, c.added = Up, false
-	fx := []effect{disarm{c.of()}, tell{c.gen, Notice{c.ID, Started, nil}}}
+	c.added = false
 	fx = append(fx, present(c.starters, c)...)
 	c.starters = nil
 	return fx
+}
+
+// failed decides what a panic means. The child is Stopping until it is gone.
+func (s *state) failed(c *child, ev failed) []effect {
+	if c.phase != Up || c.doomed {
+		return nil // its going decides
+	}
+	c.phase, c.dying, c.fate = Stopping, true, keep
+	fx := []effect{tell{c.gen, Notice{c.ID, Ended, ev.reason}}}
+	switch c.Shutdown {
+	case Infinity:
+	case BrutalKill: // it is on its way by itself
+		fx = append(fx, arm{of: c.of(), phase: Stopping, after: DefaultShutdown})
+	default:
+		fx = append(fx, arm{of: c.of(), phase: Stopping, after: c.Shutdown})
+	}
+	if c.Restart.again(process.EndingOf(ev.reason)) {
+		return append(fx, s.restart(c, ev.reason, ev.at)...)
+	}
+	return append(fx, s.over(c, ev.reason)...)
 }
 
 func (s *state) gone(c *child, ev gone) []effect {
 	if !c.live() {
 		return nil
 	}
-	var fx []effect
-	if ev.started {
-		fx = s.began(c) // it had, only its word is on the way still
-	}
 	reason := ev.reason
 	if c.reason != nil {
 		reason = c.reason
 	}
-	return append(fx, s.ended(c, Gone, reason, ev.at)...)
+	return s.ended(c, Gone, reason, ev.at)
 }
 
 // expired is the end of a child's patience: one that does not start is stopped, one that does not stop is abandoned.
@@ -203,10 +237,10 @@ func (s *state) expired(c *child, ev expired) []effect {
 
 // ended decides what an end means. Phase is Gone, or Abandoned.
 func (s *state) ended(c *child, phase Phase, reason error, at time.Time) []effect {
-	was, fate, late := c.phase, c.fate, c.late
-	c.phase, c.fate, c.late, c.doomed, c.reason = phase, open, false, false, nil
+	was, fate, late, told := c.phase, c.fate, c.late, c.dying
+	c.phase, c.fate, c.late, c.doomed, c.dying, c.reason = phase, open, false, false, false, nil
 	fx := []effect{disarm{c.of()}}
-	if phase == Gone {
+	if phase == Gone && !told {
 		fx = append(fx, tell{c.gen, Notice{c.ID, Ended, reason}})
 	}
 	fx = append(fx, respond(c.stoppers, nil)...)
@@ -260,7 +294,9 @@ func (s *state) misstart(c *child, reason error, at time.Time) []effect {
 	case s.phase == starting && c.starts <= 1:
 		return s.giveUp(&StartError{ID: c.ID, Reason: reason})
 	default:
-		return s.restart(c, reason, at)
+		c.phase, c.retry = Waiting, true
+		s.inbox = append(s.inbox, tryAgain{c.of(), reason, at})
+		return nil
 	}
 }
 
@@ -278,6 +314,9 @@ func (s *state) refuse(c *child, reason error) []effect {
 func (s *state) restart(c *child, reason error, at time.Time) []effect {
 	n, ok := s.window.add(at)
 	if !ok {
+		if c.retry {
+			c.phase = Gone
+		}
 		return s.giveUp(&IntensityError{ID: c.ID, MaxRestarts: s.spec.MaxRestarts, Period: s.spec.Period, Reason: reason})
 	}
 	fx := []effect{tell{0, Notice{c.ID, Restarting, reason}}}
@@ -288,7 +327,7 @@ func (s *state) restart(c *child, reason error, at time.Time) []effect {
 		fx = append(fx, wait{hold, delay})
 	}
 	for _, v := range victims(s.spec.Strategy, s.children, c) {
-		v.held = hold
+		v.held, v.retry = hold, false
 		switch {
 		case !v.live():
 			v.phase = Waiting
@@ -314,20 +353,6 @@ func victims(strategy Strategy, children []*child, dead *child) []*child {
 	}
 }
 
-// over is the end of a child that is not started again. If it was significant it may be the supervisor's as well.
-func (s *state) over(c *child, reason error) []effect {
-	if c.Restart == Temporary {
-		s.remove(c)
-	}
-	if !c.Significant || s.spec.AutoShutdown == AllSignificant && slices.ContainsFunc(s.children, (*child).matters) {
-		return nil
-	}
-	return s.giveUp(&SignificantError{ID: c.ID, Reason: reason})
-}
-
-// matters says whether a supervisor that ends with the last of its significant children has to wait for this one.
-func (c *child) matters() bool { return c.Significant && (c.live() || c.phase == Waiting) }
-
 func (s *state) remove(c *child) {
 	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
 }
@@ -339,10 +364,12 @@ func (s *state) giveUp(reason error) []effect {
 	}
 	s.phase, s.reason = stopping, reason
 	fx := lastWord(reason)
-	for _, q := range s.queued {
-		fx = append(fx, s.command(q.(command))...)
+	for _, ev := range s.inbox {
+		if cmd, ok := ev.(command); ok {
+			fx = append(fx, s.command(cmd)...)
+		}
 	}
-	s.queued = nil
+	s.inbox = slices.DeleteFunc(s.inbox, isCommand)
 	for _, c := range slices.Clone(s.children) {
 		if c.phase == Waiting {
 			fx = append(fx, s.refuse(c, process.ErrShutdown)...)

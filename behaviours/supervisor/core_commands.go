@@ -10,14 +10,10 @@ import (
 // errStopping refuses what comes too late; it was not done.
 var errStopping = fmt.Errorf("supervisor: it is stopping: %w", process.ErrNoProc)
 
-// command does what it can of a command at once; the answer may come later. Before the supervisor is running it waits.
+// command begins with a command whose turn it is; the answer may come later.
 func (s *state) command(cmd command) []effect {
-	switch {
-	case s.phase >= stopping:
+	if s.phase >= stopping {
 		return []effect{answer{ask: cmd.from(), err: errStopping}}
-	case s.phase < running:
-		s.queued = append(s.queued, cmd)
-		return nil
 	}
 	switch cmd := cmd.(type) {
 	case startChild:
@@ -34,16 +30,6 @@ func (s *state) command(cmd command) []effect {
 		return []effect{answer{ask: cmd.ask, err: &CommandError{ID: cmd.text, Err: ErrNotFound}}}
 	}
 	return nil
-}
-
-// dequeue does the commands that came while the supervisor was starting.
-func (s *state) dequeue() (fx []effect) {
-	queued := s.queued
-	s.queued = nil
-	for _, q := range queued {
-		fx = append(fx, s.command(q.(command))...)
-	}
-	return fx
 }
 
 func (s *state) startChild(cmd startChild) []effect {
@@ -72,7 +58,7 @@ func (s *state) restartChild(cmd restartChild) []effect {
 	case c.phase == Waiting:
 		return []effect{s.fail(cmd.ask, c, ErrRestarting)}
 	}
-	c.phase, c.held, c.starters = Waiting, 0, []process.From{cmd.ask}
+	c.phase, c.held, c.retry, c.starters = Waiting, 0, false, []process.From{cmd.ask}
 	return nil
 }
 
@@ -84,19 +70,16 @@ func (s *state) terminateChild(cmd terminateChild) []effect {
 	case c.live():
 		return s.terminate(c, cmd.ask)
 	case c.phase == Waiting:
-		c.phase = Gone
+		c.phase, c.retry = Gone, false
 		return append(s.laidDown(c, keep), answer{ask: cmd.ask})
 	}
 	return []effect{answer{ask: cmd.ask}}
 }
 
-// terminate stops a child that lives and keeps its spec. Whoever it was to be stopped for need not wait for its turn.
+// terminate stops a child that lives and keeps its spec.
 func (s *state) terminate(c *child, ask process.From) []effect {
 	c.stoppers = append(c.stoppers, ask)
-	c.fate, c.doomed = keep, false
-	if c.phase == Stopping {
-		return nil
-	}
+	c.fate = keep
 	return s.stop(c, timeless)
 }
 

@@ -19,12 +19,15 @@ func (s *state) converge() (fx []effect, moved bool) {
 		if fx, wait := s.stopDoomed(); wait {
 			return fx, len(fx) > 0
 		}
+		if fx, took := s.takeTurn(); took {
+			return fx, true
+		}
 		if fx := s.startNext(); len(fx) > 0 {
 			return fx, true
 		}
 		if s.phase == starting && !slices.ContainsFunc(s.children, (*child).onTheWay) {
 			s.phase = running
-			return s.dequeue(), true
+			return nil, true
 		}
 	case stopping:
 		return s.stopNext()
@@ -40,6 +43,9 @@ func (c *child) onTheWay() bool {
 
 // stopDoomed stops the last of the children that are to be stopped for a sibling's sake, if none is stopping already.
 func (s *state) stopDoomed() (fx []effect, wait bool) {
+	if s.independent() {
+		return nil, false // nobody is but one that has panicked, and stops by itself
+	}
 	for _, c := range slices.Backward(s.children) {
 		switch {
 		case !c.doomed:
@@ -55,15 +61,15 @@ func (s *state) stopDoomed() (fx []effect, wait bool) {
 // startNext starts who waits. One after another, except that a running one_for_one does not let one child wait for
 // another, with which it has nothing to do.
 func (s *state) startNext() (fx []effect) {
-	serial := s.phase == starting || s.spec.Strategy != OneForOne
-	if serial && slices.ContainsFunc(s.children, func(c *child) bool { return c.phase == Starting || c.late }) {
+	serial := !s.independent()
+	if serial && slices.ContainsFunc(s.children, func(c *child) bool { return c.phase == Starting || c.phase == Stopping }) {
 		return nil
 	}
 	for _, c := range s.children {
 		if c.phase != Waiting {
 			continue
 		}
-		if c.held == 0 {
+		if c.held == 0 && !c.retry {
 			fx = append(fx, s.spawn(c)...)
 		}
 		if serial {
@@ -90,7 +96,7 @@ func (s *state) stopNext() (fx []effect, moved bool) {
 func (s *state) spawn(c *child) []effect {
 	s.gens++
 	c.phase, c.gen, c.starts = Starting, s.gens, c.starts+1
-	c.late, c.reason = false, nil
+	c.late, c.retry, c.reason = false, false, nil
 	fx := []effect{spawn{of: c.of(), name: c.name, child: c.Child}}
 	if c.Start < Infinity {
 		fx = append(fx, arm{of: c.of(), phase: Starting, after: c.Start})
@@ -98,8 +104,13 @@ func (s *state) spawn(c *child) []effect {
 	return fx
 }
 
-// stop tells a child to stop. At is when, in case that is its end.
+// stop tells a child to stop, unless it has ended and only the turn of its end has not come. At is when, in case that is
+// its end.
 func (s *state) stop(c *child, at time.Time) []effect {
+	if end, dead := s.takeEnd(c).(gone); dead {
+		c.phase = Stopping
+		return s.gone(c, end)
+	}
 	fx := []effect{stop{c.of()}}
 	switch c.Shutdown {
 	case BrutalKill:
@@ -117,6 +128,24 @@ func (s *state) abandon(c *child, at time.Time) []effect {
 	fx := []effect{abandon{c.of()}, tell{c.gen, Notice{c.ID, Forsaken, process.ErrKilled}}}
 	c.name = fmt.Sprintf("%s~%d", c.ID, s.gens+1)
 	return append(fx, s.ended(c, Abandoned, process.ErrKilled, at)...)
+}
+
+// over is the end of a child that is not started again. If it was significant it may be the supervisor's as well.
+func (s *state) over(c *child, reason error) []effect {
+	if c.Restart == Temporary && !c.live() {
+		s.remove(c)
+	}
+	matters := func(o *child) bool { return o != c && o.matters() }
+	if !c.Significant || s.spec.AutoShutdown == AllSignificant && slices.ContainsFunc(s.children, matters) {
+		return nil
+	}
+	return s.giveUp(&SignificantError{ID: c.ID, Reason: reason})
+}
+
+// matters says whether a supervisor that ends with the last of its significant children has to wait for this one.
+func (c *child) matters() bool {
+	over := c.phase == Stopping && (c.fate == keep || c.fate == drop)
+	return c.Significant && !over && (c.live() || c.phase == Waiting)
 }
 
 func isIgnore(reason error) bool { return errors.Is(reason, ErrIgnore) }

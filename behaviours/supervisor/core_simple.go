@@ -14,7 +14,12 @@ type instance struct {
 	starts   uint64
 	lot      *lot // that it was started in, until that has landed
 	late     bool
-	again    bool // restarted: a failed start is tried again
+	dying    bool   // Stopping by itself after a panic, which has been dealt with
+	revive   bool   // while dying: to be started again when it is gone, and its hold is over
+	over     bool   // Stopping, and not to be started again
+	again    bool   // restarted: a failed start is tried again
+	known    string // while it is restarted: the PID of its last incarnation that had started
+	hold     uint64 // the back-off before it is started again, which may begin while it is dying; zero for none
 	reason   error
 	stoppers []process.From
 }
@@ -34,10 +39,12 @@ type pool struct {
 	spec      Spec
 	phase     phase
 	instances table[instance] // by gen
+	over      int             // how many of them are over
 	lots      map[uint64]*lot // in flight
 	queue     []*lot          // the same by deadline; may have landed since
 	watching  bool
 	held      map[uint64]*instance // by hold
+	former    map[string]*instance // by known
 	window    window
 	gens      uint64
 	lastLot   uint64
@@ -49,6 +56,7 @@ func newPool(s Spec) *pool {
 	return &pool{
 		spec: s, window: window{max: s.MaxRestarts, period: s.Period},
 		instances: newTable[instance](), lots: make(map[uint64]*lot), held: make(map[uint64]*instance),
+		former: make(map[string]*instance),
 	}
 }
 
@@ -56,10 +64,10 @@ func (p *pool) template() *Child { return &p.spec.Children[0] }
 
 func (p *pool) of(gen uint64) of { return of{p.template().ID, gen} }
 
-// step absorbs one event, and ends when it is to end and nothing lives.
+// step absorbs one event. It ends when it is to end, nothing lives, and whoever asked for a start knows how that went.
 func (p *pool) step(ev event) []effect {
 	fx := p.absorb(ev)
-	if p.phase == stopping && p.instances.n == 0 {
+	if p.phase == stopping && p.instances.n == 0 && len(p.lots) == 0 {
 		p.phase = done
 		fx = append(fx, exit{p.reason})
 	}
@@ -82,8 +90,7 @@ func (p *pool) absorb(ev event) []effect {
 		return p.mustered(ev)
 	case waited:
 		if in, ok := p.held[ev.hold]; ok {
-			delete(p.held, ev.hold)
-			return p.relaunch(in, ev.at)
+			return p.holdOver(in, ev.at)
 		}
 	case command:
 		return p.command(ev)
@@ -105,10 +112,17 @@ func (p *pool) happened(in *instance, ev childEvent) []effect {
 	switch ev := ev.(type) {
 	case failed:
 		in.reason = ev.reason
+		return p.failed(in, ev)
 	case gone:
 		reason := ev.reason
 		if in.reason != nil {
 			reason = in.reason
+		}
+		if ev.started {
+			in.known = ev.pid
+		}
+		if in.dying {
+			return p.ended(in, ev.started, reason, ev.at) // it was told when it panicked
 		}
 		return append([]effect{tell{in.gen, Notice{p.template().ID, Ended, reason}}}, p.ended(in, ev.started, reason, ev.at)...)
 	case unspawned:
@@ -128,12 +142,12 @@ func (p *pool) launch(cmd launch) []effect {
 		instances[i] = instance{gen: p.gens, arg: arg, phase: Starting, starts: 1, lot: l}
 		p.instances.put(p.gens, &instances[i])
 	}
-	return append([]effect{spawnLot{lot: l.id, first: l.first, args: cmd.args}}, p.watch(l, cmd.at)...)
+	return append([]effect{spawnLot{lot: l.id, first: l.first, args: cmd.args, ask: l.ask}}, p.watch(l, cmd.at)...)
 }
 
 // relaunch starts an instance again, as another one.
 func (p *pool) relaunch(in *instance, at time.Time) []effect {
-	p.instances.remove(in.gen)
+	p.remove(in)
 	p.lastLot++
 	p.gens++
 	in.gen, in.phase, in.again, in.starts = p.gens, Starting, true, in.starts+1
@@ -196,6 +210,7 @@ func (p *pool) landed(id uint64) []effect {
 	for gen := l.first; gen < l.first+uint64(l.n); gen++ {
 		if in := p.instances.get(gen); in != nil && in.lot == l {
 			in.lot = nil
+			p.unknow(in)
 			if in.phase == Starting {
 				in.phase = Up
 			}
@@ -206,7 +221,8 @@ func (p *pool) landed(id uint64) []effect {
 
 // ended decides what an end means.
 func (p *pool) ended(in *instance, started bool, reason error, at time.Time) (fx []effect) {
-	p.instances.remove(in.gen)
+	p.remove(in)
+	delete(p.former, in.known)
 	if in.phase == Stopping && p.phase < stopping {
 		fx = append(fx, disarm{p.of(in.gen)})
 	}
@@ -219,6 +235,9 @@ func (p *pool) ended(in *instance, started bool, reason error, at time.Time) (fx
 	}
 	p.leaveLot(in, begun, reason)
 	fx = append(fx, respond(in.stoppers, nil)...)
+	if in.dying {
+		return append(fx, p.died(in, at)...)
+	}
 	retry := in.again && (!begun || in.late)
 	switch {
 	case p.phase >= stopping, len(in.stoppers) > 0:
@@ -227,10 +246,9 @@ func (p *pool) ended(in *instance, started bool, reason error, at time.Time) (fx
 		return fx
 	case retry, p.template().Restart.again(process.EndingOf(reason)):
 		return append(fx, p.restart(in, reason, at)...)
-	case p.template().Significant && (p.spec.AutoShutdown == AnySignificant || p.instances.n == 0):
-		return append(fx, p.giveUp(&SignificantError{ID: p.template().ID, Reason: reason})...)
+	default:
+		return append(fx, p.concluded(reason)...)
 	}
-	return fx
 }
 
 // leaveLot lets the lot know what became of one that ended before it landed.
@@ -260,16 +278,41 @@ func (p *pool) restart(in *instance, reason error, at time.Time) []effect {
 		return p.giveUp(&IntensityError{ID: id, MaxRestarts: p.spec.MaxRestarts, Period: p.spec.Period, Reason: reason})
 	}
 	fx := []effect{tell{0, Notice{id, Restarting, reason}}}
-	in.late, in.reason, in.stoppers = false, nil, nil
-	delay := p.spec.Backoff.before(n)
-	if delay == 0 {
-		return append(fx, p.relaunch(in, at)...)
+	in.late, in.reason, in.stoppers, in.hold = false, nil, nil, 0
+	if delay := p.spec.Backoff.before(n); delay > 0 {
+		p.holds++
+		in.hold = p.holds
+		p.held[in.hold] = in
+		fx = append(fx, wait{p.holds, delay})
 	}
-	p.holds++
+	if in.dying {
+		in.revive = true
+		return fx
+	}
+	return append(fx, p.await(in, at)...)
+}
+
+// await starts again one that is gone, when its back-off is over.
+func (p *pool) await(in *instance, at time.Time) []effect {
+	if in.known != "" {
+		p.former[in.known] = in
+	}
+	if in.hold == 0 {
+		return p.relaunch(in, at)
+	}
 	in.phase = Waiting
 	p.instances.put(in.gen, in)
-	p.held[p.holds] = in
-	return append(fx, wait{p.holds, delay})
+	return nil
+}
+
+// holdOver is the end of a back-off. One that is still dying is started again when it is gone.
+func (p *pool) holdOver(in *instance, at time.Time) []effect {
+	delete(p.held, in.hold)
+	in.hold = 0
+	if in.dying {
+		return nil
+	}
+	return p.relaunch(in, at)
 }
 
 func (p *pool) stop(in *instance, at time.Time) []effect {
@@ -312,11 +355,13 @@ func (p *pool) giveUp(reason error) []effect {
 		return nil
 	}
 	p.phase, p.reason = stopping, reason
+	clear(p.held) // their timers are running still
+	clear(p.former)
 	fx := lastWord(reason)
 	var gens []uint64
 	for _, in := range p.instances.all() {
 		if in.phase == Waiting {
-			p.instances.remove(in.gen)
+			p.remove(in)
 			continue
 		}
 		in.phase = Stopping
@@ -337,61 +382,3 @@ func (p *pool) giveUp(reason error) []effect {
 }
 
 func (p *pool) ready() bool { return p.phase == running }
-
-func (p *pool) command(cmd command) []effect {
-	switch cmd := cmd.(type) {
-	case asked:
-		return []effect{describe{ask: cmd.ask, infos: p.infos(), strategy: SimpleOneForOne}}
-	case counted:
-		return []effect{answer{ask: cmd.ask, value: p.count()}}
-	case specAsked:
-		if cmd.id != p.template().ID {
-			return []effect{answer{ask: cmd.ask, err: &CommandError{ID: cmd.id, Err: ErrNotFound}}}
-		}
-		return []effect{answer{ask: cmd.ask, value: *p.template()}}
-	}
-	if p.phase >= stopping {
-		return []effect{answer{ask: cmd.from(), err: errStopping}}
-	}
-	switch cmd := cmd.(type) {
-	case launch:
-		return p.launch(cmd)
-	case terminatePID:
-		in := p.instances.get(cmd.gen)
-		if in == nil {
-			return []effect{answer{ask: cmd.ask, err: &CommandError{ID: cmd.text, Err: ErrNotFound}}}
-		}
-		in.stoppers = append(in.stoppers, cmd.ask)
-		if in.phase == Stopping {
-			return nil
-		}
-		return p.stop(in, timeless)
-	}
-	return []effect{answer{ask: cmd.from(), err: &CommandError{ID: p.template().ID, Err: ErrSimple}}}
-}
-
-func (p *pool) count() Counts {
-	n := Counts{Specs: 1}
-	for _, in := range p.instances.all() {
-		if in.phase != Waiting {
-			n.Active++
-		}
-	}
-	if p.template().Type == Supervisor {
-		n.Supervisors = p.instances.n
-	} else {
-		n.Workers = p.instances.n
-	}
-	return n
-}
-
-func (p *pool) infos() []Info {
-	infos := make([]Info, 0, p.instances.n)
-	for _, in := range p.instances.all() {
-		infos = append(infos, Info{
-			ID: p.template().ID, Phase: in.phase, Incarnations: in.starts,
-			Type: p.template().Type, Restart: p.template().Restart, gen: in.gen,
-		})
-	}
-	return infos
-}

@@ -147,7 +147,8 @@ func parseEvent(t *testing.T, c core, line string) event {
 		return restartChild{ask, words[1]}
 	case "terminate":
 		if _, simple := c.(*pool); simple {
-			return terminatePID{asker: ask, text: words[1], gen: number(words[1])}
+			gen, stranger := number(words[1]), words[1] == "stranger"
+			return terminatePID{asker: ask, text: words[1], gen: gen, known: of{"", gen}.String(), alive: stranger}
 		}
 		return terminateChild{ask, words[1]}
 	case "delete":
@@ -180,13 +181,15 @@ func parseChildEvent(t *testing.T, who of, what, rest string, at time.Time) even
 	t.Helper()
 	switch what {
 	case "began":
-		return began{who}
+		return began{who, at}
 	case "failed":
-		return failed{who, reason(rest)}
+		return failed{who, false, reason(rest), at, who.String()}
+	case "failed-started":
+		return failed{who, true, reason(rest), at, who.String()}
 	case "gone":
-		return gone{who, false, reason(rest), at}
+		return gone{who, false, reason(rest), at, who.String()}
 	case "gone-started": // its word that it began is on the way still
-		return gone{who, true, reason(rest), at}
+		return gone{who, true, reason(rest), at, who.String()}
 	case "unspawned":
 		return unspawned{who, reason(rest), at}
 	case "expired":

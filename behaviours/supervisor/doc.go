@@ -17,6 +17,13 @@
 //
 // StartChild and its like change the children at run time, Tree draws them, Subscribe tells what happens to them.
 //
+// As in OTP, a supervisor does one thing after another: commands, and the ends of children, that come while it starts,
+// restarts or terminates children wait until that is over, in the order in which they came. Only a stop of the supervisor
+// itself, and questions, do not wait. A running OneForOne waits less: its children have nothing to do with one another, so
+// the restart of one waits for nobody, and a command waits for earlier commands and for the child that it is about. The
+// instances of a SimpleOneForOne wait for nothing. A panic is an end when it happens; the next incarnation is started when
+// the one that panicked is gone.
+//
 // Promised: child n starts only when all before it have started; a child is spawned again only when the earlier
 // incarnation is gone or abandoned; no more than MaxRestarts within Period; however the supervisor is told to stop
 // (ctx.Stop, Poison, its own supervisor), children stop one after another, except that instances of a SimpleOneForOne

@@ -19,10 +19,12 @@ type (
 		name  string
 		child Child
 	}
-	// spawnLot spawns one instance of the template for each argument. Their gens count from first.
+	// spawnLot spawns one instance of the template for each argument. Their gens count from first. Whoever asked for them
+	// may be answered as soon as all have begun; land is the answer otherwise.
 	spawnLot struct {
 		lot, first uint64
 		args       []any
+		ask        process.From
 	}
 	stop struct{ of }
 	// stopAll stops instances, all at once.

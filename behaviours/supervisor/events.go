@@ -33,16 +33,23 @@ type (
 	boot struct{}
 	halt struct{ reason error }
 
-	began  struct{ of }
+	began struct {
+		of
+		at time.Time
+	}
 	failed struct {
 		of
-		reason error
+		started bool
+		reason  error
+		at      time.Time
+		pid     string // as in gone
 	}
 	gone struct {
 		of
 		started bool
 		reason  error
 		at      time.Time
+		pid     string // the incarnation's, by which callers may know an instance that is to be started again
 	}
 	unspawned struct {
 		of
@@ -134,12 +141,14 @@ type (
 		args []any
 		at   time.Time
 	}
-	// terminatePID terminates an instance; gen is zero if there is none.
+	// terminatePID terminates an instance, or calls off its restart.
 	terminatePID struct {
 		asker
-		text string
-		pid  any // the shell's; it knows the gen
-		gen  uint64
+		text  string
+		pid   any    // the shell's; it knows the gen
+		gen   uint64 // zero if no instance has the PID
+		known string // as in gone; empty if the PID is none of this actor system's
+		alive bool   // there is a process with this PID
 	}
 
 	asked     struct{ asker }

@@ -193,7 +193,7 @@ func (w *world) random() {
 	case what <= 2 && len(names) > 0:
 		who := w.actors[rapid.SampledFrom(names).Draw(w.t, "began")]
 		w.begun[who] = true
-		w.feed(began{who})
+		w.feed(began{who, w.now})
 	case what <= 5 && len(names) > 0:
 		w.end(rapid.SampledFrom(names).Draw(w.t, "ended"))
 	case what == 6:
@@ -208,11 +208,15 @@ func (w *world) random() {
 
 func (w *world) end(name string) {
 	who := w.actors[name]
+	if rapid.IntRange(0, 3).Draw(w.t, "panics") == 0 { // it is gone later, if ever
+		w.feed(failed{who, w.begun[who], errors.New("panic"), w.now, ""})
+		return
+	}
 	delete(w.actors, name)
 	delete(w.told, who)
 	reasons := []error{process.ErrNormal, process.ErrShutdown, errors.New("boom"), ErrIgnore}
 	started := w.begun[who] || rapid.Bool().Draw(w.t, "started")
-	w.feed(gone{who, started, rapid.SampledFrom(reasons).Draw(w.t, "reason"), w.now})
+	w.feed(gone{who, started, rapid.SampledFrom(reasons).Draw(w.t, "reason"), w.now, ""})
 }
 
 func (w *world) command() {

@@ -23,13 +23,14 @@ type stage struct {
 	mu    sync.Mutex
 	inits map[string][]error // what the next Inits of a worker return
 	stuck map[string]time.Duration
+	slows map[string]time.Duration
 }
 
 // play runs f with a supervisor that has started.
 func play(t *testing.T, spec func(s *stage) supervisor.Spec, f func(s *stage)) {
 	t.Helper()
 	actorstest.Run(t, func(t *testing.T, system *actor.ActorSystem) {
-		s := &stage{t: t, system: system, inits: make(map[string][]error), stuck: make(map[string]time.Duration)}
+		s := &stage{t: t, system: system, inits: make(map[string][]error), stuck: make(map[string]time.Duration), slows: make(map[string]time.Duration)}
 		s.sup = startSup(t, system, spec(s))
 		s.take()
 		f(s)
@@ -70,6 +71,7 @@ func (s *stage) props(id string) *actor.Props {
 			w.init = func() error { return next[0] }
 			s.inits[id] = next[1:]
 		}
+		w.slow = s.slows[id]
 		return w
 	})
 }
@@ -86,6 +88,13 @@ func (s *stage) hang(id string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stuck[id] = d
+}
+
+// slow makes the Inits of a worker that come from now on take as long as that.
+func (s *stage) slow(id string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slows[id] = d
 }
 
 // end makes a child end with a reason, and waits until nothing moves any more.

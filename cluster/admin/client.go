@@ -16,7 +16,7 @@ import (
 
 const maxReply = 16 << 20 // bytes
 
-// A Client asks the member whose admin API listens at Addr (host:port). It keeps no connection open between requests and
+// A Client asks the member whose admin API listens at Addr (host:port, or unix:PATH). It keeps no connection open between requests and
 // is safe for many goroutines. A context without a deadline gets RequestTimeout.
 type Client struct {
 	Addr string
@@ -47,6 +47,7 @@ type question struct {
 	method, path string
 	body         []byte
 	want         int
+	or           int // another status of an answer, if not zero
 }
 
 // with adds parameters. The member is told how long we wait, so that it can say in time how a change stands.
@@ -102,17 +103,27 @@ func (c Client) do(ctx context.Context, r question) ([]byte, error) {
 // open sends one request and returns the body of the wanted answer, to be read until ctx ends and to be closed, or what it
 // was refused with.
 func (c Client) open(ctx context.Context, r question) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, r.method, "http://"+c.Addr+r.path, bytes.NewReader(r.body))
+	host := c.Addr
+	path, isUnix := strings.CutPrefix(c.Addr, UnixPrefix)
+	if isUnix {
+		host = "localhost" // not used to connect
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, "http://"+host+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: address %q: %w", ErrBadRequest, c.Addr, rootCause(err))
 	}
 	// A transport of its own: no proxy from the environment can come between, and nothing outlives the request.
 	transport := &http.Transport{DisableKeepAlives: true}
+	if isUnix {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}
+	}
 	resp, err := (&http.Client{Transport: transport, CheckRedirect: noRedirect}).Do(req)
 	if err != nil {
 		return nil, c.lost(r.method, err)
 	}
-	if resp.StatusCode == r.want {
+	if resp.StatusCode == r.want || resp.StatusCode == r.or {
 		return resp.Body, nil
 	}
 	defer func() { _ = resp.Body.Close() }() // read to the end or given up

@@ -17,7 +17,6 @@ import (
 const ReservedKeys = "gendac/"
 
 const (
-	maxDictBody  = 16 << 20         // bytes of a request: a value, or a batch
 	maxStreams   = 32               // lists, watches and exports at once
 	streamStall  = 30 * time.Second // how long one piece of a stream may take to be written, and read
 	everyChanges = 4096             // events that may wait for a watch of every change

@@ -85,20 +85,19 @@ func (d *dictAPI) remove(w http.ResponseWriter, r *http.Request, q query) error 
 }
 
 func (d *dictAPI) putMany(w http.ResponseWriter, r *http.Request, q query) error {
-	var body struct{ Entries []entryBody }
-	decoder := json.NewDecoder(r.Body)
-	if err := decoder.Decode(&body); err != nil {
-		return unread(err)
+	entries, err := decodeEntries(r.Body)
+	if err != nil {
+		return err
 	}
-	values := make(map[string][]byte, len(body.Entries))
-	for _, e := range body.Entries {
+	values := make(map[string][]byte, len(entries))
+	for _, e := range entries {
 		if err := writable(string(e.Key)); err != nil {
 			return err
 		}
 		values[string(e.Key)] = e.Value
 	}
-	if len(values) == 0 || len(values) != len(body.Entries) {
-		return fmt.Errorf("%w: %d entries with %d different keys", ErrBadRequest, len(body.Entries), len(values))
+	if len(values) == 0 || len(values) != len(entries) {
+		return fmt.Errorf("%w: %d entries with %d different keys", ErrBadRequest, len(entries), len(values))
 	}
 	ctx, cancel := q.bounded(r)
 	defer cancel()
@@ -129,14 +128,6 @@ func done(w http.ResponseWriter, body doneBody, err error) error {
 	}
 	answer(w, http.StatusOK, body)
 	return nil
-}
-
-// unread says why a body could not be taken.
-func unread(err error) error {
-	if _, large := err.(*http.MaxBytesError); large { //nolint:errorlint // both readers return it as it is
-		return fmt.Errorf("%w: more than %d bytes", ErrTooBig, maxDictBody)
-	}
-	return fmt.Errorf("%w: the body cannot be read: %w", ErrBadRequest, err)
 }
 
 // stream lets f write a long answer, one of a bounded number at a time. The connection is cut if the reader takes nothing

@@ -275,7 +275,7 @@ func TestAShortDeadlineIsTheMembersToo(t *testing.T) {
 	})
 	w := httptest.NewRecorder()
 	k := &keeper{Member: gdicttest.Start(t)}
-	Handler(k).ServeHTTP(w, httptest.NewRequest("GET", "/v1/dict/entry?key=k&read=rev%3D1000000&timeout=1ms", http.NoBody))
+	Handler(k, "example.com").ServeHTTP(w, httptest.NewRequest("GET", "/v1/dict/entry?key=k&read=rev%3D1000000&timeout=1ms", http.NoBody))
 	if w.Code != http.StatusGatewayTimeout || !strings.Contains(w.Body.String(), `"timeout"`) {
 		t.Errorf("a revision that never comes: %d %s", w.Code, w.Body)
 	}
@@ -328,7 +328,7 @@ func TestAWatchStreamsAndGoesOn(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	target := fmt.Sprintf("/v1/dict/watch?rev=%d&timeout=1ms", through+1000)
-	Handler(k).ServeHTTP(w, httptest.NewRequest("GET", target, http.NoBody))
+	Handler(k, "example.com").ServeHTTP(w, httptest.NewRequest("GET", target, http.NoBody))
 	if w.Code != http.StatusGatewayTimeout {
 		t.Errorf("from a revision that never comes: %d %s", w.Code, w.Body)
 	}
@@ -445,7 +445,7 @@ func TestBadDictionaryRequestsAreAnsweredInJSON(t *testing.T) {
 		{"GET", "/v1/dict/other", "", 404, "not_found"},
 	} {
 		w := httptest.NewRecorder()
-		Handler(k).ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+		Handler(k, "example.com").ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
 		if w.Code != c.status || !strings.Contains(w.Body.String(), `"code": "`+c.code+`"`) {
 			t.Errorf("%s %s %q: %d %s, wanted %d %s", c.method, c.target, c.body, w.Code, w.Body, c.status, c.code)
 		}
@@ -504,11 +504,11 @@ func TestAStreamThatDoesNotBeginTimesOut(t *testing.T) {
 func TestAQuietWatchOutlivesTheTimeoutsOfRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dict := gdict.New()
-		server := newHTTPServer(newHandler(t.Context(), &holder{dict: dict}))
+		server := newHTTPServer(newHandler(t.Context(), &holder{dict: dict}, nil))
 		pipes := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		go func() { _ = server.Serve(pipes) }()
 		client := &http.Client{Transport: &http.Transport{DialContext: pipes.dial}}
-		resp, err := client.Get("http://pipe/v1/dict/watch")
+		resp, err := client.Get("http://localhost/v1/dict/watch")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -589,7 +589,7 @@ func FuzzDictRequests(f *testing.F) {
 		}
 		r.URL.RawQuery = query
 		w := httptest.NewRecorder()
-		Handler(k).ServeHTTP(w, r)
+		Handler(k, "example.com").ServeHTTP(w, r)
 		if w.Code != http.StatusOK {
 			refusal := (&Refusal{Text: "x", Code: "x"})
 			if err := json.Unmarshal(w.Body.Bytes(), refusal); err != nil || errors.Is(refusal, ErrBadReply) || errors.Is(refusal, ErrInternal) {

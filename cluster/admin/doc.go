@@ -17,8 +17,15 @@
 // from the table in errors.go; the Client turns the code back into the sentinel error, so errors.Is works across the
 // wire. JSON names are stable: fields are added, never renamed.
 //
-// The API has no passwords and no encryption. It therefore listens on a loopback address only, and refuses requests that
-// a browser sends on behalf of another site. Whoever can open a connection on the machine may give orders.
+// The API has no passwords and no encryption. It listens on a loopback address or on a Unix socket, and nowhere else. On
+// loopback, every process of the machine may give orders; a request must name a loopback host or a configured one (Hosts),
+// and one that changes something must not come from a page of another site, so that no browser gives orders for a web site. A
+// Unix socket is for the user of the member and root, and for a group if one is given (SocketGroup): the file's mode says so,
+// and on Linux the kernel's word about the peer is checked too.
+//
+// What callers can make a member hold is bounded: 64 connections, or an eighth of the descriptors that the process may have; 8
+// MiB for a body, and 16 MiB for the bodies of all requests under way; 1024 entries in a batch, counted while they are decoded;
+// 32 streams. A new connection takes the place of one that has no request under way.
 //
 // It promises that a nil error from Client.Switchover means the order is committed, not that it has been carried out;
 // Status shows how far it got. One from Client.TransferLeadership means that the change was made, and confirmed by a majority.

@@ -27,6 +27,8 @@ var (
 	ErrUncertain = errors.New("admin: the outcome is unknown")
 	// ErrStopping means that the member is shutting down and takes no orders.
 	ErrStopping = errors.New("admin: the member is stopping")
+	// ErrHeld means that the member has not stopped, and goes on running: the others cannot do without its state yet.
+	ErrHeld = errors.New("admin: the member has not stopped, and goes on running")
 	// ErrBadRequest means that the request was malformed.
 	ErrBadRequest = errors.New("admin: bad request")
 	// ErrNotFound means that the API has no such path: the other side is something else or of another version.
@@ -35,6 +37,10 @@ var (
 	ErrMethod = errors.New("admin: method not allowed")
 	// ErrForbidden means that a browser sent the request on behalf of another site.
 	ErrForbidden = errors.New("admin: cross-origin request refused")
+	// ErrHost means that the request was sent to a name that is not the member's own: see Hosts.
+	ErrHost = errors.New("admin: refused for its Host header")
+	// ErrPeer means that the process at the other end of the Unix socket runs as a user that may not use it: see SocketGroup.
+	ErrPeer = errors.New("admin: this user may not use the admin API")
 	// ErrInternal means a bug in the member; its log says more.
 	ErrInternal = errors.New("admin: internal error")
 	// ErrUnreachable means that nobody answered at the address; nothing was ordered.
@@ -77,10 +83,13 @@ var codes = []struct {
 	{context.DeadlineExceeded, "uncertain", http.StatusGatewayTimeout},
 	{context.Canceled, "uncertain", http.StatusGatewayTimeout},
 	{ErrStopping, "stopping", http.StatusServiceUnavailable},
+	{ErrHeld, "held", http.StatusConflict},
 	{ErrBadRequest, "bad_request", http.StatusBadRequest},
 	{ErrNotFound, "not_found", http.StatusNotFound},
 	{ErrMethod, "method_not_allowed", http.StatusMethodNotAllowed},
 	{ErrForbidden, "forbidden", http.StatusForbidden},
+	{ErrHost, "forbidden_host", http.StatusForbidden},
+	{ErrPeer, "forbidden_user", http.StatusForbidden},
 	{ErrInternal, "internal", http.StatusInternalServerError},
 }
 

@@ -30,18 +30,18 @@ type RaftGroup struct {
 	Term   uint64 `json:"term"`   // of the election; it never decreases
 	Busy   bool   `json:"busy"`   // it did not describe itself in time: the figures from Commit to LeaderHeard are missing
 
-	Commit     uint64 `json:"commit"`      // latest entry of the log that a majority is known to have
-	Applied    uint64 `json:"applied"`     // latest entry that the member that answers has applied
-	Last       uint64 `json:"last"`        // latest entry of its log; what is later than Commit may still be replaced
-	LogEntries int    `json:"log_entries"` // that it holds in memory
-	LogBytes   int    `json:"log_bytes"`   // of these
-	Snapshot   uint64 `json:"snapshot"`    // a member that does not have the log up to here is sent a snapshot
-	Resting    bool   `json:"resting"`     // nothing is sent or waited for, and nobody has been heard since
-	Calls      int    `json:"calls"`       // of callers on the member that answers, under way
-	Dropped    uint64 `json:"dropped"`     // frames and casts for which it had no room, since the start
-	Kept       bool   `json:"kept"`        // the log is kept through restarts of the member that answers
-	Leases     bool   `json:"leases"`      // the group grants leases
-	Lease      int64  `json:"lease_ms"`    // what is left of that of the member that answers
+	Commit      uint64 `json:"commit"`      // latest entry of the log that a majority is known to have
+	Applied     uint64 `json:"applied"`     // latest entry that the member that answers has applied
+	Last        uint64 `json:"last"`        // latest entry of its log; what is later than Commit may still be replaced
+	LogEntries  int    `json:"log_entries"` // that it holds in memory
+	LogBytes    int    `json:"log_bytes"`   // of these
+	Snapshot    uint64 `json:"snapshot"`    // a member that does not have the log up to here is sent a snapshot
+	Hibernating bool   `json:"hibernating"` // nothing is sent or waited for, and nobody has been heard since
+	Calls       int    `json:"calls"`       // of callers on the member that answers, under way
+	Dropped     uint64 `json:"dropped"`     // frames and casts for which it had no room, since the start
+	Kept        bool   `json:"kept"`        // the log is kept through restarts of the member that answers
+	Leases      bool   `json:"leases"`      // the group grants leases
+	Lease       int64  `json:"lease_ms"`    // what is left of that of the member that answers
 
 	// LeaderHeard is how many milliseconds ago a leader was heard; absent on the leader, and if there was none.
 	LeaderHeard *int64 `json:"leader_heard_ms,omitempty"`

@@ -48,7 +48,7 @@ func TestGroupsArriveAsTheyWere(t *testing.T) {
 	heard := int64(0)
 	want := RaftGroup{
 		Name: binary, Member: "a1", Role: "leader", Leader: "a1", Term: 3, Commit: 9, Applied: 8, Last: 10, LogEntries: 4, LogBytes: 700,
-		Snapshot: 6, Resting: true, Calls: 1, Dropped: 2, Kept: true, Leases: true, Lease: 900,
+		Snapshot: 6, Hibernating: true, Calls: 1, Dropped: 2, Kept: true, Leases: true, Lease: 900,
 		Members: []RaftMember{
 			{Name: "a1", Incarnation: 1<<63 + 1, Voter: true, Log: 10},
 			{
@@ -203,7 +203,7 @@ func FuzzRaftRequests(f *testing.F) {
 		r.URL.RawQuery = query
 		b := &fakeRaft{groups: []RaftGroup{{Name: "g"}}, transit: Transfer{Group: "g", Leader: "b1"}}
 		w := httptest.NewRecorder()
-		Handler(b).ServeHTTP(w, r)
+		Handler(b, "example.com").ServeHTTP(w, r)
 		for _, name := range b.asked {
 			if checkRaftName("name", name) != nil {
 				t.Fatalf("the backend was given %q", name)

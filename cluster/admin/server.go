@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/gendac/gendac/cluster/descriptors"
 )
 
 // RequestTimeout bounds one request at the server, and at a client whose context has no deadline.
@@ -42,38 +43,62 @@ func (e *AddressError) Error() string { return fmt.Sprintf("admin: address %q: %
 // Unwrap returns what the operating system said.
 func (e *AddressError) Unwrap() error { return e.Err }
 
-var errNotLoopback = errors.New("not a loopback address; the admin API has no passwords, use 127.0.0.1:PORT or [::1]:PORT")
+var errNotLoopback = errors.New("not a loopback address; the admin API has no passwords, use 127.0.0.1:PORT, [::1]:PORT or unix:PATH")
 
 // A Server answers one member's admin requests.
 type Server struct {
-	listener net.Listener
+	listener *door
 	http     *http.Server
+	hosts    []string
+	serving  bool
 	served   chan struct{}
+	streams  context.Context
 	ending   context.CancelFunc // of the streams
 }
 
-// NewServer listens on addr ("127.0.0.1:7400"; port 0 picks a free one, see Addr) and answers from then on. The host must
-// be a loopback address or localhost. A used port or another unusable address is an *AddressError.
-func NewServer(addr string, backend Backend) (*Server, error) {
-	if err := loopback(addr); err != nil {
-		return nil, &AddressError{Addr: addr, Err: err}
+// NewServer listens on addr and answers from then on. addr is HOST:PORT with a loopback address or localhost ("127.0.0.1:7400";
+// port 0 picks a free one, see Addr), or unix:PATH, a socket that only the user of this process and root may use. A used port or
+// another unusable address is an *AddressError.
+func NewServer(addr string, backend Backend, opts ...Option) (*Server, error) {
+	s, err := Listen(addr, opts...)
+	if err != nil {
+		return nil, err
 	}
-	listener, err := net.Listen("tcp", addr)
+	s.Serve(backend)
+	return s, nil
+}
+
+// Listen is the first half of NewServer: the address is taken, and whoever connects waits for Serve.
+func Listen(addr string, opts ...Option) (*Server, error) {
+	if err := CheckAddr(addr); err != nil {
+		return nil, err
+	}
+	var o options
+	for _, option := range opts {
+		option(&o)
+	}
+	listener, rule, err := listen(addr, o)
 	if err != nil {
 		return nil, &AddressError{Addr: addr, Err: rootCause(err)}
 	}
 	streams, ending := context.WithCancel(context.Background())
-	s := &Server{
-		listener: listener,
-		ending:   ending,
-		http:     newHTTPServer(newHandler(streams, backend)),
-		served:   make(chan struct{}),
-	}
+	return &Server{
+		listener: &door{Listener: listener, rule: rule, most: descriptors.Share(maxConnections)},
+		hosts:    o.hosts,
+		streams:  streams, ending: ending,
+		http:   newHTTPServer(nil),
+		served: make(chan struct{}),
+	}, nil
+}
+
+// Serve is the second half: backend answers from now on. It is called once, and not after Close.
+func (s *Server) Serve(backend Backend) {
+	s.http.Handler = newHandler(s.streams, backend, s.hosts)
+	s.serving = true
 	go func() {
 		defer close(s.served)
-		_ = s.http.Serve(listener) // always ErrServerClosed: nobody else closes the listener
+		_ = s.http.Serve(s.listener) // always ErrServerClosed: nobody else closes the listener
 	}()
-	return s, nil
 }
 
 func newHTTPServer(handler http.Handler) *http.Server {
@@ -84,18 +109,29 @@ func newHTTPServer(handler http.Handler) *http.Server {
 		WriteTimeout:      2 * RequestTimeout,
 		IdleTimeout:       RequestTimeout,
 		MaxHeaderBytes:    maxHeaders,
+		ConnContext:       welcome,
+		ConnState:         moved,
 		// A stranger's bytes on the port are no news for the member's log.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
 }
 
 // Addr is the address that is listened on, with the port that was picked.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string {
+	if at := s.listener.Addr(); at.Network() == "unix" {
+		return UnixPrefix + at.String()
+	}
+	return s.listener.Addr().String()
+}
 
 // Close stops listening, lets running requests finish until ctx ends, then cuts them. It returns ctx's error if it had to.
 // Closing twice is harmless.
 func (s *Server) Close(ctx context.Context) error {
 	s.ending()
+	if !s.serving {
+		_ = s.listener.Close() // nobody was let in
+		return nil
+	}
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // the deadline is over; what is still open is cut, and err tells
@@ -106,14 +142,20 @@ func (s *Server) Close(ctx context.Context) error {
 
 // Handler answers the API's requests, for callers that have a listener of their own. If backend is a DictBackend too, its
 // dictionary is part of the API, once it has Joined if it is a Joiner; if it is a RaftBackend, the groups that elect a leader are.
-func Handler(backend Backend) http.Handler { return newHandler(context.Background(), backend) }
+// It answers requests whose Host is a loopback name, with the port of the listener where that is known, or one of hosts.
+func Handler(backend Backend, hosts ...string) http.Handler {
+	return newHandler(context.Background(), backend, hosts)
+}
 
 // newHandler is Handler; ending ends the streams that run.
-func newHandler(ending context.Context, backend Backend) http.Handler {
+func newHandler(ending context.Context, backend Backend, hosts []string) http.Handler {
 	api := &api{backend: backend}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/status", api.only(http.MethodGet, api.status))
 	mux.HandleFunc("/v1/groups/{group}/switchover", api.only(http.MethodPost, api.switchover))
+	life := &lifeAPI{}
+	life.backend, _ = backend.(LifeBackend)
+	life.register(mux, api.only)
 	dict := &dictAPI{streams: make(chan struct{}, maxStreams), ending: ending}
 	if b, has := backend.(DictBackend); has {
 		dict.dict = b.Dict()
@@ -124,11 +166,11 @@ func newHandler(ending context.Context, backend Backend) http.Handler {
 	raft.backend, _ = backend.(RaftBackend)
 	raft.register(mux, api.only)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, fmt.Errorf("%w %q; there are GET /v1/status, POST /v1/groups/GROUP/switchover and those under /v1/raft/ and /v1/dict/", ErrNotFound, r.URL.Path))
+		refuse(w, fmt.Errorf("%w %q; there are GET /v1/status, GET /readyz, POST /v1/stop, POST /v1/groups/GROUP/switchover and those under /v1/raft/ and /v1/dict/", ErrNotFound, r.URL.Path))
 	})
 	sites := http.NewCrossOriginProtection()
 	sites.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, ErrForbidden) }))
-	return sites.Handler(mux)
+	return guarded(hosts, sites.Handler(new(bodies).metered(mux)))
 }
 
 type api struct{ backend Backend }
@@ -215,19 +257,6 @@ func answer(w http.ResponseWriter, status int, body any) {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(body) // fails only when the client is gone, and then nobody is left to tell
-}
-
-// loopback refuses addresses that other machines could reach.
-func loopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return errors.New("not host:port")
-	}
-	ip := net.ParseIP(host)
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errNotLoopback
-	}
-	return nil
 }
 
 // rootCause drops the layers that repeat the address.

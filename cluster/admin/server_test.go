@@ -49,7 +49,7 @@ func request(t *testing.T, b Backend, method, target string, header ...string) (
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	Handler(b).ServeHTTP(w, r)
+	Handler(b, "example.com").ServeHTTP(w, r)
 	body, err := io.ReadAll(w.Result().Body)
 	if err != nil {
 		t.Fatal(err)
@@ -141,8 +141,8 @@ func TestSwitchoverHasADeadlineAndKeepsTheName(t *testing.T) {
 
 func TestTheServerListensOnLoopbackOnly(t *testing.T) {
 	for addr, want := range map[string]string{
-		"0.0.0.0:0":      `admin: address "0.0.0.0:0": not a loopback address; the admin API has no passwords, use 127.0.0.1:PORT or [::1]:PORT`,
-		":0":             `admin: address ":0": not a loopback address; the admin API has no passwords, use 127.0.0.1:PORT or [::1]:PORT`,
+		"0.0.0.0:0":      `admin: address "0.0.0.0:0": not a loopback address; the admin API has no passwords, use 127.0.0.1:PORT, [::1]:PORT or unix:PATH`,
+		":0":             `admin: address ":0": not a loopback address; the admin API has no passwords, use 127.0.0.1:PORT, [::1]:PORT or unix:PATH`,
 		"7400":           `admin: address "7400": not host:port`,
 		"127.0.0.1:port": `admin: address "127.0.0.1:port": lookup tcp/port: unknown port`,
 	} {
@@ -210,7 +210,7 @@ func FuzzGroupPath(f *testing.F) {
 		}
 		b := &fake{}
 		w := httptest.NewRecorder()
-		Handler(b).ServeHTTP(w, r)
+		Handler(b, "example.com").ServeHTTP(w, r)
 		for _, name := range b.ordered {
 			if checkGroup(name) != nil {
 				t.Fatalf("the backend was given %q", name)

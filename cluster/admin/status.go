@@ -8,8 +8,9 @@ import "time"
 // unknown then, beside what was last.
 type Status struct {
 	Cluster     string `json:"cluster"`
-	Member      string `json:"member"`      // who answers
-	Incarnation uint64 `json:"incarnation"` // of the member that answers; every process start has its own
+	Spec        string `json:"spec,omitempty"` // digest of the specification of the member that answers
+	Member      string `json:"member"`         // who answers
+	Incarnation uint64 `json:"incarnation"`    // of the member that answers; every process start has its own
 
 	Leader string `json:"leader"` // empty while nobody leads
 	Term   uint64 `json:"term"`   // of the election; it never decreases
@@ -36,7 +37,7 @@ type Discovery struct {
 	Err    string `json:"err,omitempty"`
 }
 
-// A Member is one line of the society.
+// A Member is one line of the membership.
 type Member struct {
 	Name        string `json:"name"`
 	Addr        string `json:"addr"`
@@ -46,6 +47,9 @@ type Member struct {
 	Voter       bool   `json:"voter"`
 	Learner     bool   `json:"learner,omitempty"` // has the log and a lease, and no vote
 	Witness     bool   `json:"witness"`           // votes and runs nothing
+	// Unlisted says that the specification of the member that answers does not name it, and that it votes or has the log.
+	Unlisted bool   `json:"unlisted,omitempty"`
+	Spec     string `json:"spec,omitempty"` // digest of its own specification, as it said
 
 	// What only the leader knows of others: Log is how far the member has the log, Sending is probe, replicate or snapshot,
 	// Heard is how many milliseconds ago it was heard. Elsewhere they are absent.
@@ -57,10 +61,11 @@ type Member struct {
 // A Group is where one group of the spec is meant to run.
 type Group struct {
 	Name        string    `json:"name"`
-	Active      string    `json:"active"` // member; empty while nobody is meant to act, as the last leader wanted it
-	ActiveSince time.Time `json:"active_since,omitzero"`
-	Epoch       uint64    `json:"epoch"` // highest ever given; it only rises
-	Start       string    `json:"start"` // why the active started: normal, failover(a1), takeover(a1), restart
+	Active      string    `json:"active"`                // member; empty while nobody is meant to act, as the last leader wanted it
+	Lost        string    `json:"lost,omitempty"`        // member that was active and is gone, until another is
+	ActiveSince time.Time `json:"active_since,omitzero"` // when it came to run as active, by its own clock
+	Epoch       uint64    `json:"epoch"`                 // highest ever given; it only rises
+	Start       string    `json:"start"`                 // why the active started: normal, failover(a1), takeover(a1), restart
 	Standby     []string  `json:"standby"`
 	Phase       string    `json:"phase"` // of that instance on the active which has come least far
 }

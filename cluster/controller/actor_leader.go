@@ -20,11 +20,13 @@ const writeTimeout = 2 * time.Second
 
 // A Leader configures the controller that plans while this member leads.
 type Leader struct {
-	Spec    *spec.Spec
-	Dict    *gdict.Dict
-	View    func() genleader.View
-	Started func(self *actor.PID) // called first
-	Logger  *slog.Logger
+	Spec *spec.Spec
+	Dict *gdict.Dict
+	View func() genleader.View // tests hold the controller up in it
+	// Withhold has the group give these members no leases, for as long as this member leads in that term; nil: it cannot.
+	Withhold func(term uint64, members []genleader.Member)
+	Started  func(self *actor.PID) // called first
+	Logger   *slog.Logger
 }
 
 // Look makes the leader's controller look at the state of things again. Send it when the group's view has changed.
@@ -40,7 +42,7 @@ type Switchover struct {
 // Props spawns the leader's controller. It takes Look and Switchover.
 func (cfg Leader) Props() *actor.Props {
 	return process.Props(func(ctx actor.Context) process.Machine[leader, leaderEvent, leaderEffect] {
-		h := &leaderHands{Leader: cfg, self: ctx.Self(), system: ctx.ActorSystem(), waiting: map[uint64]func(error){}, timer: func() {}}
+		h := &leaderShell{Leader: cfg, self: ctx.Self(), system: ctx.ActorSystem(), waiting: map[uint64]func(error){}, timer: func() {}}
 		h.watch = cfg.Dict.Watch(Reserved)
 		go h.follow(h.watch)
 		cfg.Started(ctx.Self())
@@ -53,7 +55,7 @@ func (cfg Leader) Props() *actor.Props {
 // ring is the alarm that a look asked for.
 type ring struct{}
 
-type leaderHands struct {
+type leaderShell struct {
 	Leader
 	self    *actor.PID
 	system  *actor.ActorSystem
@@ -64,7 +66,7 @@ type leaderHands struct {
 }
 
 // follow turns changes of the dictionary into looks. Changes that come close together need one look.
-func (h *leaderHands) follow(w *gdict.Watch) {
+func (h *leaderShell) follow(w *gdict.Watch) {
 	for range w.Events() {
 		for more := true; more; {
 			select {
@@ -77,13 +79,13 @@ func (h *leaderHands) follow(w *gdict.Watch) {
 	}
 }
 
-func (h *leaderHands) lift(ctx actor.Context) (leaderEvent, bool) {
+func (h *leaderShell) lift(ctx actor.Context) (leaderEvent, bool) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started, Look:
 		return h.look(), true
 	case ring:
 		ev := h.look()
-		ev.rang = true
+		ev.woken = true
 		return ev, true
 	case Switchover:
 		h.lastID++
@@ -96,18 +98,20 @@ func (h *leaderHands) lift(ctx actor.Context) (leaderEvent, bool) {
 	}
 }
 
-// look reads everything a plan is made from. Orders and reports come from one snapshot of the dictionary.
-func (h *leaderHands) look() looked {
+// look reads everything a plan is made from, the time first: see lookAt. Orders and reports come from one snapshot of the
+// dictionary.
+func (h *leaderShell) look() looked {
+	now := time.Now()
 	view := h.View()
 	entries, _ := h.Dict.ToList(Reserved)
-	ev, bad := lookAt(view, entries, time.Now())
+	ev, bad := lookAt(now, view, entries)
 	if len(bad) > 0 {
 		h.Logger.Error("records that are not readable are ignored", slog.Any("records", bad))
 	}
 	return ev
 }
 
-func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
+func (h *leaderShell) perform(ctx actor.Context, e leaderEffect) {
 	switch e := e.(type) {
 	case write:
 		go h.write(e)
@@ -123,6 +127,8 @@ func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
 			delete(h.waiting, e.id)
 			answer(e.err)
 		}
+	case withhold:
+		h.withhold(e)
 	case complain:
 		h.Logger.Warn("a write failed", slog.String("why", e.what))
 	case note:
@@ -132,11 +138,22 @@ func (h *leaderHands) perform(ctx actor.Context, e leaderEffect) {
 	}
 }
 
+func (h *leaderShell) withhold(e withhold) {
+	var members []genleader.Member
+	for _, member := range e.members {
+		members = append(members, genleader.Member{Name: member.Name, Incarnation: member.Incarnation})
+	}
+	h.Logger.Warn("leases are withheld from members that do not say that they have stopped", slog.Any("members", members))
+	if h.Withhold != nil {
+		h.Withhold(e.term, members)
+	}
+}
+
 // write runs in a goroutine of its own; its only result is the written event.
-func (h *leaderHands) write(w write) {
+func (h *leaderShell) write(w write) {
 	ctx, cancel := context.WithTimeout(genleader.InTerm(context.Background(), w.term), writeTimeout)
 	defer cancel()
-	done := written{gen: w.gen}
+	done, failed := written{gen: w.gen}, false
 	for _, r := range w.records {
 		var err error
 		if r.value == "" {
@@ -157,14 +174,16 @@ func (h *leaderHands) write(w write) {
 			done.err = fmt.Errorf("%w; storing %s: %w", done.err, r.key, err)
 		}
 		if err != nil && !tooLarge {
+			failed = true
 			break
 		}
 	}
+	done.onlyRefused = done.err != nil && !failed
 	done.now = time.Now()
 	h.system.Root.Send(h.self, done)
 }
 
-func (h *leaderHands) terminate(error) {
+func (h *leaderShell) terminate(error) {
 	h.watch.Close()
 	for _, answer := range h.waiting {
 		answer(ErrEnded)

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 	"github.com/gendac/gendac/gdict"
 )
@@ -27,7 +28,7 @@ const publishTimeout = time.Second
 // began before the group did, so that every order comes with the lease term under which it was learned.
 type Local struct {
 	Spec    *spec.Spec
-	Self    planner.Seat
+	Self    model.Member
 	Dict    *gdict.Dict
 	Watch   *gdict.Watch
 	Lease   *lease.Lease
@@ -45,14 +46,20 @@ var ErrNotStopped = errors.New("controller: instances have not stopped in time")
 // LeaseEnded tells the local controller that a lease term is over.
 type LeaseEnded struct{ Term lease.Term }
 
-// Stop makes the local controller stop all instances in order, tell so, and end. Patience bounds the stopping.
+// Renumbered tells the local controller that its member is heard under another incarnation. It comes before any order that
+// names the member.
+type Renumbered struct{ Self model.Member }
+
+// Stop makes the local controller leave in order. It says that this member is about to leave, carries out orders until what
+// is active here has been handed over, stops all instances, tells so, and ends. Patience bounds the handing over, and then
+// the stopping.
 type Stop struct{ Patience time.Duration }
 
 // Props spawns the member's own controller. It takes LeaseEnded and Stop. After Stop it ends with process.ErrNormal, which
 // promises that no instance runs any more, heard or not, or with ErrNotStopped, which names those that may.
 func (cfg Local) Props() *actor.Props {
 	return process.Props(func(ctx actor.Context) process.Machine[*local, localEvent, localEffect] {
-		h := &localHands{Local: cfg, self: ctx.Self(), system: ctx.ActorSystem(), pids: map[string]*actor.PID{}, names: map[string]string{}, reasons: map[string]error{}}
+		h := &localShell{Local: cfg, self: ctx.Self(), system: ctx.ActorSystem(), pids: map[model.Instance]*actor.PID{}, names: map[string]model.Instance{}, reasons: map[string]error{}}
 		go h.follow()
 		cfg.Started(ctx.Self())
 		return process.Machine[*local, localEvent, localEffect]{
@@ -65,21 +72,21 @@ func (cfg Local) Props() *actor.Props {
 // gone says that an instance's controller has ended.
 type gone struct{ id string }
 
-type localHands struct {
+type localShell struct {
 	Local
 	self    *actor.PID
 	system  *actor.ActorSystem
-	pids    map[string]*actor.PID // by instance
-	names   map[string]string     // instances by actor id
-	reasons map[string]error      // why a controller failed, by actor id
+	pids    map[model.Instance]*actor.PID
+	names   map[string]model.Instance // by actor id
+	reasons map[string]error          // why a controller failed, by actor id
 }
 
-func (h *localHands) follow() {
+func (h *localShell) follow() {
 	for ev := range h.Watch.Events() {
 		if ev.Synced || !strings.HasPrefix(ev.Key, orderKeys) {
 			continue
 		}
-		order := planner.Order{Group: strings.TrimPrefix(ev.Key, orderKeys)}
+		order := model.Order{Group: strings.TrimPrefix(ev.Key, orderKeys)}
 		if !ev.Erased {
 			if err := json.Unmarshal(ev.Value, &order); err != nil {
 				h.Logger.Error("an order that is not readable is ignored", slog.String("key", ev.Key), slog.Any("error", err))
@@ -91,7 +98,7 @@ func (h *localHands) follow() {
 }
 
 // step shows what the core has come to say of the instances before anybody else hears of it.
-func (h *localHands) step(l *local, ev localEvent) (*local, []localEffect) {
+func (h *localShell) step(l *local, ev localEvent) (*local, []localEffect) {
 	l, effects := stepLocal(l, ev)
 	switch ev.(type) {
 	case ordered, reported, ended:
@@ -102,15 +109,18 @@ func (h *localHands) step(l *local, ev localEvent) (*local, []localEffect) {
 	return l, effects
 }
 
-func (h *localHands) lift(ctx actor.Context) (localEvent, bool) {
+func (h *localShell) lift(ctx actor.Context) (localEvent, bool) {
 	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		return began{}, true
 	case localEvent:
 		return msg, true
+	case Renumbered:
+		return renumbered{msg.Self}, true
 	case LeaseEnded:
 		return lapsed{msg.Term}, true
 	case Stop:
-		process.After(ctx, msg.Patience, giveUp{during: stopping})
-		return stop{}, true
+		return stop{patience: msg.Patience}, true
 	case *actor.Terminated:
 		h.system.Root.Send(h.self, gone{id: msg.Who.Id}) // it has overtaken the last reports, which are in the mailbox
 		return nil, false
@@ -129,22 +139,22 @@ func (h *localHands) lift(ctx actor.Context) (localEvent, bool) {
 	}
 }
 
-func (h *localHands) terminate(reason error) {
+func (h *localShell) terminate(reason error) {
 	h.Watch.Close()
 	h.Ended(reason)
 }
 
-func (h *localHands) failed(_ actor.Context, child *actor.PID, reason error) (localEvent, bool) {
+func (h *localShell) failed(_ actor.Context, child *actor.PID, reason error) (localEvent, bool) {
 	h.reasons[child.Id] = reason
 	return nil, false // Terminated follows
 }
 
-func (h *localHands) perform(ctx actor.Context, e localEffect) {
+func (h *localShell) perform(ctx actor.Context, e localEffect) {
 	switch e := e.(type) {
 	case spawn:
 		h.spawn(ctx, e)
 	case tell:
-		h.Logger.Info("ordered", slog.String("instance", e.instance), slog.String("goal", e.goal.String()))
+		h.Logger.Info("ordered", slog.String("instance", e.instance.String()), slog.String("goal", e.goal.String()))
 		ctx.Send(h.pids[e.instance], e.goal)
 	case tellLapsed:
 		ctx.Send(h.pids[e.instance], appctrl.Lapsed{Term: e.term})
@@ -153,34 +163,34 @@ func (h *localHands) perform(ctx actor.Context, e localEffect) {
 	case publish:
 		go h.publish(e)
 	case hurry:
-		process.After(ctx, e.patience, giveUp{during: telling})
-	case rest:
-		process.After(ctx, e.pause, rested{})
+		process.After(ctx, e.patience, giveUp{during: e.during})
+	case pauseFor:
+		process.After(ctx, e.pause, pauseOver{key: e.key})
 	case complain:
 		h.Logger.Error("a report was refused", slog.String("why", e.what))
 	case quiet:
 		if len(e.left) > 0 {
-			process.Exit(ctx, fmt.Errorf("%w: %s", ErrNotStopped, strings.Join(e.left, ", ")))
+			process.Exit(ctx, fmt.Errorf("%w: %s", ErrNotStopped, names(e.left)))
 			return
 		}
 		process.Exit(ctx, process.ErrNormal)
 	}
 }
 
-func (h *localHands) spawn(ctx actor.Context, e spawn) {
-	rules := h.Spec.Applications[e.app]
+func (h *localShell) spawn(ctx actor.Context, e spawn) {
+	rules := h.Spec.Applications[e.instance.App]
 	pid := ctx.SpawnPrefix(appctrl.Props(appctrl.Config{
-		Instance: e.instance, Member: h.Self.Member, App: h.Apps[e.app], Lease: h.Lease,
+		Instance: e.instance.String(), Member: h.Self.Name, App: h.Apps[e.instance.App], Lease: h.Lease,
 		StartTimeout: time.Duration(rules.StartTimeout), StopTimeout: time.Duration(rules.StopTimeout),
 		MaxRestarts: rules.MaxRestarts(), Within: time.Duration(rules.Within),
-		Report: func(r appctrl.Report) { h.system.Root.Send(h.self, reported{r}) },
+		Report: func(r appctrl.Report) { h.system.Root.Send(h.self, reported{reportOf(e.instance, r), time.Now()}) },
 		Logger: h.Logger,
-	}), e.instance)
+	}), e.instance.String())
 	h.pids[e.instance], h.names[pid.Id] = pid, e.instance
 }
 
 // publish runs in a goroutine of its own; its only result is the published event.
-func (h *localHands) publish(p publish) {
+func (h *localShell) publish(p publish) {
 	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
 	defer cancel()
 	var err error

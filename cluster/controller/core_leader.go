@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
+
+	"github.com/gendac/gendac/cluster/model"
 
 	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
@@ -37,14 +40,19 @@ const retryWrite = 50 * time.Millisecond
 //	aside <--look--> planning --changed--> writing --written--> planning, and looks again
 type leader struct {
 	spec   *spec.Spec
+	digest string // of spec, once it was needed
 	phase  leadPhase
 	gen    uint64 // of the write under way
 	asked  []command
 	answer uint64 // the command whose order is being written; zero: none
 	wake   time.Time
 
-	refused map[string]string // by key: orders that the dictionary refused as too large; others go first
-	failure string            // of the latest write, as it was told to people
+	refused map[string]refusal // by key: records that the dictionary refused as too large; others go first
+	failure string             // of the latest write, as it was told to people
+
+	stages     []kept // what the groups wait for
+	withheld   []model.Member
+	withheldIn uint64 // the term in which the group was told so
 }
 
 // command is a switchover that somebody waits for. It is kept until a look can decide it.
@@ -61,13 +69,14 @@ type leaderEvent interface {
 type (
 	// looked is everything a plan is made from, as of now.
 	looked struct {
-		now       time.Time
-		rang      bool   // it is the look that was asked for at a time
-		term      uint64 // in which this member leads; zero: it does not
-		view      planner.View
-		revisions map[string]uint64 // of the keys that the leader may write
-		society   string            // as published
-		stale     []string          // keys of reports of incarnations that are gone for good
+		now        time.Time
+		woken      bool   // triggered by Plan.Wake
+		term       uint64 // in which this member leads; zero: it does not
+		view       planner.View
+		revisions  map[string]uint64 // of the keys that the leader may write
+		membership string            // as published
+		stale      []string          // keys of what was said by incarnations that are gone for good
+		said       []MemberRecord    // by members that are listed
 	}
 	commanded struct{ command }
 	// written is the outcome of the write of that generation.
@@ -77,6 +86,8 @@ type (
 		err error
 		// refused are the records that were too large. Those after them were written all the same.
 		refused []record
+		// onlyRefused says that err tells of those and of nothing else.
+		onlyRefused bool
 	}
 )
 
@@ -113,6 +124,11 @@ type (
 		id  uint64
 		err error
 	}
+	// withhold has the group give these members no leases in that term, and all others again.
+	withhold struct {
+		term    uint64
+		members []model.Member
+	}
 	// note tells people what was planned and why.
 	note struct{ steps []planner.Step }
 )
@@ -120,6 +136,7 @@ type (
 func (write) leaderEffect()     {}
 func (lookAgain) leaderEffect() {}
 func (reply) leaderEffect()     {}
+func (withhold) leaderEffect()  {}
 func (note) leaderEffect()      {}
 func (complain) leaderEffect()  {}
 
@@ -139,6 +156,10 @@ func (e lookAgain) String() string {
 }
 
 func (e reply) String() string { return fmt.Sprintf("answer %d: %v", e.id, outcome(e.err)) }
+
+func (e withhold) String() string {
+	return fmt.Sprintf("withhold leases in term %d from %v", e.term, e.members)
+}
 
 func (e note) String() string {
 	text := "note"
@@ -193,10 +214,10 @@ func (l leader) written(ev written) (leader, []leaderEffect) {
 		effects = append(effects, reply{id: l.answer, err: ev.err})
 		l.answer = 0
 	}
-	if ev.err != nil {
+	if ev.err != nil && !ev.onlyRefused {
 		return l, append(effects, lookAgain{at: ev.now.Add(retryWrite)})
 	}
-	return l, append(effects, lookAgain{})
+	return l, append(effects, lookAgain{}) // what was refused has a time of its own
 }
 
 func (l leader) look(ev looked) (leader, []leaderEffect) {
@@ -207,9 +228,10 @@ func (l leader) look(ev looked) (leader, []leaderEffect) {
 		return l, nil // written looks again
 	}
 	l.phase = planning
-	if ev.rang {
+	if ev.woken {
 		l.wake = time.Time{} // it rings no more, and it may have been early by the clock that plans are made by
 	}
+	ev.view.Stages = l.remembered(ev.now)
 	var effects []leaderEffect
 	for len(l.asked) > 0 {
 		next := l.asked[0]
@@ -223,22 +245,42 @@ func (l leader) look(ev looked) (leader, []leaderEffect) {
 		return l.write(ev.term, effects, []record{ev.record(orderKey(order.Group), encode(order))})
 	}
 	plan := planner.Make(l.spec, ev.view, ev.now)
+	l = l.remember(plan.Stages, ev.now)
 	orders, dropped := ev.changed(plan.Orders)
-	l, fresh, again := l.sift(orders)
-	if len(fresh) > 0 {
-		return l.write(ev.term, append(effects, note{append(plan.Steps, dropped...)}), fresh)
+	l, withheld := l.withhold(ev.term, plan.Withdraw, len(orders.fresh) == 0)
+	effects = append(effects, withheld...)
+	if l.digest == "" {
+		l.digest = l.spec.Digest()
 	}
-	if records := append(ev.housekeeping(plan.Alarms), again...); len(records) > 0 {
+	house := ev.housekeeping(append(ev.unlike(l.digest), plan.Alarms...))
+	l, wake := l.sift(&orders, &house, ev.now)
+	if len(orders.fresh) > 0 {
+		return l.write(ev.term, append(effects, note{append(plan.Steps, dropped...)}), orders.fresh)
+	}
+	if records := slices.Concat(house.fresh, orders.again, house.again); len(records) > 0 {
 		return l.write(ev.term, effects, records)
 	}
-	if !plan.Wake.IsZero() && !plan.Wake.Equal(l.wake) {
-		l.wake = plan.Wake
-		effects = append(effects, lookAgain{at: plan.Wake})
+	return l.wakeAt(effects, earlier(plan.Wake, wake))
+}
+
+func (l leader) wakeAt(effects []leaderEffect, at time.Time) (leader, []leaderEffect) {
+	if !at.IsZero() && !at.Equal(l.wake) {
+		l.wake = at
+		effects = append(effects, lookAgain{at: at})
 	}
 	return l, effects
 }
 
-// stepAside answers whoever waits: nothing of theirs was decided, or, if a write is under way, nobody knows.
+// earlier returns the earlier of two moments, of which a zero one means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// stepAside rejects queued commands. A command whose write is in flight gets the outcome of that write, which may be
+// unknown.
 func (l leader) stepAside() (leader, []leaderEffect) {
 	var effects []leaderEffect
 	for _, c := range l.asked {
@@ -263,8 +305,8 @@ func (e looked) record(key, value string) record {
 }
 
 // changed are the orders that differ from those in the dictionary, and what had to be left out of them.
-func (e looked) changed(orders []planner.Order) (records []record, dropped []planner.Step) {
-	known := map[string]planner.Order{}
+func (e looked) changed(orders []model.Order) (all batch, dropped []planner.Step) {
+	known := map[string]model.Order{}
 	for _, o := range e.view.Orders {
 		known[o.Group] = o
 	}
@@ -273,27 +315,26 @@ func (e looked) changed(orders []planner.Order) (records []record, dropped []pla
 		dropped = append(dropped, steps...)
 		if was, ok := known[o.Group]; !ok || !reflect.DeepEqual(was, o) {
 			if value := encode(o); !ok || value != encode(was) {
-				records = append(records, e.record(orderKey(o.Group), value))
+				all.fresh = append(all.fresh, e.record(orderKey(o.Group), value))
 			}
 		}
 	}
-	return records, dropped
+	return all, dropped
 }
 
-// housekeeping is what can wait until the orders are right: the published society, and reports that nobody needs.
-func (e looked) housekeeping(alarms []planner.Alarm) []record {
-	society := Society{Alarms: alarms}
+// housekeeping is what can wait until the orders are right: the published membership, and reports that nobody needs.
+func (e looked) housekeeping(alarms []model.Alarm) (all batch) {
+	membership := Membership{Alarms: alarms}.bounded()
 	for _, m := range e.view.Members {
-		society.Members = append(society.Members, SocietyMember{m.Seat, m.State.String()})
+		membership.Members = append(membership.Members, model.MemberStatus{Member: m.Member, State: m.State})
 	}
-	var records []record
-	if value := encode(society); value != e.society {
-		records = append(records, e.record(societyKey, value))
+	if value := encode(membership); value != e.membership {
+		all.fresh = append(all.fresh, e.record(membershipKey, value))
 	}
 	for _, key := range e.stale {
-		records = append(records, record{key: key})
+		all.fresh = append(all.fresh, record{key: key})
 	}
-	return records
+	return all
 }
 
 func (c command) String() string { return fmt.Sprintf("switchover of %s", c.group) }

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/behaviours/lease"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 )
 
@@ -19,13 +20,14 @@ type localPhase int
 
 const (
 	serving  localPhase = iota // carries out orders
+	leaving                    // goes on with that until the groups it is active for have moved
 	stopping                   // stops everything, takes no orders
 	telling                    // has stopped everything, and tells the last reports
 	stopped                    // has told them, or has given up stopping or telling
 )
 
 func (p localPhase) String() string {
-	return [...]string{"serving", "stopping", "telling", "stopped"}[p]
+	return [...]string{"serving", "leaving", "stopping", "telling", "stopped"}[p]
 }
 
 const (
@@ -38,20 +40,29 @@ const (
 // local carries out the orders that name this member, and keeps its reports in the dictionary up to date.
 type local struct {
 	spec  *spec.Spec
-	self  planner.Seat
+	self  model.Member
 	phase localPhase
 
-	bound map[string]binding      // by group: the lease term under which an activation was learned
-	goals map[string]appctrl.Goal // by instance: what its controller was told last
-	alive map[string]bool         // instances that have a controller
-	spent map[string]uint64       // by instance: up to this epoch its controllers have ended, and it is never active again
-	await map[string]bool         // by group: an order waits for this member's report of having stopped
+	bound map[string]binding              // by group: the lease term under which an activation was learned
+	goals map[model.Instance]appctrl.Goal // by instance: what its controller was told last
+	alive map[model.Instance]bool         // instances that have a controller
+	spent map[model.Instance]uint64       // by instance: up to this epoch its controllers have ended, and it is never active again
+	await map[string]bool                 // by group: an order waits for this member's report of having stopped
+	holds map[string]bool                 // groups that this member is the active of, by their latest orders
+	quiet map[model.Instance]bool         // instances that said last that they act no more, and have nothing left to hand over
+
+	patience time.Duration // of the stop
 
 	want map[string]string // by key: the report to be published; empty: none
 	have map[string]string // by key: the report that is known to be published, or unsure, or refused for good
 	busy bool              // a publication is under way, or waits to be tried again
 
 	refused map[string]string // by key: how its report was refused, until one gets through; others go first
+	held    map[string]bool   // by key: what was refused is not tried again yet
+	tries   map[string]int    // by key: how often in a row
+
+	digest string              // of the specification
+	lacks  map[string][]string // by group: what orders name of it, and the specification lacks
 }
 
 // unsure is no report: a publication failed, and the dictionary may have it all the same.
@@ -71,48 +82,60 @@ type localEvent interface {
 type (
 	// ordered is a group's order as of now, learned under that lease term.
 	ordered struct {
-		order planner.Order
+		order model.Order
 		term  lease.Term
 	}
-	// reported is what an instance's controller said; ended that it is gone, with an error if it crashed.
-	reported struct{ report appctrl.Report }
-	ended    struct {
-		instance string
+	// began is the first event.
+	began struct{}
+	// reported is what an instance's controller said, and when; ended that it is gone, with an error if it crashed.
+	reported struct {
+		report model.Report
+		at     time.Time
+	}
+	ended struct {
+		instance model.Instance
 		err      error
 	}
 	lapsed struct{ term lease.Term }
-	// published is the outcome of a publication; rested ends the pause after one that failed.
+	// renumbered is who this member is from now on. Nothing has run here yet.
+	renumbered struct{ self model.Member }
+	// published is the outcome of a publication; pauseOver ends the pause after one that failed.
 	published struct {
 		key, value string
 		err        error
 	}
-	rested struct{}
-	// stop ends everything in order; giveUp ends the waiting for it, or for the last reports to be heard.
-	stop   struct{}
+	pauseOver struct{ key string } // empty: the pause was for all
+	// stop ends everything in order, and gives each phase of that so much time; giveUp says that it is over for one.
+	stop   struct{ patience time.Duration }
 	giveUp struct{ during localPhase }
 )
 
-func (ordered) localEvent()   {}
-func (reported) localEvent()  {}
-func (ended) localEvent()     {}
-func (lapsed) localEvent()    {}
-func (published) localEvent() {}
-func (rested) localEvent()    {}
-func (stop) localEvent()      {}
-func (giveUp) localEvent()    {}
+func (began) localEvent()      {}
+func (ordered) localEvent()    {}
+func (reported) localEvent()   {}
+func (ended) localEvent()      {}
+func (lapsed) localEvent()     {}
+func (renumbered) localEvent() {}
+func (published) localEvent()  {}
+func (pauseOver) localEvent()  {}
+func (stop) localEvent()       {}
+func (giveUp) localEvent()     {}
 
 func (e ordered) String() string {
 	return fmt.Sprintf("ordered %s under lease term %d", e.order.Group, e.term)
 }
 
 func (e reported) String() string { return fmt.Sprintf("reported %s: %v", e.report.Instance, e.report) }
-func (e ended) String() string    { return fmt.Sprintf("ended %s: %s", e.instance, outcome(e.err)) }
-func (e lapsed) String() string   { return fmt.Sprintf("lapsed %d", e.term) }
+
+func (e ended) String() string      { return fmt.Sprintf("ended %s: %s", e.instance, outcome(e.err)) }
+func (e renumbered) String() string { return "renumbered " + e.self.String() }
+func (e lapsed) String() string     { return fmt.Sprintf("lapsed %d", e.term) }
 func (e published) String() string {
 	return fmt.Sprintf("published %s: %s", e.key, outcome(e.err))
 }
-func (rested) String() string { return "rested" }
-func (stop) String() string   { return "stop" }
+func (began) String() string       { return "began" }
+func (e pauseOver) String() string { return strings.TrimSpace("pauseOver " + e.key) }
+func (stop) String() string        { return "stop" }
 
 func (e giveUp) String() string { return fmt.Sprintf("give up %v", e.during) }
 
@@ -122,22 +145,28 @@ type localEffect interface {
 }
 
 type (
-	spawn struct{ instance, app string }
+	spawn struct{ instance model.Instance }
 	tell  struct {
-		instance string
+		instance model.Instance
 		goal     appctrl.Goal
 	}
 	tellLapsed struct {
-		instance string
+		instance model.Instance
 		term     lease.Term
 	}
-	shutDown struct{ instance string }
+	shutDown struct{ instance model.Instance }
 	publish  struct{ key, value string } // an empty value erases
-	rest     struct{ pause time.Duration }
-	hurry    struct{ patience time.Duration } // asks for a giveUp of the telling
-	complain struct{ what string }            // tells people
+	pauseFor struct {                    // asks for pauseOver
+		pause time.Duration
+		key   string
+	}
+	hurry struct { // asks for a giveUp of that phase
+		during   localPhase
+		patience time.Duration
+	}
+	complain struct{ what string } // tells people
 	// quiet ends the controller; left are the instances that may still run.
-	quiet struct{ left []string }
+	quiet struct{ left []model.Instance }
 )
 
 func (spawn) localEffect()      {}
@@ -145,95 +174,117 @@ func (tell) localEffect()       {}
 func (tellLapsed) localEffect() {}
 func (shutDown) localEffect()   {}
 func (publish) localEffect()    {}
-func (rest) localEffect()       {}
+func (pauseFor) localEffect()   {}
 func (hurry) localEffect()      {}
 func (complain) localEffect()   {}
 func (quiet) localEffect()      {}
 
-func (e spawn) String() string { return fmt.Sprintf("spawn %s of %s", e.instance, e.app) }
+func (e spawn) String() string { return fmt.Sprintf("spawn %s of %s", e.instance, e.instance.App) }
 func (e tell) String() string  { return fmt.Sprintf("tell %s: %v", e.instance, e.goal) }
 func (e tellLapsed) String() string {
 	return fmt.Sprintf("tell %s: lapsed %d", e.instance, e.term)
 }
-func (e shutDown) String() string { return "shut down " + e.instance }
+func (e shutDown) String() string { return "shut down " + e.instance.String() }
 func (e publish) String() string {
-	if e.value == "" {
+	switch {
+	case e.value == "":
 		return "publish nothing for " + e.key
+	case strings.HasPrefix(e.key, leavingKeys):
+		return "publish " + e.key
+	case !strings.HasPrefix(e.key, reportKeys):
+		return fmt.Sprintf("publish %s = %s", e.key, e.value)
 	}
 	return fmt.Sprintf("publish %s = %s", e.key, readable(e.value))
 }
-func (e rest) String() string  { return fmt.Sprintf("rest %v", e.pause) }
-func (e hurry) String() string { return fmt.Sprintf("give up in %v", e.patience) }
+
+func (e pauseFor) String() string {
+	return strings.TrimSpace(fmt.Sprintf("pause %v %s", e.pause, e.key))
+}
+func (e hurry) String() string { return fmt.Sprintf("give up %v in %v", e.during, e.patience) }
 
 func (e complain) String() string { return "complain: " + e.what }
 
 func (e quiet) String() string {
 	if len(e.left) > 0 {
-		return "not stopped: " + strings.Join(e.left, ", ")
+		return "not stopped: " + names(e.left)
 	}
 	return "everything has stopped"
 }
 
-func newLocal(s *spec.Spec, self planner.Seat) *local {
+func newLocal(s *spec.Spec, self model.Member) *local {
 	return &local{
-		spec: s, self: self, bound: map[string]binding{}, goals: map[string]appctrl.Goal{}, alive: map[string]bool{},
-		spent: map[string]uint64{}, await: map[string]bool{},
+		spec: s, self: self, bound: map[string]binding{}, goals: map[model.Instance]appctrl.Goal{}, alive: map[model.Instance]bool{},
+		spent: map[model.Instance]uint64{}, await: map[string]bool{}, holds: map[string]bool{}, quiet: map[model.Instance]bool{},
 		want: map[string]string{}, have: map[string]string{}, refused: map[string]string{},
+		held: map[string]bool{}, tries: map[string]int{}, lacks: map[string][]string{},
 	}
 }
 
 func stepLocal(l *local, ev localEvent) (*local, []localEffect) {
 	var effects []localEffect
 	switch ev := ev.(type) {
+	case began:
+		if l.digest == "" {
+			l.digest = l.spec.Digest()
+		}
+		l.describe()
 	case ordered:
+		l.compare(ev.order)
 		effects = l.obey(ev)
 	case reported:
-		l.report(ev.report)
+		l.report(ev.report, ev.at)
 	case ended:
 		l.ended(ev)
 	case lapsed:
 		for _, instance := range l.instances() {
 			effects = append(effects, tellLapsed{instance, ev.term})
 		}
+	case renumbered:
+		delete(l.want, memberKey(l.self)) // the leader erases what it has of a number that nobody has
+		l.self = ev.self
+		l.describe()
 	case published:
 		effects = l.published(ev)
-	case rested:
-		l.busy = false
+	case pauseOver:
+		if delete(l.held, ev.key); ev.key == "" {
+			l.busy = false
+		}
 	case stop:
 		if l.phase == serving {
-			l.phase = stopping
-			for _, instance := range l.instances() {
-				effects = append(effects, shutDown{instance})
-			}
+			effects = l.leave(ev.patience)
 		}
 	case giveUp:
-		if ev.during == l.phase {
-			effects = append(effects, l.finish()...)
-		}
+		effects = l.giveUp(ev.during)
+	}
+	if l.phase == leaving && !l.acts() {
+		effects = append(effects, l.shutDown()...)
 	}
 	if l.phase == stopping && len(l.alive) == 0 {
 		l.phase = telling
-		effects = append(effects, hurry{tellPatience})
+		effects = append(effects, hurry{telling, tellPatience})
 	}
 	return l, append(effects, l.publishNext()...)
 }
 
-func (l *local) instances() []string { return slices.Sorted(maps.Keys(l.alive)) }
+func (l *local) instances() []model.Instance {
+	return slices.SortedFunc(maps.Keys(l.alive), model.Instance.Compare)
+}
 
 // obey tells every application of the group what it shall be on this member. Told the same again, it tells nothing.
 func (l *local) obey(ev ordered) []localEffect {
 	group, known := l.spec.Group(ev.order.Group)
-	if !known || l.phase != serving {
+	if !known || (l.phase != serving && l.phase != leaving) {
 		return nil
 	}
-	if a := ev.order.Active; a != nil && a.Seat == l.self && l.bound[group.Name].epoch != a.Epoch {
+	l.holds[group.Name] = ev.order.Active != nil && ev.order.Active.Member == l.self
+	if a := ev.order.Active; a != nil && a.Member == l.self && l.bound[group.Name].epoch != a.Epoch {
 		l.bound[group.Name] = binding{epoch: a.Epoch, term: ev.term}
 	}
 	previous := ev.order.Previous
-	l.await[group.Name] = ev.order.Active == nil && previous != nil && previous.Seat == l.self
+	l.await[group.Name] = ev.order.Active == nil && previous != nil && previous.Member == l.self
 	var effects []localEffect
 	for _, name := range l.spec.Apps(group) {
-		instance := instanceName(group.Name, name)
+		instance := model.Instance{Group: group.Name, App: name}
 		goal := l.goal(group, ev.order, name)
 		was, told := l.goals[instance]
 		switch {
@@ -247,27 +298,30 @@ func (l *local) obey(ev ordered) []localEffect {
 		}
 		if !l.alive[instance] {
 			l.alive[instance] = true
-			effects = append(effects, spawn{instance, name})
+			effects = append(effects, spawn{instance})
 		}
 		l.goals[instance] = goal
+		if goal.Want == appctrl.Active {
+			delete(l.quiet, instance)
+		}
 		effects = append(effects, tell{instance, goal})
 	}
 	return effects
 }
 
 // goal is what an order means for one application on this member.
-func (l *local) goal(group spec.Group, o planner.Order, name string) appctrl.Goal {
+func (l *local) goal(group spec.Group, o model.Order, name string) appctrl.Goal {
 	switch a := o.Active; {
-	case a != nil && a.Seat == l.self && o.Quiesce:
+	case a != nil && a.Member == l.self && o.Quiesce:
 		return appctrl.Goal{Want: appctrl.Quiesce, Epoch: a.Epoch}
-	case a != nil && a.Seat == l.self:
+	case a != nil && a.Member == l.self:
 		return appctrl.Goal{
 			Want: appctrl.Active, Epoch: a.Epoch, Kind: a.Kind, From: a.From, Handover: a.Handover[name],
 			Term: l.bound[group.Name].term,
 		}
 	case slices.Contains(o.Standby, l.self) && slices.Contains(l.spec.StandbyApps(group), name):
 		return appctrl.Goal{Want: appctrl.Standby, Epoch: o.Epoch}
-	case o.Previous != nil && a != nil && o.Previous.Seat == l.self:
+	case o.Previous != nil && a != nil && o.Previous.Member == l.self:
 		return appctrl.Goal{Want: appctrl.Quiesce, Epoch: o.Epoch}
 	default:
 		return appctrl.Goal{Want: appctrl.Absent, Epoch: o.Epoch}
@@ -281,25 +335,27 @@ func sameGoal(a, b appctrl.Goal) bool {
 
 // report keeps what an instance said for publication. One that is absent, as it shall be, needs no report unless
 // somebody waits for it.
-func (l *local) report(r appctrl.Report) {
+func (l *local) report(r model.Report, at time.Time) {
 	goal := l.goals[r.Instance]
-	group, _, _ := strings.Cut(r.Instance, "/")
+	l.quiet[r.Instance] = r.Phase == model.Idle || r.Phase == model.Failed
 	value := ""
-	if r.Phase != appctrl.Idle || goal.Want != appctrl.Absent || r.Err != "" || l.phase != serving || l.await[group] {
-		record := reportRecord{Seat: l.self, Report: r}
+	if r.Phase != model.Idle || goal.Want != appctrl.Absent || r.Err != "" || l.phase != serving || l.await[r.Instance.Group] {
+		r.Member = l.self
 		if goal.Want == appctrl.Active && r.Role == app.Active {
-			record.Start = app.Start{Kind: goal.Kind, From: goal.From}.String()
+			r.Start = app.Start{Kind: goal.Kind, From: goal.From}.String()
+			if r.Phase == model.Running {
+				r.Since = at.Round(0).UTC()
+			}
 		}
-		value = encode(record)
+		value = encode(r)
 	}
 	l.want[reportKey(l.self, r.Instance)] = value
 }
 
 // forget takes back the report of an instance whose controller is gone and which shall be absent. As long as somebody
 // waits for just that report it stays.
-func (l *local) forget(instance string) {
-	group, _, _ := strings.Cut(instance, "/")
-	if key := reportKey(l.self, instance); l.want[key] != "" && !l.await[group] {
+func (l *local) forget(instance model.Instance) {
+	if key := reportKey(l.self, instance); l.want[key] != "" && !l.await[instance.Group] {
 		l.want[key] = ""
 	}
 }
@@ -311,7 +367,7 @@ func (l *local) ended(ev ended) {
 	l.spent[ev.instance] = max(l.spent[ev.instance], goal.Epoch)
 	delete(l.goals, ev.instance)
 	if ev.err != nil && told {
-		l.report(appctrl.Report{Instance: ev.instance, Phase: appctrl.Failed, Epoch: goal.Epoch, Err: ev.err.Error()})
+		l.report(model.Report{Instance: ev.instance, Phase: model.Failed, Epoch: goal.Epoch, Err: ev.err.Error()}, time.Time{})
 	}
 }
 
@@ -322,8 +378,11 @@ func (l *local) publishNext() []localEffect {
 	}
 	next := ""
 	for _, key := range slices.Sorted(maps.Keys(l.want)) {
-		if l.want[key] == l.have[key] {
+		if l.want[key] == l.have[key] || l.held[key] {
 			continue
+		}
+		if l.phase == telling && key == memberKey(l.self) {
+			continue // nobody needs it any more
 		}
 		if next = key; l.refused[key] == "" {
 			break
@@ -333,17 +392,8 @@ func (l *local) publishNext() []localEffect {
 		l.busy = true
 		return []localEffect{publish{next, l.want[next]}}
 	}
-	if l.phase == telling {
+	if l.phase == telling && len(l.held) == 0 {
 		return l.finish()
 	}
 	return nil
-}
-
-// finish ends it. Nobody needs to have heard the last reports, but what still runs makes another end of it.
-func (l *local) finish() []localEffect {
-	if l.phase == stopped {
-		return nil
-	}
-	l.phase = stopped
-	return []localEffect{quiet{left: l.instances()}}
 }

@@ -8,6 +8,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/gendac/gendac/cluster/model"
 
 	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/gdict"
@@ -17,6 +20,8 @@ const (
 	// maxHandovers is how many bytes the applications of one group may hand over together: as text they take a third
 	// more, and the order that carries them has to stay below gdict.DefaultMaxValue.
 	maxHandovers = 512 << 10
+	// maxRetryRefused bounds how rarely a record is tried again that was refused as too large.
+	maxRetryRefused = 30 * time.Second
 	// maxErr is how many bytes of an error are told when a report is too large.
 	maxErr = 1024
 	// fullDictionary is gdict.LimitError.What when there may be room for the same value later.
@@ -32,10 +37,11 @@ func (l *local) published(ev published) []localEffect {
 		l.busy = false
 		l.have[ev.key] = ev.value
 		delete(l.refused, ev.key)
+		delete(l.tries, ev.key)
 		return nil
 	case !errors.As(ev.err, &limit):
 		l.have[ev.key] = unsure // and it stays busy meanwhile
-		return []localEffect{rest{retryPublish}}
+		return []localEffect{pauseFor{pause: retryPublish}}
 	}
 	var effects []localEffect
 	if text := ev.err.Error(); l.refused[ev.key] != text {
@@ -51,8 +57,9 @@ func (l *local) published(ev published) []localEffect {
 		return effects
 	}
 	if limit.What == fullDictionary {
-		l.busy = true
-		return append(effects, rest{retryPublish})
+		l.held[ev.key] = true
+		l.tries[ev.key]++
+		return append(effects, pauseFor{pause: refusedFor(l.tries[ev.key]), key: ev.key})
 	}
 	l.have[ev.key] = ev.value
 	return effects
@@ -60,7 +67,7 @@ func (l *local) published(ev published) []localEffect {
 
 // reduced is a report without its handover and with a short error that says why, if that is smaller.
 func reduced(value string, why error) (string, bool) {
-	var r reportRecord
+	var r model.Report
 	if json.Unmarshal([]byte(value), &r) != nil {
 		return "", false
 	}
@@ -80,7 +87,7 @@ func reduced(value string, why error) (string, bool) {
 }
 
 // fitting is the order with handovers that fit into one record together, and what was left out of it: the largest.
-func fitting(o planner.Order) (planner.Order, []planner.Step) {
+func fitting(o model.Order) (model.Order, []planner.Step) {
 	if o.Active == nil {
 		return o, nil
 	}
@@ -113,30 +120,64 @@ func fitting(o planner.Order) (planner.Order, []planner.Step) {
 	return o, steps
 }
 
-// sift parts the orders that were refused as they are from the others, which go first, and forgets refusals of orders
-// that are not planned any more.
-func (l leader) sift(orders []record) (_ leader, fresh, again []record) {
-	refused := map[string]string{}
-	for _, r := range orders {
-		if value, was := l.refused[r.key]; was && value == r.value {
-			refused[r.key] = value
-			again = append(again, r)
-			continue
+// A refusal is what the dictionary did not take of a key, and when the same is tried again.
+type refusal struct {
+	value string
+	count int
+	until time.Time
+}
+
+// A batch is records to be written: fresh ones, and those that were refused as they are and are due again.
+type batch struct{ fresh, again []record }
+
+// sift parts what was refused as it is from the others, holds it back until its time, and forgets refusals of what is not
+// wanted any more. It returns when the next is due.
+func (l leader) sift(orders, house *batch, now time.Time) (_ leader, wake time.Time) {
+	refused := map[string]refusal{}
+	for _, b := range []*batch{orders, house} {
+		var fresh []record
+		for _, r := range b.fresh {
+			was, known := l.refused[r.key]
+			if !known || was.value != r.value {
+				fresh = append(fresh, r)
+				continue
+			}
+			refused[r.key] = was
+			if now.Before(was.until) {
+				wake = earlier(wake, was.until)
+				continue
+			}
+			b.again = append(b.again, r)
 		}
-		fresh = append(fresh, r)
+		b.fresh = fresh
 	}
 	l.refused = refused
-	return l, fresh, again
+	return l, wake
+}
+
+// refusedFor is how long a record that was refused for the nth time in a row is not tried again. Its size does not change,
+// but if the dictionary is full there may be room later.
+func refusedFor(n int) time.Duration {
+	wait := retryWrite
+	for ; n > 1 && wait < maxRetryRefused; n-- {
+		wait *= 2
+	}
+	return min(wait, maxRetryRefused)
 }
 
 // refuse remembers which records are too large, and tells people of a failure unless it is the one they know of.
 func (l leader) refuse(ev written) (leader, []leaderEffect) {
 	if len(ev.refused) > 0 {
 		was := l.refused
-		l.refused = map[string]string{}
+		l.refused = map[string]refusal{}
 		maps.Copy(l.refused, was)
 		for _, r := range ev.refused {
-			l.refused[r.key] = r.value
+			again := refusal{value: r.value, count: 1}
+			if was[r.key].value == r.value {
+				again.count = was[r.key].count + 1
+			}
+			again.until = ev.now.Add(refusedFor(again.count))
+			l.refused[r.key] = again
 		}
 	}
 	switch {

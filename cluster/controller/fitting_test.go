@@ -3,10 +3,11 @@ package controller
 import (
 	"testing"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"pgregory.net/rapid"
 
 	"github.com/gendac/gendac/actors/app"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestHandoversOfAGroupFitIntoItsOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sizes := rapid.MapOfN(rapid.StringMatching("[a-z]{1,8}"), rapid.IntRange(0, app.MaxHandover), 0, 30).Draw(t, "sizes")
-		planned := planner.Order{Group: "g", Epoch: 2, Active: &planner.Activation{Epoch: 2, Handover: map[string][]byte{}}}
+		planned := model.Order{Group: "g", Epoch: 2, Active: &model.Activation{Epoch: 2, Handover: map[string][]byte{}}}
 		all := 0
 		for name, size := range sizes {
 			planned.Active.Handover[name] = make([]byte, size)

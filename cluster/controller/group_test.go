@@ -14,13 +14,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process/actorstest"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 	"github.com/gendac/gendac/gdict"
 )
@@ -38,11 +39,12 @@ type cluster struct {
 	active  map[string]*app.Context // by member: the role that was entered last as active
 	failing bool                    // Start fails
 	leaves  int                     // how many bytes Stop adds to its handover
+	stall   func(m *testMember)     // holds a leader's controller up that has just read the group's view
 }
 
 type testMember struct {
 	cluster       *cluster
-	self          planner.Seat
+	self          model.Member
 	system        *actor.ActorSystem
 	dict          *gdict.Dict
 	group         *genleader.Group
@@ -91,7 +93,7 @@ func (c *cluster) pass(d time.Duration) {
 
 func (c *cluster) start(name string, incarnation uint64) {
 	m := &testMember{
-		cluster: c, self: planner.Seat{Member: name, Incarnation: incarnation}, system: actorstest.System(), dict: gdict.New(c.limits...), ended: make(chan error, 1),
+		cluster: c, self: model.Member{Name: name, Incarnation: incarnation}, system: actorstest.System(), dict: gdict.New(c.limits...), ended: make(chan error, 1),
 	}
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(m.system, genleader.Config{
@@ -112,7 +114,7 @@ func (c *cluster) start(name string, incarnation uint64) {
 		Started: func(self *actor.PID) { m.local.Store(self) }, Ended: func(reason error) { m.ended <- reason }, Here: &m.here,
 	}.Props())
 	m.system.Root.Spawn(Leader{
-		Spec: c.spec, Dict: m.dict, View: group.View, Logger: logger, Started: func(self *actor.PID) { m.leader.Store(self) },
+		Spec: c.spec, Dict: m.dict, View: m.view, Logger: logger, Started: func(self *actor.PID) { m.leader.Store(self) },
 	}.Props())
 	synctest.Wait()
 	m.groupPID = m.system.Root.Spawn(group.Props())
@@ -121,9 +123,21 @@ func (c *cluster) start(name string, incarnation uint64) {
 	defer c.mu.Unlock()
 	for _, peer := range c.members {
 		peer.group.LinkUp(self)
-		group.LinkUp(peer.group.Self)
+		group.LinkUp(peer.group.Member())
 	}
 	c.members[name] = m
+}
+
+// view is the group's, read by a controller that may be held up at once afterwards.
+func (m *testMember) view() genleader.View {
+	v := m.group.View()
+	m.cluster.mu.Lock()
+	stall := m.cluster.stall
+	m.cluster.mu.Unlock()
+	if stall != nil {
+		stall(m)
+	}
+	return v
 }
 
 func (c *cluster) deliver(from genleader.Member, to string, frame []byte) {
@@ -149,7 +163,7 @@ func (m *testMember) stop() {
 
 func (c *cluster) leader() *testMember {
 	for _, m := range c.members {
-		if !c.away[m.self.Member] && m.group.View().Phase == genleader.Leading {
+		if !c.away[m.self.Name] && m.group.View().Phase == genleader.Leading {
 			return m
 		}
 	}
@@ -180,12 +194,12 @@ func (a *testApp) Start(ctx *app.Context, s app.Start) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failing {
-		c.lines = append(c.lines, a.member.self.Member+" fails to start")
+		c.lines = append(c.lines, a.member.self.Name+" fails to start")
 		return errors.New("no disk")
 	}
-	line := fmt.Sprintf("%s %v", a.member.self.Member, s)
+	line := fmt.Sprintf("%s %v", a.member.self.Name, s)
 	if s.Role == app.Active {
-		c.active[a.member.self.Member] = ctx
+		c.active[a.member.self.Name] = ctx
 		line += fmt.Sprintf(" epoch %d", s.Epoch)
 	}
 	if len(s.Handover) > 0 {
@@ -199,8 +213,8 @@ func (a *testApp) Stop(ctx *app.Context) ([]byte, error) {
 	c := a.member.cluster
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lines = append(c.lines, fmt.Sprintf("%s stops as %v", a.member.self.Member, ctx.Role()))
-	return append([]byte("what "+a.member.self.Member+" left"), make([]byte, c.leaves)...), nil
+	c.lines = append(c.lines, fmt.Sprintf("%s stops as %v", a.member.self.Name, ctx.Role()))
+	return append([]byte("what "+a.member.self.Name+" left"), make([]byte, c.leaves)...), nil
 }
 
 func (m *testMember) switchover(group string) error {

@@ -3,8 +3,10 @@ package controller
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
+	"github.com/gendac/gendac/cluster/model"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -13,7 +15,7 @@ import (
 type Here struct{ reports atomic.Pointer[[]gdict.Entry] }
 
 // Instances are the instances of this member that there is something to say of, by name.
-func (h *Here) Instances() []Instance {
+func (h *Here) Instances() []model.Report {
 	reports := h.reports.Load()
 	if reports == nil {
 		return nil
@@ -25,7 +27,7 @@ func (h *Here) Instances() []Instance {
 func (h *Here) show(l *local) {
 	var reports []gdict.Entry
 	for _, key := range slices.Sorted(maps.Keys(l.want)) {
-		if l.want[key] != "" {
+		if l.want[key] != "" && strings.HasPrefix(key, reportKeys) {
 			reports = append(reports, gdict.Entry{Key: key, Value: []byte(l.want[key])})
 		}
 	}

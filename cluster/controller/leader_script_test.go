@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/gendac/gendac/actors/app"
-	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/behaviours/genleader"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 	"github.com/gendac/gendac/gdict"
 )
@@ -27,6 +27,7 @@ var scriptStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 //	at            sets the time
 //	members       "a1/1 up", "a1/1 dead safe=3s", "a1/1 unlisted"
 //	report        "a1/1 pair/switch running active 1": what a member has published
+//	says          "a1/1 DIGEST pair other/switch": what a member has published of its specification, and what that lacks
 //	look, ring    looks, by itself or because the alarm rings, and prints what the leader does
 //	switchover    GROUP: somebody commands it
 //	written       the write under way is done; conflict: it is refused; timeout: nobody knows; or, for refused=KEY, all
@@ -52,7 +53,7 @@ type leaderWorld struct {
 func (w *leaderWorld) command(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "spec":
-		w.core.spec = parseScriptSpec(t, d.Input)
+		w.core.spec, w.core.digest = parseScriptSpec(t, d.Input), "5ca1ab1e"
 	case "term":
 		term, err := strconv.ParseUint(d.CmdArgs[0].Key, 10, 64)
 		if err != nil {
@@ -71,16 +72,23 @@ func (w *leaderWorld) command(t *testing.T, d *datadriven.TestData) string {
 	case "report":
 		for line := range strings.Lines(d.Input) {
 			words := strings.Fields(line)
-			seat := scriptSeat(t, words[0])
+			member := scriptMember(t, words[0])
 			r := scriptReport(t, words[1:])
-			w.store(reportKey(seat, r.Instance), encode(reportRecord{Seat: seat, Report: r}))
+			r.Member = member
+			w.store(reportKey(member, r.Instance), encode(r))
+		}
+	case "says":
+		for line := range strings.Lines(d.Input) {
+			words := strings.Fields(line)
+			r := MemberRecord{Member: scriptMember(t, words[0]), Digest: words[1], Lacks: words[2:]}
+			w.store(memberKey(r.Member), encode(r))
 		}
 	case "look", "ring":
-		ev, bad := lookAt(w.view, w.entries(), w.now)
+		ev, bad := lookAt(w.now, w.view, w.entries())
 		if len(bad) > 0 {
 			d.Fatalf(t, "unreadable: %v", bad)
 		}
-		ev.rang = d.Cmd == "ring"
+		ev.woken = d.Cmd == "ring"
 		return w.step(t, ev)
 	case "switchover":
 		w.lastID++
@@ -100,15 +108,15 @@ func (w *leaderWorld) command(t *testing.T, d *datadriven.TestData) string {
 }
 
 func (w *leaderWorld) member(t *testing.T, words []string) {
-	seat := scriptSeat(t, words[0])
-	s := genleader.Standing{Member: genleader.Member{Name: seat.Member, Incarnation: seat.Incarnation}}
-	var rest []genleader.Standing
-	for _, was := range w.view.Standings {
+	member := scriptMember(t, words[0])
+	s := genleader.MemberStatus{Member: genleader.Member{Name: member.Name, Incarnation: member.Incarnation}, State: genleader.Up}
+	var rest []genleader.MemberStatus
+	for _, was := range w.view.Members {
 		if was.Member != s.Member {
 			rest = append(rest, was)
 		}
 	}
-	w.view.Standings = rest
+	w.view.Members = rest
 	for _, word := range words[1:] {
 		switch key, value, _ := strings.Cut(word, "="); key {
 		case "unlisted":
@@ -123,7 +131,7 @@ func (w *leaderWorld) member(t *testing.T, words []string) {
 			}
 		}
 	}
-	w.view.Standings = append(w.view.Standings, s)
+	w.view.Members = append(w.view.Members, s)
 }
 
 func (w *leaderWorld) store(key, value string) {
@@ -165,7 +173,7 @@ func (w *leaderWorld) written(t *testing.T, d *datadriven.TestData) string {
 		switch {
 		case r.key == tooLarge:
 			done.err = scriptError("value-limit", r.key)
-			done.refused = append(done.refused, r)
+			done.refused, done.onlyRefused = append(done.refused, r), true
 		case r.value == "":
 			delete(w.dict, r.key)
 		default:
@@ -195,20 +203,28 @@ func scriptTime(t *testing.T, text string) time.Time {
 	return scriptStart.Add(d)
 }
 
-func scriptSeat(t *testing.T, text string) planner.Seat {
+func scriptMember(t *testing.T, text string) model.Member {
 	t.Helper()
 	name, incarnation, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseUint(incarnation, 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return planner.Seat{Member: name, Incarnation: n}
+	return model.Member{Name: name, Incarnation: n}
+}
+
+func scriptInstance(t *testing.T, text string) (i model.Instance) {
+	t.Helper()
+	if err := i.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return i
 }
 
 // scriptReport reads "pair/switch running active 1 err=no-disk handover=x".
-func scriptReport(t *testing.T, words []string) appctrl.Report {
+func scriptReport(t *testing.T, words []string) model.Report {
 	t.Helper()
-	r := appctrl.Report{Instance: words[0]}
+	r := model.Report{Instance: scriptInstance(t, words[0])}
 	for _, word := range words[1:] {
 		switch key, value, _ := strings.Cut(word, "="); key {
 		case "active":

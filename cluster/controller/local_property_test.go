@@ -5,46 +5,50 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"pgregory.net/rapid"
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/behaviours/lease"
-	"github.com/gendac/gendac/cluster/planner"
 )
+
+var pairSwitch = model.Instance{Group: "pair", App: "switch"}
 
 // TestPublishedReportsBecomeTheLatest: however publications fail, whether the dictionary has them all the same or not,
 // it ends up with what each instance said last; and there is never more than one under way.
 func TestPublishedReportsBecomeTheLatest(t *testing.T) {
 	s := parseScriptSpec(t, "- {name: pair, members: [a1, b1], pair: {active: [switch, meter]}}")
-	self := planner.Seat{Member: "a1", Incarnation: 1}
+	self := model.Member{Name: "a1", Incarnation: 1}
 	rapid.Check(t, func(t *rapid.T) {
 		p := &publisher{t: t, core: newLocal(s, self), dict: map[string]string{}}
-		p.step(ordered{order: planner.Order{Group: "pair", Epoch: 1, Active: &planner.Activation{Seat: self, Epoch: 1}}, term: 1})
-		latest := map[string]appctrl.Report{}
+		p.step(ordered{order: model.Order{Group: "pair", Epoch: 1, Active: &model.Activation{Member: self, Epoch: 1}}, term: 1})
+		latest := map[model.Instance]model.Report{}
 		t.Repeat(map[string]func(*rapid.T){
 			"report": func(t *rapid.T) {
-				r := appctrl.Report{
-					Instance: rapid.SampledFrom([]string{"pair/switch", "pair/meter"}).Draw(t, "instance"), Epoch: 1, Role: app.Active,
-					Phase: rapid.SampledFrom([]appctrl.Phase{appctrl.Idle, appctrl.Running, appctrl.Failed}).Draw(t, "phase"),
+				r := model.Report{
+					Instance: rapid.SampledFrom([]model.Instance{pairSwitch, {Group: "pair", App: "meter"}}).Draw(t, "instance"), Epoch: 1, Role: app.Active,
+					Phase: rapid.SampledFrom([]model.Phase{model.Idle, model.Running, model.Failed}).Draw(t, "phase"),
 				}
 				latest[r.Instance] = r
-				p.step(reported{r})
+				p.step(reported{report: r})
 			},
 			"done":       func(t *rapid.T) { p.finish(t, true, nil) },
 			"lost":       func(t *rapid.T) { p.finish(t, false, errors.New("lost")) },
 			"unanswered": func(t *rapid.T) { p.finish(t, true, errors.New("no answer")) },
-			"rested":     func(t *rapid.T) { p.rested(t) },
+			"pauseOver":  func(t *rapid.T) { p.pauseOver(t) },
 		})
-		for p.pending != nil || p.resting {
-			if p.resting {
-				p.rested(t)
+		for p.pending != nil || p.paused {
+			if p.paused {
+				p.pauseOver(t)
 			} else {
 				p.finish(t, true, nil)
 			}
 		}
 		for instance, r := range latest {
-			if got := readable(p.dict[reportKey(self, instance)]); got != (reportRecord{Report: r, Start: "normal"}).String() {
+			r.Start = "normal"
+			if got := readable(p.dict[reportKey(self, instance)]); got != r.String() {
 				t.Fatalf("%s: the dictionary has %q, the latest report is %v", instance, got, r)
 			}
 		}
@@ -56,7 +60,7 @@ type publisher struct {
 	core    *local
 	dict    map[string]string
 	pending *publish
-	resting bool
+	paused  bool
 }
 
 func (p *publisher) step(ev localEvent) {
@@ -65,12 +69,12 @@ func (p *publisher) step(ev localEvent) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case publish:
-			if p.pending != nil || p.resting {
-				p.t.Fatalf("%v while %v is under way (resting: %v)", e, p.pending, p.resting)
+			if p.pending != nil || p.paused {
+				p.t.Fatalf("%v while %v is under way (paused: %v)", e, p.pending, p.paused)
 			}
 			p.pending = &e
-		case rest:
-			p.resting = true
+		case pauseFor:
+			p.paused = true
 		}
 	}
 }
@@ -87,24 +91,24 @@ func (p *publisher) finish(t *rapid.T, done bool, err error) {
 	p.step(published{key: e.key, value: e.value, err: err})
 }
 
-func (p *publisher) rested(t *rapid.T) {
-	if !p.resting {
-		t.Skip("nobody rests")
+func (p *publisher) pauseOver(t *rapid.T) {
+	if !p.paused {
+		t.Skip("nothing is paused")
 	}
-	p.resting = false
-	p.step(rested{})
+	p.paused = false
+	p.step(pauseOver{})
 }
 
 // TestActivationsKeepTheTermTheyWereLearnedUnder: whatever orders come, an epoch is never told to be active under two
 // lease terms, nor again once its controller is gone.
 func TestActivationsKeepTheTermTheyWereLearnedUnder(t *testing.T) {
 	s := parseScriptSpec(t, "- {name: pair, members: [a1, b1], pair: {active: [switch]}}")
-	self, other := planner.Seat{Member: "a1", Incarnation: 1}, planner.Seat{Member: "b1", Incarnation: 1}
+	self, other := model.Member{Name: "a1", Incarnation: 1}, model.Member{Name: "b1", Incarnation: 1}
 	rapid.Check(t, func(t *rapid.T) {
 		core := newLocal(s, self)
 		term, epoch := lease.Term(1), uint64(1)
 		terms, spent := map[uint64]lease.Term{}, uint64(0)
-		active := &planner.Activation{Seat: self, Epoch: 1}
+		active := &model.Activation{Member: self, Epoch: 1}
 		step := func(ev localEvent) {
 			_, effects := stepLocal(core, ev)
 			for _, e := range effects {
@@ -122,7 +126,7 @@ func TestActivationsKeepTheTermTheyWereLearnedUnder(t *testing.T) {
 			}
 		}
 		order := func() {
-			step(ordered{order: planner.Order{Group: "pair", Epoch: epoch, Active: active, Quiesce: active.Seat == self && rapid.Bool().Draw(t, "quiesce")}, term: term})
+			step(ordered{order: model.Order{Group: "pair", Epoch: epoch, Active: active, Quiesce: active.Member == self && rapid.Bool().Draw(t, "quiesce")}, term: term})
 		}
 		order()
 		t.Repeat(map[string]func(*rapid.T){
@@ -130,15 +134,15 @@ func TestActivationsKeepTheTermTheyWereLearnedUnder(t *testing.T) {
 			"lapse":  func(*rapid.T) { step(lapsed{term}); term++ },
 			"activate": func(t *rapid.T) {
 				epoch++
-				active = &planner.Activation{Seat: rapid.SampledFrom([]planner.Seat{self, other}).Draw(t, "seat"), Epoch: epoch}
+				active = &model.Activation{Member: rapid.SampledFrom([]model.Member{self, other}).Draw(t, "member"), Epoch: epoch}
 				order()
 			},
 			"crash": func(t *rapid.T) {
-				if !core.alive["pair/switch"] {
+				if !core.alive[pairSwitch] {
 					t.Skip("it has no controller")
 				}
-				spent = max(spent, core.goals["pair/switch"].Epoch)
-				step(ended{instance: "pair/switch", err: fmt.Errorf("boom")})
+				spent = max(spent, core.goals[pairSwitch].Epoch)
+				step(ended{instance: pairSwitch, err: fmt.Errorf("boom")})
 			},
 		})
 	})

@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gendac/gendac/cluster/model"
 
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/behaviours/lease"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -25,12 +27,14 @@ func sortedEntries(dict map[string]gdict.Entry) []gdict.Entry {
 // TestLocalScripts plays testdata/local/*.txt on member a1/1. Their commands:
 //
 //	spec       the groups in YAML; members a1, b1, c1 and applications switch, meter and quick are there
-//	order      GROUP epoch=N term=N active=a1/1@3 standby=b1/1 previous=b1/1 kind=takeover from=b1 handover=x quiesce
+//	order      GROUP epoch=N term=N active=a1/1@3 apps=switch standby=b1/1 previous=b1/1 kind=takeover from=b1 handover=x quiesce
 //	report     "pair/switch running active 1": what an instance's controller says
 //	ended      INSTANCE crashed: its controller is gone
 //	lapsed     TERM: the lease term is over
 //	published  the publication under way is done; or failed; value-limit, dictionary-limit: refused as too large
-//	rested, stop, give-up (stopping or telling)
+//	began      the first event; the digest of the specification is 5ca1ab1e
+//	renumbered a1/2: who this member is from now on
+//	pauseOver [KEY], stop, give-up (leaving, stopping or telling)
 func TestLocalScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/local", func(t *testing.T, path string) {
 		w := &localWorld{}
@@ -46,14 +50,14 @@ type localWorld struct {
 func (w *localWorld) command(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "spec":
-		w.core = newLocal(parseScriptSpec(t, d.Input), planner.Seat{Member: "a1", Incarnation: 1})
+		w.core = newLocal(parseScriptSpec(t, d.Input), model.Member{Name: "a1", Incarnation: 1})
 		return "ok\n"
 	case "order":
 		return w.step(t, scriptOrder(t, d))
 	case "report":
-		return w.step(t, reported{scriptReport(t, strings.Fields(d.Input))})
+		return w.step(t, reported{scriptReport(t, strings.Fields(d.Input)), scriptStart})
 	case "ended":
-		ev := ended{instance: d.CmdArgs[0].Key}
+		ev := ended{instance: scriptInstance(t, d.CmdArgs[0].Key)}
 		if len(d.CmdArgs) > 1 {
 			ev.err = errors.New(d.CmdArgs[1].Key)
 		}
@@ -70,12 +74,21 @@ func (w *localWorld) command(t *testing.T, d *datadriven.TestData) string {
 		}
 		w.pending = nil
 		return w.step(t, ev)
-	case "rested":
-		return w.step(t, rested{})
+	case "pauseOver":
+		ev := pauseOver{}
+		if len(d.CmdArgs) > 0 {
+			ev.key = d.CmdArgs[0].Key
+		}
+		return w.step(t, ev)
+	case "renumbered":
+		return w.step(t, renumbered{self: scriptMember(t, d.CmdArgs[0].Key)})
+	case "began":
+		w.core.digest = "5ca1ab1e"
+		return w.step(t, began{})
 	case "stop":
-		return w.step(t, stop{})
+		return w.step(t, stop{patience: 6 * time.Second})
 	case "give-up":
-		return w.step(t, giveUp{during: map[string]localPhase{"stopping": stopping, "telling": telling}[d.CmdArgs[0].Key]})
+		return w.step(t, giveUp{during: map[string]localPhase{"leaving": leaving, "stopping": stopping, "telling": telling}[d.CmdArgs[0].Key]})
 	default:
 		d.Fatalf(t, "no command %q", d.Cmd)
 		return ""
@@ -111,14 +124,17 @@ func (w *localWorld) step(t *testing.T, ev localEvent) string {
 
 func scriptOrder(t *testing.T, d *datadriven.TestData) ordered {
 	t.Helper()
-	ev := ordered{order: planner.Order{Group: d.CmdArgs[0].Key}}
+	ev := ordered{order: model.Order{Group: d.CmdArgs[0].Key}}
 	o := &ev.order
+	var apps []string
 	for _, arg := range d.CmdArgs[1:] {
 		value := ""
 		if len(arg.Vals) > 0 {
 			value = arg.Vals[0]
 		}
 		switch arg.Key {
+		case "apps":
+			apps = arg.Vals
 		case "epoch":
 			o.Epoch = scriptNumber(t, value)
 		case "term":
@@ -128,7 +144,7 @@ func scriptOrder(t *testing.T, d *datadriven.TestData) ordered {
 		case "previous":
 			o.Previous = scriptActivation(t, value)
 		case "standby":
-			o.Standby = []planner.Seat{scriptSeat(t, value)}
+			o.Standby = []model.Member{scriptMember(t, value)}
 		case "quiesce":
 			o.Quiesce = true
 		case "from":
@@ -139,14 +155,17 @@ func scriptOrder(t *testing.T, d *datadriven.TestData) ordered {
 			d.Fatalf(t, "order: %q", arg.Key)
 		}
 	}
+	if o.Active != nil {
+		o.Active.Apps = apps
+	}
 	return ev
 }
 
-// scriptActivation reads "a1/1@3": the seat and the epoch.
-func scriptActivation(t *testing.T, text string) *planner.Activation {
+// scriptActivation reads "a1/1@3": the member and the epoch.
+func scriptActivation(t *testing.T, text string) *model.Activation {
 	t.Helper()
-	seat, epoch, _ := strings.Cut(text, "@")
-	return &planner.Activation{Seat: scriptSeat(t, seat), Epoch: scriptNumber(t, epoch)}
+	member, epoch, _ := strings.Cut(text, "@")
+	return &model.Activation{Member: scriptMember(t, member), Epoch: scriptNumber(t, epoch)}
 }
 
 func scriptNumber(t *testing.T, text string) uint64 {

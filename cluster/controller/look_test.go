@@ -17,11 +17,11 @@ func TestAClockThatIsSetForwardMakesNothingSafe(t *testing.T) {
 	if jumped.Sub(now) != 0 || jumped.Round(0).Sub(now.Round(0)) != time.Hour {
 		t.Skip("this Go lays out time.Time in another way")
 	}
-	view := genleader.View{Phase: genleader.Leading, Term: 1, ForeignSafeAt: safeAt, Standings: []genleader.Standing{
+	view := genleader.View{Phase: genleader.Leading, Term: 1, ForeignSafeAt: safeAt, Members: []genleader.MemberStatus{
 		{Member: genleader.Member{Name: "a1", Incarnation: 1}, State: genleader.Suspect, SafeAt: safeAt},
-		{Member: genleader.Member{Name: "b1", Incarnation: 1}},
+		{Member: genleader.Member{Name: "b1", Incarnation: 1}, State: genleader.Up},
 	}}
-	ev, _ := lookAt(view, nil, jumped)
+	ev, _ := lookAt(jumped, view, nil)
 	for _, at := range []time.Time{ev.view.UnknownSafeAt, ev.view.Members[0].SafeAt} {
 		if left := at.Sub(jumped.Round(0)); left != time.Second {
 			t.Errorf("safe in %v by the wall clock, in a second by the monotonic one", left)

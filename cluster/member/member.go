@@ -99,7 +99,9 @@ func validName(name string) bool {
 type View struct {
 	Members []Member // sorted by name, each name once, this member included
 	Source  Source
-	Err     error // why the source is Unreachable, or a *ConflictError while another process holds our name; else nil
+	// Err is why the source is Unreachable, or why this member is not announced while the source is Connected: a
+	// *ConflictError while another process holds our name, or a refusal of the source. Else it is nil.
+	Err error
 }
 
 // Find returns the member of that name.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"time"
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/cluster/member"
@@ -20,13 +22,23 @@ type Config struct {
 	Discovery member.Discovery // default: the spec's addresses, and then each member needs one
 	Spec      *spec.Spec       // equal on every member; it is validated
 	Apps      app.Registry     // the code of the spec's applications
-	Admin     string           // loopback host:port of the admin API; empty for none
+	Admin     string           // address of the admin API: loopback host:port, or unix:PATH; empty for none
 	TLS       *remoting.TLS    // nil: the network is trusted
-	DataDir   string           // keeps the dictionary through restarts; empty: in memory. Made if it is not there
+	DataDir   string           // keeps the state of all groups through restarts; default: StateDir. Made if it is not there
+	// InMemory keeps nothing on disk. This costs the state when a majority of the members ends at once, however they end: the
+	// dictionary, every acknowledged write and the epochs so far. And a member that stops in order must first see that the
+	// others have everything: see Stop.
+	InMemory bool
 	// MaxDictionary bounds the dictionary, in bytes as gdict.MaxTotal counts them, while this member leads; default 1 GiB,
 	// or a quarter of GOMEMLIMIT if that is less.
 	MaxDictionary int
-	Logger        *slog.Logger // default: discards
+	// AdminHosts are further Host headers that the admin API answers to, beside loopback names: see admin.Hosts.
+	AdminHosts []string
+	// AdminGroup is a group of the operating system that may use the admin API's Unix socket: see admin.SocketGroup.
+	AdminGroup string
+	Logger     *slog.Logger // default: discards
+
+	now func() time.Time // the wall clock, but for tests
 }
 
 // An Error says which field of a Config cannot be used.
@@ -35,6 +47,9 @@ type Error struct{ Field, Value, Problem string }
 func (e *Error) Error() string { return fmt.Sprintf("node: %s: %q: %s", e.Field, e.Value, e.Problem) }
 
 func (c *Config) complete() error {
+	if c.now == nil {
+		c.now = time.Now
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -54,11 +69,17 @@ func (c *Config) complete() error {
 	if err := checkDictionary(c.MaxDictionary); err != nil {
 		return err
 	}
+	if err := c.keepState(); err != nil {
+		return err
+	}
 	if c.Bind == "" {
 		c.Bind = self.Addr
 	}
 	if c.Bind == "" {
 		return &Error{"Bind", "", fmt.Sprintf("the spec has no addr for member %s; give one", c.Name)}
+	}
+	if host, port, err := net.SplitHostPort(c.Bind); c.Advertise == "" && err == nil && dialable(host, port) {
+		c.Advertise = c.Bind // as it is written, because the others' lists of members have it so too
 	}
 	if c.Discovery == nil {
 		discovery, err := c.fromSpec()
@@ -68,6 +89,12 @@ func (c *Config) complete() error {
 		c.Discovery = discovery
 	}
 	return nil
+}
+
+// dialable says whether others can dial what is listened on under this name.
+func dialable(host, port string) bool {
+	ip := net.ParseIP(host)
+	return host != "" && (ip == nil || !ip.IsUnspecified()) && port != "" && port != "0"
 }
 
 // fromSpec is the embedded default: everybody's address is written in the spec.

@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
+	"github.com/gendac/gendac/cluster/model"
 	"github.com/gendac/gendac/cluster/planner"
-	"github.com/gendac/gendac/cluster/remoting"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -100,9 +101,27 @@ func translate(err error) error {
 	if err == nil {
 		return nil
 	}
-	_, sentinel := refused(err)
-	return fmt.Errorf("%w: %w", sentinel, err)
+	code, sentinel := refused(err)
+	return refusal(code, sentinel, err.Error())
 }
+
+// refusal says why something was refused, once. A reason of the planner is the same as the sentinel in other words.
+func refusal(code string, sentinel error, text string) error {
+	for _, r := range refusals {
+		if r.code == code && strings.HasPrefix(text, r.reason.Error()) && strings.HasPrefix(text, "planner: ") {
+			return saidOnce{sentinel: sentinel, text: strings.TrimPrefix(text, "planner: ")}
+		}
+	}
+	return fmt.Errorf("%w: %s", sentinel, text)
+}
+
+type saidOnce struct {
+	sentinel error
+	text     string
+}
+
+func (e saidOnce) Error() string { return e.text }
+func (e saidOnce) Unwrap() error { return e.sentinel }
 
 // at asks the leader. An answer that does not come leaves the outcome open.
 func (c *control) at(ctx context.Context, leader, group string) error {
@@ -139,7 +158,7 @@ func (c *control) send(to string, m message) error {
 }
 
 // receive takes a command or an answer of a peer.
-func (c *control) receive(from remoting.Peer, body []byte) {
+func (c *control) receive(from model.Member, body []byte) {
 	var m message
 	if err := json.Unmarshal(body, &m); err != nil {
 		c.node.cfg.Logger.Warn("dropped a command that is not readable", slog.String("from", from.Name), slog.Any("error", err))
@@ -177,5 +196,5 @@ func (c *control) answered(m message) {
 			sentinel = r.answers
 		}
 	}
-	answer <- fmt.Errorf("%w: %s", sentinel, m.Text)
+	answer <- refusal(m.Code, sentinel, m.Text)
 }

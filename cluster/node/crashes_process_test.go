@@ -3,6 +3,7 @@
 package node_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -61,13 +62,20 @@ func TestTheLastOfThreeStopsActing(t *testing.T) {
 	}
 
 	c.start("a1", "w1")
-	c.await("aware of the loss", func() string {
-		for _, alarm := range c.says("b1").Alarms {
-			if strings.Contains(alarm, "2 of 3 voters were restarted and have lost the log") {
-				return ""
+	c.await("aware of the loss, each with the same words", func() string {
+		told := map[string]bool{}
+		for _, name := range []string{"a1", "b1", "w1"} {
+			alarms := c.says(name).Alarms
+			if len(alarms) == 0 || !strings.Contains(alarms[0], "2 of 3 voters were restarted and have lost the log (a1, w1); it is left on b1") ||
+				!strings.Contains(alarms[0], "gendac dict export FILE --read local --admin ADDRESS-OF-b1") {
+				return fmt.Sprintf("the alarm of %s, which has %q", name, alarms)
 			}
+			told[alarms[0]] = true
 		}
-		return "an alarm of b1"
+		if len(told) > 1 {
+			return fmt.Sprintf("one alarm, not %v", told)
+		}
+		return ""
 	})
 	time.Sleep(stillFor)
 	if h := c.judge.holds(); h.Epoch != last.Epoch || h.acts != last.acts {
@@ -81,14 +89,15 @@ func TestTheLastOfThreeStopsActing(t *testing.T) {
 	c.judge.begin()
 	c.start("b1")
 	c.settle("a1")
-	if h := c.judge.holds(); h.Epoch != 1 || h.Start != "normal" {
-		t.Errorf("begun anew with %v, want a1 normal in epoch 1", h)
+	if h := c.judge.holds(); h.Epoch <= last.Epoch || h.Start != "normal" {
+		t.Errorf("begun anew with %v, want a1 normal in an epoch above %d", h, last.Epoch)
 	}
 }
 
 // TestAllAtOnceAgainAndAgain kills everybody at moments that come ever later in the life of a cluster.
 func TestAllAtOnceAgainAndAgain(t *testing.T) {
 	c := newCluster(t, newLoopback(t), "fast")
+	began := uint64(time.Now().UnixMilli())
 	for round := range 8 {
 		c.kill(names...)
 		c.judge.begin()
@@ -96,8 +105,8 @@ func TestAllAtOnceAgainAndAgain(t *testing.T) {
 		time.Sleep(time.Duration(round) * 50 * time.Millisecond)
 	}
 	c.settle("a1")
-	if h := c.judge.holds(); h.Epoch != 1 {
-		t.Errorf("%v, want epoch 1", h)
+	if h := c.judge.holds(); h.Epoch <= began {
+		t.Errorf("%v, want an epoch above %d", h, began)
 	}
 }
 

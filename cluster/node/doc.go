@@ -3,7 +3,7 @@
 //
 //	discovery --addresses--> remoting <--frames--> group (genleader) --> dictionary (gdict)
 //	                                                 |                        |
-//	                                              standings, lease         orders, reports
+//	                                              members, lease         orders, reports
 //	                                                 v                        v
 //	                                     leader's controller           local controller --> instances (appctrl, app)
 //

@@ -31,5 +31,5 @@ func (n *Node) electorate(cfg *genleader.Config) {
 	if cfg.Cluster == "" {
 		cfg.Cluster = n.cfg.Spec.Cluster
 	}
-	cfg.Witness = cfg.Witness || n.cfg.Spec.Members[n.self.Member].Witness
+	cfg.Witness = cfg.Witness || n.cfg.Spec.Members[n.cfg.Name].Witness
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/supervisor"
-	"github.com/gendac/gendac/cluster/remoting"
+	"github.com/gendac/gendac/cluster/model"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -28,7 +28,7 @@ var ErrStopping = errors.New("node: the member is stopping")
 // newHub makes what all groups of this member share: one link to each peer, one ticker.
 func (n *Node) newHub() error {
 	hub, err := genleader.NewHub(n.system, genleader.HubConfig{
-		Self:   n.Self(),
+		Self:   genleader.Member{Name: n.cfg.Name, Incarnation: n.incarnation},
 		Send:   func(to string, frame []byte) error { return n.remoting.Send(to, groupKind, frame) },
 		Logger: n.cfg.Logger,
 	})
@@ -37,17 +37,17 @@ func (n *Node) newHub() error {
 }
 
 // toHub is the remoting's handler of group frames.
-func (n *Node) toHub(from remoting.Peer, body []byte) { n.hub.Deliver(genleader.Member(from), body) }
+func (n *Node) toHub(from model.Member, body []byte) { n.hub.Deliver(genleader.Member(from), body) }
 
 // Group opens this member's part of a group of the user's own. It works with the parts of that name on the other members,
 // which may be opened at any time; the group begins once those it expects have opened theirs. Leave closes this part, and
 // the name may be opened again then. Stop leaves all groups; a group that fails ends alone, and its Err says why.
 //
 // Of cfg, Behaviour is needed. Self and Send are the node's; without Candidates all members of the specification vote, a
-// witness of the specification is one here; a zero Timing is the specification's. Such a group rests when it has nothing
-// to do, unless cfg asks for Leases.
+// witness of the specification is one here; a zero Timing is the specification's. Such a group hibernates when it has
+// nothing to do, unless cfg asks for Leases.
 //
-// With a data directory the group is kept there, under its name, unless cfg has a Storage.
+// The group is kept where the member keeps its state: below its directory, or in memory. A Storage of cfg takes precedence.
 //
 // It waits for the group's actor to start, at most 5 s. Errors: ErrStopping, *Error, genleader.ErrOpen, and those of
 // genleader.New.
@@ -60,7 +60,8 @@ func (n *Node) Group(name string, cfg genleader.Config) (*genleader.Group, error
 
 // OpenDict opens this member's part of a dictionary of the user's own: see Group. The options are those of gdict.New. Open it
 // on every member first: until then nobody leads, and writes fail with genleader.ErrNoLeader. Close it with Leave of its group,
-// which is returned too; without a data directory its contents are lost when every member has closed it. It grants no leases.
+// which is returned too. On members that keep their state in memory its contents are lost when every member has closed it.
+// It grants no leases.
 func (n *Node) OpenDict(name string, options ...gdict.Option) (*gdict.Dict, *genleader.Group, error) {
 	if strings.HasPrefix(name, reservedGroups) {
 		return nil, nil, &Error{"Dict", name, "names that begin with " + reservedGroups + " are the cluster's own"}
@@ -96,7 +97,7 @@ func (n *Node) openGroup(name string, cfg genleader.Config, attach func(*genlead
 	return group, nil
 }
 
-// storedGroup gives a group a storage of its own below the data directory, if there is one and cfg has none.
+// storedGroup gives a group a storage of its own below the member's directory, if it has one and cfg has none.
 func (n *Node) storedGroup(name string, cfg genleader.Config) (*genleader.Group, error) {
 	if cfg.Storage != nil {
 		return n.hub.Group(name, cfg)

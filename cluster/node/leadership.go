@@ -93,7 +93,7 @@ func transfer(ctx context.Context, group *genleader.Group, to string) error {
 		return refusedFor(group.View(), err)
 	}
 	if _, err := group.ReadIndex(ctx); err != nil { // not wrapped: it is of a read, and says that nothing was done
-		return fmt.Errorf("node: %s follows %q, and no majority has confirmed that it leads", group.Self.Name, to)
+		return fmt.Errorf("node: %s follows %q, and no majority has confirmed that it leads", group.Member().Name, to)
 	}
 	return nil
 }
@@ -150,14 +150,14 @@ func ended(group *genleader.Group) error {
 // describe puts what a group says of itself into the words of the admin API. Of one that is too busy to say, it tells what
 // can be known without asking.
 func (n *Node) describe(ctx context.Context, name string, group *genleader.Group) admin.RaftGroup {
-	d := admin.RaftGroup{Name: name, Member: n.self.Member, Kept: group.Storage != nil, Leases: group.Leases}
+	d := admin.RaftGroup{Name: name, Member: n.cfg.Name, Kept: group.Config().Storage != nil, Leases: group.Config().Leases}
 	if reason := ended(group); reason != nil {
 		d.Role, d.Problems = roleFailed, []string{reason.Error()}
 		return d
 	}
 	in, err := group.Inspect(ctx)
 	if err != nil {
-		in = genleader.Inspection{Self: group.Self, View: group.View()}
+		in = genleader.Inspection{Self: group.Member(), View: group.View()}
 		d.Busy = true
 		d.Problems = append(d.Problems, "it does not describe itself in time: "+err.Error())
 	}
@@ -166,10 +166,10 @@ func (n *Node) describe(ctx context.Context, name string, group *genleader.Group
 	}
 	d.Role, d.Leader, d.Term = roleOf(in.Phase), in.Leader.Name, in.Term
 	d.Commit, d.Applied, d.Last, d.Snapshot = in.Commit, in.Applied, in.LastIndex, in.Snapshot
-	d.LogEntries, d.LogBytes, d.Resting, d.Calls, d.Dropped = in.LogEntries, in.LogBytes, in.Resting, in.PendingCalls, in.Dropped
+	d.LogEntries, d.LogBytes, d.Hibernating, d.Calls, d.Dropped = in.LogEntries, in.LogBytes, in.Hibernating, in.PendingCalls, in.Dropped
 	d.Lease = max(0, time.Until(in.LeaseUntil).Milliseconds())
 	d.LeaderHeard = since(in.LeaderHeard)
-	d.Members = n.raftMembers(in, group.Witness)
+	d.Members = n.raftMembers(in, group.Config().Witness)
 	return d
 }
 

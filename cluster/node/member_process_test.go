@@ -33,6 +33,7 @@ type memberConfig struct {
 	Judge                 string // UDP address for acts
 	Spec                  string // text
 	Data                  string // directory; empty: in memory
+	Stubborn              bool   // its application ignores every order, and acts while its lease holds, as a fenced OS process would
 }
 
 // A word is one line on a member's stdin.
@@ -72,7 +73,7 @@ func runMember(text string) int {
 		case <-stop:
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			if err := n.Stop(ctx); err != nil {
+			if err := n.Stop(ctx, node.Force()); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
 			}
@@ -91,8 +92,8 @@ func startMember(text string) (*node.Node, error) {
 		return nil, err
 	}
 	return node.Start(node.Config{
-		Name: c.Name, Bind: c.Bind, Advertise: c.Advertise, Spec: s, DataDir: c.Data,
-		Apps:   app.Registry{"switch": func() app.App { return &actor{judge: c.Judge} }},
+		Name: c.Name, Bind: c.Bind, Advertise: c.Advertise, Spec: s, DataDir: c.Data, InMemory: c.Data == "",
+		Apps:   app.Registry{"switch": func() app.App { return &actor{judge: c.Judge, stubborn: c.Stubborn} }},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 }
@@ -121,8 +122,9 @@ func obey(n *node.Node) {
 // An actor acts every millisecond while it may. It asks right before each act, as every application should.
 type actor struct {
 	app.Defaults
-	judge string
-	done  chan struct{} // closed when act has ended
+	judge    string
+	stubborn bool
+	done     chan struct{} // closed when act has ended
 }
 
 func (a *actor) Start(ctx *app.Context, s app.Start) error {
@@ -131,6 +133,7 @@ func (a *actor) Start(ctx *app.Context, s app.Start) error {
 		close(a.done)
 		return nil
 	}
+	ctx.Logger().Info("takes over", slog.String("start", s.String()), slog.String("left", string(s.Handover)))
 	conn, err := net.Dial("udp", a.judge)
 	if err != nil {
 		close(a.done)
@@ -145,9 +148,12 @@ func (a *actor) act(ctx *app.Context, s app.Start, conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for out := json.NewEncoder(conn); ctx.Err() == nil; <-tick.C {
+	for out := json.NewEncoder(conn); ctx.Err() == nil || a.stubborn; <-tick.C {
 		left := time.Until(ctx.ActiveUntil()) // before the question: the lease may have been extended since, not shortened
-		if !ctx.Active() {
+		if a.stubborn {
+			left = time.Until(ctx.HeldUntil())
+		}
+		if a.stubborn && left <= 0 || !a.stubborn && !ctx.Active() {
 			continue
 		}
 		at := now()
@@ -157,9 +163,9 @@ func (a *actor) act(ctx *app.Context, s app.Start, conn net.Conn) {
 	}
 }
 
-func (a *actor) Stop(*app.Context) ([]byte, error) {
+func (a *actor) Stop(ctx *app.Context) ([]byte, error) {
 	<-a.done // after Stop nothing acts any more
-	return nil, nil
+	return fmt.Appendf(nil, "%s-%d", ctx.Member(), ctx.Epoch()), nil
 }
 
 // now is the machine's clock, the same for all processes and in all network namespaces.

@@ -19,7 +19,7 @@ func TestADictionaryTakesAQuarterOfTheMemoryAtMost(t *testing.T) {
 		{0, 512 << 20, 128 << 20},
 		{0, 64 << 30, gdict.DefaultMaxTotal},
 		{0, 1 << 20, leastDictionary},
-		{3 << 30, 512 << 20, 3 << 30},
+		{1 << 30, 512 << 20, 1 << 30},
 	} {
 		if got := dictionaryLimit(c.given, c.memory); got != c.want {
 			t.Errorf("given %d and GOMEMLIMIT %d: %d, want %d", c.given, c.memory, got, c.want)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,13 +13,12 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/genleader"
+	"github.com/gendac/gendac/behaviours/genleader/disk"
 	"github.com/gendac/gendac/behaviours/lease"
-	"github.com/gendac/gendac/behaviours/process"
 	"github.com/gendac/gendac/behaviours/supervisor"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
 	"github.com/gendac/gendac/cluster/member"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/remoting"
 	"github.com/gendac/gendac/gdict"
 )
@@ -38,26 +38,31 @@ var ErrFailed = errors.New("node: the member has ended; start it again")
 
 // A Node is this member while it runs. Its methods are safe for any goroutine.
 type Node struct {
-	cfg       Config
-	self      planner.Seat
-	system    *actor.ActorSystem
-	remoting  *remoting.Remoting
-	dict      *gdict.Dict
-	hub       *genleader.Hub
-	group     *genleader.Group
-	storage   genleader.Storage // nil in memory
-	session   member.Session
-	admin     *admin.Server
-	tree      *actor.PID
-	groupTree *actor.PID // of users' groups
-	openingMu sync.Mutex // held while the storage of a user's group is opened
-	groupsMu  sync.Mutex
-	groups    map[string]*genleader.Group // users', the latest of each name
-	leaderPID atomic.Pointer[actor.PID]
-	localPID  atomic.Pointer[actor.PID]
-	here      controller.Here
-	control   *control
-	found     atomic.Pointer[member.View]
+	cfg         Config
+	incarnation uint64      // of this process, for its links
+	store       *disk.Store // of the cluster's own group; nil in memory
+	keeping     sync.Mutex  // held while the number is kept
+	takenUp     atomic.Bool // the group has had a leader, so others know the number
+	system      *actor.ActorSystem
+	remoting    *remoting.Remoting
+	dict        *gdict.Dict
+	hub         *genleader.Hub
+	group       *genleader.Group
+	storage     genleader.Storage // store, or nil
+	session     member.Session
+	admin       *admin.Server
+	tree        *actor.PID
+	groupTree   *actor.PID // of users' groups
+	openingMu   sync.Mutex // held while the storage of a user's group is opened
+	groupsMu    sync.Mutex
+	groups      map[string]*genleader.Group // users', the latest of each name
+	leaderPID   atomic.Pointer[actor.PID]
+	localPID    atomic.Pointer[actor.PID]
+	here        controller.Here
+	control     *control
+	digest      func() string // of the specification
+	found       atomic.Pointer[member.View]
+	crashed     firstCrash // of the tree's actors
 
 	stopping  atomic.Bool
 	localDone chan struct{}
@@ -76,12 +81,12 @@ func Start(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg:       cfg,
-		self:      planner.Seat{Member: cfg.Name, Incarnation: genleader.NewIncarnation(time.Now())},
 		groups:    map[string]*genleader.Group{},
 		localDone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	n.cfg.Logger = cfg.Logger.With(slog.String("node", cfg.Name))
 	n.found.Store(&member.View{})
+	n.digest = sync.OnceValue(cfg.Spec.Digest)
 	if err := n.assemble(); err != nil {
 		n.stopping.Store(true) // what ends now does not end by itself
 		n.end(err, endTimeout)
@@ -96,13 +101,27 @@ func (n *Node) assemble() error {
 		actor.WithDeadLetterThrottleInterval(time.Millisecond), // its timer outlives the system
 	)
 	var err error
+	// What can be refused comes first: nothing acts before it is there.
+	if n.cfg.Admin != "" {
+		if n.admin, err = admin.Listen(n.cfg.Admin, admin.Hosts(n.cfg.AdminHosts...), admin.SocketGroup(n.cfg.AdminGroup)); err != nil {
+			return err
+		}
+	}
+	if n.store, err = n.openStore(clusterGroup); err != nil {
+		return err
+	}
+	if err := n.number(); err != nil {
+		return err
+	}
 	n.remoting, err = remoting.Start(n.system, remoting.Config{
-		Name: n.cfg.Name, Cluster: n.cfg.Spec.Cluster, Incarnation: n.self.Incarnation,
+		Name: n.cfg.Name, Cluster: n.cfg.Spec.Cluster, Incarnation: n.incarnation,
 		Bind: n.cfg.Bind, Advertise: n.cfg.Advertise, TLS: n.cfg.TLS, Logger: n.cfg.Logger,
+		Known: func(name string) bool { _, known := n.cfg.Spec.Members[name]; return known },
 	})
 	if err != nil {
 		return err
 	}
+	n.cfg.Logger.Info("state", slog.String("directory", cmp.Or(n.cfg.DataDir, "none: in memory")))
 	if err := n.newHub(); err != nil {
 		return err
 	}
@@ -110,35 +129,34 @@ func (n *Node) assemble() error {
 		return err
 	}
 	n.control = newControl(n)
+	if err := n.join(); err != nil {
+		return err
+	}
 	if err := n.startTree(); err != nil {
 		return err
 	}
 	n.listen()
-	if err := n.join(); err != nil {
-		return err
-	}
-	if n.cfg.Admin != "" {
-		if n.admin, err = admin.NewServer(n.cfg.Admin, n); err != nil {
-			return err
-		}
+	if n.admin != nil {
+		n.admin.Serve(n)
 	}
 	go n.watchGroup()
+	go n.watchPort()
 	return nil
 }
 
 func (n *Node) newGroup() error {
 	// Failover needs the dictionary too: users must not be able to fill it to the last byte.
 	n.dict = gdict.New(gdict.Reserve(controller.Reserved, ownDictionary), gdict.MaxTotal(dictionaryLimit(n.cfg.MaxDictionary, memoryLimit())))
-	var err error
-	if n.storage, err = n.openStorage(clusterGroup); err != nil {
-		return err
+	if n.store != nil {
+		n.storage = n.store
 	}
 	cfg := genleader.Config{
 		Timing:      n.timing(),
 		Leases:      true,
 		Behaviour:   n.dict.Behaviour(),
 		Storage:     n.storage,
-		ViewChanged: func(genleader.View) { n.tell(&n.leaderPID, controller.Look{}) },
+		ViewChanged: n.viewChanged,
+		Renumbered:  n.renumbered,
 		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
 		Logger:      n.cfg.Logger,
 	}
@@ -162,12 +180,12 @@ func (n *Node) tell(pid *atomic.Pointer[actor.PID], msg any) {
 // startTree spawns the controllers before the group: the local one watches orders from the group's first entry on.
 func (n *Node) startTree() error {
 	local := controller.Local{
-		Spec: n.cfg.Spec, Self: n.self, Dict: n.dict, Watch: n.dict.Watch(controller.Reserved), Lease: n.group.Lease(),
+		Spec: n.cfg.Spec, Self: n.member(), Dict: n.dict, Watch: n.dict.Watch(controller.Reserved), Lease: n.group.Lease(),
 		Apps: n.cfg.Apps, Logger: n.cfg.Logger, Ended: func(reason error) { n.localEnded(reason) },
 		Started: func(pid *actor.PID) { n.localPID.Store(pid) }, Here: &n.here,
 	}
 	leader := controller.Leader{
-		Spec: n.cfg.Spec, Dict: n.dict, View: n.group.View, Logger: n.cfg.Logger,
+		Spec: n.cfg.Spec, Dict: n.dict, View: n.group.View, Withhold: n.group.Withhold, Logger: n.cfg.Logger,
 		Started: func(pid *actor.PID) { n.leaderPID.Store(pid) },
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -184,6 +202,7 @@ func (n *Node) startTree() error {
 		},
 		Report: func(notice supervisor.Notice) {
 			n.cfg.Logger.Debug("supervisor", slog.String("notice", fmt.Sprint(notice)))
+			n.crashed.notice(notice)
 		},
 	}, "gendac-member")
 	n.tree = tree
@@ -197,14 +216,14 @@ func (n *Node) listen() {
 	n.remoting.Links(func(ev remoting.LinkEvent) {
 		switch ev := ev.(type) {
 		case remoting.LinkUp:
-			n.cfg.Logger.Info("link up", slog.String("peer", ev.Name))
+			n.cfg.Logger.Info("link up", slog.String("peer", ev.Peer.Name))
 			n.hub.LinkUp(genleader.Member(ev.Peer))
 		case remoting.LinkDown:
-			n.cfg.Logger.Info("link down", slog.String("peer", ev.Name), slog.Bool("gone", ev.Refused))
+			n.cfg.Logger.Info("link down", slog.String("peer", ev.Peer.Name), slog.Bool("gone", ev.Refused))
 			n.hub.LinkDown(genleader.Member(ev.Peer), ev.Refused)
 		case remoting.Replaced:
 			if n.stopping.CompareAndSwap(false, true) {
-				go n.fail(fmt.Errorf("%w: %s has met it", genleader.ErrSuperseded, ev.Name))
+				go n.fail(fmt.Errorf("%w: %s has met it", genleader.ErrSuperseded, ev.Peer.Name))
 			}
 		}
 	})
@@ -215,7 +234,7 @@ func (n *Node) join() error {
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
 	session, err := n.cfg.Discovery.Join(ctx, member.Member{
-		Name: n.cfg.Name, Addr: n.remoting.Addr(), Incarnation: n.self.Incarnation,
+		Name: n.cfg.Name, Addr: n.remoting.Addr(), Incarnation: n.incarnation,
 	})
 	if err != nil {
 		return err
@@ -236,6 +255,17 @@ func (n *Node) join() error {
 	return nil
 }
 
+// watchPort ends a member that has lost its port: whoever dials it takes this process for dead.
+func (n *Node) watchPort() {
+	select {
+	case <-n.remoting.Lost():
+		if n.stopping.CompareAndSwap(false, true) {
+			n.fail(n.remoting.Err())
+		}
+	case <-n.ended:
+	}
+}
+
 func (n *Node) watchGroup() {
 	<-n.group.Done()
 	if !n.stopping.Load() {
@@ -254,6 +284,7 @@ func (n *Node) localEnded(reason error) {
 // fail ends a member that cannot go on.
 func (n *Node) fail(reason error) {
 	n.stopping.Store(true)
+	reason = n.crashed.cause(reason)
 	n.cfg.Logger.Error("member failed", slog.Any("reason", reason))
 	n.end(fmt.Errorf("%w: %w", ErrFailed, reason), endTimeout)
 }
@@ -265,53 +296,6 @@ func (n *Node) end(reason error, within time.Duration) {
 		n.err = reason
 		close(n.ended)
 	})
-}
-
-// Stop stops this member's instances, lets the others know, hands leadership over and leaves. ctx bounds it; what could
-// not be done in time is said in the error. Called again it waits for the first.
-//
-// If instances have not stopped, because ctx ends or because they exceed their timeouts (controller.ErrNotStopped), the
-// member ends without a goodbye, as if it had died: the others do not take its groups over any sooner than that.
-func (n *Node) Stop(ctx context.Context) error {
-	var problems []error
-	if n.stopping.CompareAndSwap(false, true) {
-		n.tell(&n.localPID, controller.Stop{Patience: n.stopPatience()})
-		if err := n.awaitStopped(ctx); err != nil {
-			problems = append(problems, err)
-		} else {
-			problems = append(problems, n.leaveGroups(ctx), n.group.Leave(ctx))
-		}
-		go n.end(nil, endTimeout)
-	}
-	select {
-	case <-n.ended:
-	case <-ctx.Done():
-		problems = append(problems, fmt.Errorf("node: not everything has ended: %w", context.Cause(ctx)))
-	}
-	return errors.Join(problems...)
-}
-
-// awaitStopped returns nil once no instance runs any more. An error means that some may, and then the goodbye of the
-// group must not be said: the leader takes it as a promise that nothing acts here.
-func (n *Node) awaitStopped(ctx context.Context) error {
-	select {
-	case <-n.localDone:
-	case <-ctx.Done():
-		return fmt.Errorf("node: instances have not stopped, and their leases run out instead: %w", context.Cause(ctx))
-	}
-	if !errors.Is(n.localErr, process.ErrNormal) {
-		return fmt.Errorf("node: instances may still run, and their leases run out instead: %w", n.localErr)
-	}
-	return nil
-}
-
-// stopPatience is how long instances may take to stop.
-func (n *Node) stopPatience() time.Duration {
-	var longest time.Duration
-	for _, a := range n.cfg.Spec.Applications {
-		longest = max(longest, time.Duration(a.StopTimeout))
-	}
-	return longest + stopMargin
 }
 
 // teardown ends whatever was started, from the outside inwards, and does not wait longer than within for any of it.
@@ -348,6 +332,10 @@ func (n *Node) teardown(within time.Duration) {
 	}
 }
 
+// Reload reads the files of TLS again, which happens by itself within seconds of a change. The error names a file that cannot be
+// used; what was read before stays in use then.
+func (n *Node) Reload() error { return n.remoting.Reload() }
+
 // Done is closed when the member has ended, in order or not; Err then says why, and is nil after Stop.
 func (n *Node) Done() <-chan struct{} { return n.ended }
 
@@ -366,13 +354,17 @@ func (n *Node) Err() error {
 // acts: leave them alone.
 func (n *Node) Dict() *gdict.Dict { return n.dict }
 
+// DataDir is the directory in which this member keeps its state; empty if it keeps it in memory.
+func (n *Node) DataDir() string { return n.cfg.DataDir }
+
 // Name is this member's name.
 func (n *Node) Name() string { return n.cfg.Name }
 
 // Self is this member's process in the cluster's own group: whose keys of Dict end with it. A user's group has its own
-// Group.Self, which is another one once that group was opened again.
+// Group.Member, which is another one once that group was opened again. Ask when the group has a leader: until then the number
+// may change, if this member's clock was behind.
 func (n *Node) Self() genleader.Member {
-	return genleader.Member{Name: n.self.Member, Incarnation: n.self.Incarnation}
+	return genleader.Member{Name: n.cfg.Name, Incarnation: n.member().Incarnation}
 }
 
 // Lease is this member's lease in the cluster's own group. Whoever acts on what Dict says acts only while it holds in the

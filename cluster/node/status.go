@@ -8,6 +8,7 @@ import (
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
+	"github.com/gendac/gendac/cluster/member"
 )
 
 // inspectTimeout is how long the group may take to describe itself.
@@ -17,11 +18,10 @@ const inspectTimeout = 200 * time.Millisecond
 // is empty then, and AsOf says how old.
 func (n *Node) Status() admin.Status {
 	status := n.knowledge().status()
-	status.Lease, status.Discovery = n.leaseLeft(), n.discovery()
-	for i := range status.Members {
-		if found, ok := n.found.Load().Find(status.Members[i].Name); ok {
-			status.Members[i].Addr = found.Addr
-		}
+	status.Lease = n.leaseLeft()
+	addDiscovery(&status, n.cfg.Discovery.String(), *n.found.Load())
+	if problem := n.remoting.Problem(); problem != "" {
+		status.Alarms = append(status.Alarms, n.cfg.Name+": "+problem)
 	}
 	n.addProgress(&status)
 	return status
@@ -47,9 +47,10 @@ func notJoined(name string, view genleader.View) error {
 
 // knowledge looks first how old what is written may be, so that it is never older than that.
 func (n *Node) knowledge() knowledge {
-	k := knowledge{spec: n.cfg.Spec, self: n.self, asOf: n.group.FreshAsOf()}
-	k.society, k.orders = controller.LeaderSays(n.dict), controller.Orders(n.dict)
+	k := knowledge{now: n.cfg.now(), spec: n.cfg.Spec, self: n.member(), asOf: n.group.FreshAsOf()}
+	k.membership, k.orders = controller.LeaderSays(n.dict), controller.Orders(n.dict)
 	k.told, k.here = controller.Instances(n.dict), n.here.Instances()
+	k.said, k.digest = controller.Members(n.dict), n.digest()
 	k.view, k.leased = n.group.View(), n.leaseLeft() > 0
 	return k
 }
@@ -66,7 +67,7 @@ func (n *Node) addProgress(status *admin.Status) {
 	status.Commit, status.Applied = in.Commit, in.Applied
 	for i := range status.Members {
 		m := &status.Members[i]
-		if m.Name == n.self.Member && in.Phase == genleader.Leading {
+		if m.Name == n.cfg.Name && in.Phase == genleader.Leading {
 			m.Log, m.Sending = in.LastIndex, genleader.Replicating.String()
 		}
 		for _, p := range in.Peers {
@@ -97,11 +98,16 @@ func (n *Node) leaseLeft() int64 {
 	return max(0, time.Until(until).Milliseconds())
 }
 
-func (n *Node) discovery() admin.Discovery {
-	found := n.found.Load()
-	d := admin.Discovery{Kind: n.cfg.Discovery.String(), Source: found.Source.String()}
+// addDiscovery tells what discovery knows. That it fails is an alarm: a member that moves to another address is not found then.
+func addDiscovery(status *admin.Status, kind string, found member.View) {
+	status.Discovery = admin.Discovery{Kind: kind, Source: found.Source.String()}
 	if found.Err != nil {
-		d.Err = found.Err.Error()
+		status.Discovery.Err = found.Err.Error()
+		status.Alarms = append(status.Alarms, "discovery: "+found.Err.Error())
 	}
-	return d
+	for i := range status.Members {
+		if m, ok := found.Find(status.Members[i].Name); ok {
+			status.Members[i].Addr = m.Addr
+		}
+	}
 }

@@ -1,23 +1,30 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/cluster/model"
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/actors/appctrl"
 	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/cluster/admin"
 	"github.com/gendac/gendac/cluster/controller"
+	"github.com/gendac/gendac/cluster/member"
 	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 )
 
 var (
-	seatA1 = planner.Seat{Member: "a1", Incarnation: 1}
-	seatB1 = planner.Seat{Member: "b1", Incarnation: 2}
+	memberA1 = model.Member{Name: "a1", Incarnation: 1}
+	memberB1 = model.Member{Name: "b1", Incarnation: 2}
+
+	pairSwitch = model.Instance{Group: "pair", App: "switch"}
 )
 
 // aPair is what a1, which is active, knows while all is well and b1 leads.
@@ -27,23 +34,23 @@ func aPair(t *testing.T) knowledge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acts := controller.Instance{Seat: seatA1, Report: appctrl.Report{Instance: "pair/switch", Phase: appctrl.Running, Role: app.Active, Epoch: 2}, Start: "normal"}
-	standsBy := controller.Instance{Seat: seatB1, Report: appctrl.Report{Instance: "pair/switch", Phase: appctrl.Running, Role: app.Standby, Epoch: 2}}
+	acts := model.Report{Member: memberA1, Instance: pairSwitch, Phase: model.Running, Role: app.Active, Epoch: 2, Start: "normal"}
+	standsBy := model.Report{Member: memberB1, Instance: pairSwitch, Phase: model.Running, Role: app.Standby, Epoch: 2}
 	return knowledge{
-		spec: s, self: seatA1, leased: true, asOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		spec: s, self: memberA1, leased: true, asOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		view: genleader.View{
 			Phase: genleader.Following, Term: 3, Leader: genleader.Member{Name: "b1", Incarnation: 2},
 			Voters: []genleader.Member{{Name: "a1", Incarnation: 1}, {Name: "b1", Incarnation: 2}},
 		},
-		society: controller.Society{
-			Members: []controller.SocietyMember{{Seat: seatA1, State: "up"}, {Seat: seatB1, State: "up"}},
-			Alarms:  []planner.Alarm{{Group: "pair", Name: planner.RedundancyLost, Why: "no standby for a1/1"}},
+		membership: controller.Membership{
+			Members: []model.MemberStatus{{Member: memberA1, State: model.Up}, {Member: memberB1, State: model.Up}},
+			Alarms:  []model.Alarm{{Group: "pair", Name: planner.RedundancyLost, Why: "no standby for a1/1"}},
 		},
-		orders: map[string]planner.Order{"pair": {
-			Group: "pair", Epoch: 2, Active: &planner.Activation{Seat: seatA1, Epoch: 2}, Standby: []planner.Seat{seatB1},
+		orders: map[string]model.Order{"pair": {
+			Group: "pair", Epoch: 2, Active: &model.Activation{Member: memberA1, Epoch: 2}, Standby: []model.Member{memberB1},
 		}},
-		told: []controller.Instance{acts, standsBy},
-		here: []controller.Instance{acts},
+		told: []model.Report{acts, standsBy},
+		here: []model.Report{acts},
 	}
 }
 
@@ -57,6 +64,9 @@ func words(s admin.Status) string {
 		}
 		if m.Voter {
 			b.WriteString(", votes")
+		}
+		if m.Unlisted {
+			b.WriteString(", unlisted")
 		}
 		b.WriteString("\n")
 	}
@@ -80,8 +90,8 @@ func words(s admin.Status) string {
 }
 
 func TestStatusTellsWhatIsKnownFromWhatWas(t *testing.T) {
-	idle := func(k *knowledge, role app.Role, phase appctrl.Phase, err string) {
-		k.here = []controller.Instance{{Seat: seatA1, Report: appctrl.Report{Instance: "pair/switch", Phase: phase, Role: role, Epoch: 2, Err: err}}}
+	idle := func(k *knowledge, role app.Role, phase model.Phase, err string) {
+		k.here = []model.Report{{Member: memberA1, Instance: pairSwitch, Phase: phase, Role: role, Epoch: 2, Err: err}}
 	}
 	alone := func(k *knowledge) {
 		k.view.Phase, k.view.Leader, k.view.Problem = genleader.Leaderless, genleader.Member{}, "no leader: 1 of 3 voters can be reached"
@@ -100,7 +110,7 @@ pair/switch on a1 active running
 pair/switch on b1 standby running
 ! pair: redundancy-lost: no standby for a1/1
 `},
-		{"what runs here is newer than what was told", func(k *knowledge) { idle(k, app.Standby, appctrl.Failed, "no disk") }, `
+		{"what runs here is newer than what was told", func(k *knowledge) { idle(k, app.Standby, model.Failed, "no disk") }, `
 a1 up, votes
 b1 up, votes
 w1 unknown
@@ -110,13 +120,13 @@ pair/switch on b1 standby running
 ! pair: redundancy-lost: no standby for a1/1
 `},
 		{"an application fails wherever it is tried", func(k *knowledge) {
-			k.orders = map[string]planner.Order{"pair": {Group: "pair", Epoch: 3, Failures: []planner.Failure{
-				{Seat: seatA1, Epoch: 2, Instance: "pair/switch", Err: "exit status 1"},
-				{Seat: seatB1, Epoch: 3, Instance: "pair/switch", Err: "exit status 2"},
-				{Seat: planner.Seat{Member: "b1", Incarnation: 1}, Epoch: 1, Instance: "pair/switch", Err: "of a process that is gone"},
+			k.orders = map[string]model.Order{"pair": {Group: "pair", Epoch: 3, Failures: []model.Failure{
+				{Member: memberA1, Epoch: 2, Instance: pairSwitch, Err: "exit status 1"},
+				{Member: memberB1, Epoch: 3, Instance: pairSwitch, Err: "exit status 2"},
+				{Member: model.Member{Name: "b1", Incarnation: 1}, Epoch: 1, Instance: pairSwitch, Err: "of a process that is gone"},
 			}}}
-			idle(k, app.Standby, appctrl.Idle, "")
-			k.told, k.society.Alarms = nil, nil
+			idle(k, app.Standby, model.Idle, "")
+			k.told, k.membership.Alarms = nil, nil
 		}, `
 a1 up, votes
 b1 up, votes
@@ -127,8 +137,8 @@ pair/switch on b1 standby idle: exit status 2
 `},
 		{"what failed runs again", func(k *knowledge) {
 			o := k.orders["pair"]
-			o.Failures = []planner.Failure{{Seat: seatA1, Epoch: 1, Instance: "pair/switch", Err: "exit status 1"}}
-			k.orders["pair"], k.society.Alarms = o, nil
+			o.Failures = []model.Failure{{Member: memberA1, Epoch: 1, Instance: pairSwitch, Err: "exit status 1"}}
+			k.orders["pair"], k.membership.Alarms = o, nil
 		}, `
 a1 up, votes
 b1 up, votes
@@ -139,7 +149,7 @@ pair/switch on b1 standby running
 `},
 		{"a leader that cannot write knows more than what is written", func(k *knowledge) {
 			k.view.Phase, k.view.Leader = genleader.Leading, genleader.Member{Name: "a1", Incarnation: 1}
-			k.view.Standings = []genleader.Standing{{Member: k.view.Leader}, {Member: genleader.Member{Name: "b1", Incarnation: 2}, State: genleader.Dead}}
+			k.view.Members = []genleader.MemberStatus{{Member: k.view.Leader, State: genleader.Up}, {Member: genleader.Member{Name: "b1", Incarnation: 2}, State: genleader.Dead}}
 		}, `
 a1 up, votes
 b1 dead, votes
@@ -160,7 +170,7 @@ pair/switch on b1 standby unknown, last running
 `},
 		{"without a leader, after that", func(k *knowledge) {
 			alone(k)
-			idle(k, app.Standby, appctrl.Idle, appctrl.LeaseLost)
+			idle(k, app.Standby, model.Idle, appctrl.LeaseLost)
 			k.leased = false
 		}, `
 a1 up, votes
@@ -172,12 +182,50 @@ pair/switch on b1 standby unknown, last running
 ! no leader: 1 of 3 voters can be reached
 ! last known: pair: redundancy-lost: no standby for a1/1
 `},
-		{"before there ever was one", func(k *knowledge) {
-			alone(k)
-			k.society, k.orders, k.told, k.here = controller.Society{}, nil, nil, nil
+		{"the active is dead", func(k *knowledge) {
+			k.view.Leader, k.self = genleader.Member{Name: "b1", Incarnation: 2}, memberB1
+			k.here, k.told = k.told[1:], k.told[:1]
+			k.membership.Members[0].State = model.Dead
+			k.membership.Alarms = []model.Alarm{{Group: "pair", Name: planner.NotActive, Why: "its lease may run on"}}
+		}, `
+a1 dead, votes
+b1 up, votes
+w1 unknown
+pair on "" idle
+pair/switch on b1 standby running
+! pair: not-active: its lease may run on
+`},
+		{"the active is silent", func(k *knowledge) {
+			k.self, k.here, k.told = memberB1, k.told[1:], k.told[:1]
+			k.membership.Members[0].State, k.membership.Alarms = model.Suspect, nil
+		}, `
+a1 suspect, votes
+b1 up, votes
+w1 unknown
+pair on "a1" unknown
+pair/switch on a1 active running
+pair/switch on b1 standby running
+`},
+		{"somebody votes whom the specification does not name", func(k *knowledge) {
+			k.view.Voters = append(k.view.Voters, genleader.Member{Name: "z9", Incarnation: 7})
+			k.membership.Alarms, k.membership.More = []model.Alarm{{Name: controller.SpecificationsDiffer, Why: "x"}}, 3
 		}, `
 a1 up, votes
-b1 unknown
+b1 up, votes
+w1 unknown
+z9 unknown, votes, unlisted
+pair on "a1" running
+pair/switch on a1 active running
+pair/switch on b1 standby running
+! specifications-differ: x
+! and 3 more alarms
+`},
+		{"before there ever was one", func(k *knowledge) {
+			alone(k)
+			k.membership, k.orders, k.told, k.here = controller.Membership{}, nil, nil, nil
+		}, `
+a1 up, votes
+b1 unknown, votes
 w1 unknown
 pair on "" unknown
 ! no leader: 1 of 3 voters can be reached
@@ -195,26 +243,34 @@ pair on "" unknown
 	}
 }
 
-// TestTheLastOneShowsThatItHasStopped: nobody is left to write to, so what it tells others stays as it was.
-func TestTheLastOneShowsThatItHasStopped(t *testing.T) {
-	c := newCluster(t)
-	c.start("a1", "b1", "w1")
-	c.eventually("settled", c.settled("a1", "a1", "b1"))
-	c.kill("b1")
-	c.kill("w1")
-	c.eventually("a1 has stopped its instance, and says so", func() bool {
-		s := c.nodes["a1"].Status()
-		g, _ := s.Group("pair")
-		i, _ := s.Instance("pair/switch", "a1")
-		return s.Leader == "" && i.Phase == "idle" && i.Err == appctrl.LeaseLost && g.Phase == unknown && !s.AsOf.IsZero()
+func TestWhatDiscoveryLacksIsAnAlarm(t *testing.T) {
+	status := admin.Status{Members: []admin.Member{{Name: "a1"}, {Name: "b1"}}, Alarms: []string{"another"}}
+	addDiscovery(&status, "consul here", member.View{
+		Members: []member.Member{{Name: "b1", Addr: "10.0.0.2:7100"}}, Err: errors.New("the token may not read"),
 	})
-	c.eventually("a1 says whom it misses", func() bool {
-		alarms := c.nodes["a1"].Status().Alarms
-		return len(alarms) > 0 && strings.Contains(alarms[0], "no leader: no link to b1, w1")
-	})
-	for _, m := range c.nodes["a1"].Status().Members {
-		if want := map[bool]string{true: up, false: unknown}[m.Name == "a1"]; m.State != want {
-			t.Errorf("%s is %s, want %s", m.Name, m.State, want)
-		}
+	want := admin.Discovery{Kind: "consul here", Source: "unreachable", Err: "the token may not read"}
+	if status.Discovery != want || !slices.Equal(status.Alarms, []string{"another", "discovery: the token may not read"}) {
+		t.Errorf("got %+v, alarms %q", status.Discovery, status.Alarms)
+	}
+	if status.Members[0].Addr != "" || status.Members[1].Addr != "10.0.0.2:7100" {
+		t.Errorf("addresses: %+v", status.Members)
+	}
+}
+
+// TestActiveSinceIsWhenTheActiveSaidThatItRan: of the latest instance, and of nobody who does not run.
+func TestActiveSinceIsWhenTheActiveSaidThatItRan(t *testing.T) {
+	k, at := aPair(t), time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+	k.here[0].Since = at
+	if g := k.status().Groups[0]; !g.ActiveSince.Equal(at) || g.Lost != "" {
+		t.Errorf("active since %v, lost %q", g.ActiveSince, g.Lost)
+	}
+	k.here[0].Phase = model.Starting
+	if g := k.status().Groups[0]; !g.ActiveSince.IsZero() {
+		t.Errorf("it is starting, and active since %v", g.ActiveSince)
+	}
+	k = aPair(t)
+	k.self, k.here, k.membership.Members[0].State = memberB1, nil, model.Dead
+	if g := k.status().Groups[0]; g.Active != "" || g.Lost != "a1" {
+		t.Errorf("the active is dead, and the status says %+v", g)
 	}
 }

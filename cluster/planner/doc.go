@@ -18,7 +18,7 @@
 // Promised, provided that the view tells the truth: an Active is given only when the one before can no longer act (it
 // reported so under its epoch, its member said goodbye, its process is known to be gone and the group is fast, or SafeAt has
 // passed); every activation has a higher epoch than all before; nothing moves unless it must or the specification prefers it.
-// Truth here means: a seat acts under an epoch only from receiving that order until it reports Idle, Failed or Quiesced
+// Truth here means: a process acts under an epoch only from receiving that order until it reports Idle, Failed or Quiesced
 // with that epoch, and at most until its SafeAt; and it does not act on an order that it receives after its SafeAt.
 //
 // Not promised: that a fast group has one active when "its process is gone" was wrong, nor anything about how soon a member

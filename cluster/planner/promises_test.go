@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/cluster/spec"
 )
@@ -23,8 +25,8 @@ func stepsTellEveryChange(_ *spec.Spec, v planner.View, _ time.Time, p planner.P
 		}
 	}
 	for _, o := range p.Orders {
-		was := planner.Order{Group: o.Group}
-		if i := slices.IndexFunc(v.Orders, func(old planner.Order) bool { return old.Group == o.Group }); i >= 0 {
+		was := model.Order{Group: o.Group}
+		if i := slices.IndexFunc(v.Orders, func(old model.Order) bool { return old.Group == o.Group }); i >= 0 {
 			was = v.Orders[i]
 		}
 		if changed := !reflect.DeepEqual(was, o); changed != told[o.Group] {
@@ -63,16 +65,16 @@ func inputOrderIsIrrelevant(s *spec.Spec, v planner.View, now time.Time, p plann
 
 func epochsOnlyRise(_ *spec.Spec, v planner.View, _ time.Time, p planner.Plan) error {
 	for _, o := range p.Orders {
-		was := planner.Order{}
-		if i := slices.IndexFunc(v.Orders, func(old planner.Order) bool { return old.Group == o.Group }); i >= 0 {
+		was := model.Order{}
+		if i := slices.IndexFunc(v.Orders, func(old model.Order) bool { return old.Group == o.Group }); i >= 0 {
 			was = v.Orders[i]
 		}
 		switch {
-		case o.Epoch < was.Epoch || o.Epoch > was.Epoch+1:
+		case o.Epoch < was.Epoch || o.Epoch > max(was.Epoch, v.EpochsAbove)+1:
 			return fmt.Errorf("%s: epoch goes from %d to %d", o.Group, was.Epoch, o.Epoch)
 		case o.Active != nil && o.Active.Epoch != o.Epoch:
 			return fmt.Errorf("%s: active under %d, highest is %d", o.Group, o.Active.Epoch, o.Epoch)
-		case o.Active != nil && (was.Active == nil || was.Active.Seat != o.Active.Seat) && o.Epoch == was.Epoch:
+		case o.Active != nil && (was.Active == nil || was.Active.Member != o.Active.Member) && o.Epoch == was.Epoch:
 			return fmt.Errorf("%s: %v without a new epoch", o.Group, o.Active)
 		}
 	}
@@ -85,7 +87,7 @@ func ordersSurviveStorage(_ *spec.Spec, _ planner.View, _ time.Time, p planner.P
 		if err != nil {
 			return err
 		}
-		var back planner.Order
+		var back model.Order
 		if err := json.Unmarshal(text, &back); err != nil {
 			return err
 		}

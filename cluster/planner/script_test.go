@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gendac/gendac/cluster/model"
 
 	"github.com/cockroachdb/datadriven"
 	"pgregory.net/rapid"
@@ -25,11 +28,13 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // TestScripts plays testdata/*.txt. Each file begins with nothing and knows these commands:
 //
 //	spec        the specification, in YAML; it is completed with its cluster, members and applications (see completed)
-//	members     "a1/1 up", "a1/1 dead safe=3s", "a1/1 unlisted": changes what is known of each seat named
+//	members     "a1/1 up", "a1/1 dead safe=3s", "a1/1 up lacks=pair", "a1/1 unlisted": changes what is known of each member named
 //	report      "a1/1 pair/switch running active epoch=1 [handover=x] [err=x]": what an instance said last
-//	obey        every seat that is up does what it was ordered and reports so; prints what is new. only=(a1,b1), handover=x
+//	obey        every member that is up does what it was ordered and reports so; prints what is new. only=(a1,b1), handover=x
 //	at          sets the time
 //	plan        plans, stores the orders and prints: steps, "=" orders, "!" alarms, wake
+//	bootstrap   the cluster began so many milliseconds after 1970
+//	leader      another leads, which remembers no stages
 //	switchover  orders a switchover of group=...
 func TestScripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txt")
@@ -38,7 +43,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			w := &world{now: start, orders: map[string]planner.Order{}}
+			w := &world{now: start, orders: map[string]model.Order{}}
 			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return w.command(t, d) })
 		})
 	}
@@ -46,17 +51,27 @@ func TestScripts(t *testing.T) {
 
 // A world is what a planner sees, and orders stored the way a dictionary stores them.
 type world struct {
+	leaving       []model.Member // have said that they are about to leave
 	spec          *spec.Spec
 	now           time.Time
-	members       []planner.MemberState
-	reports       []planner.Report
-	orders        map[string]planner.Order
+	members       []planner.MemberFacts
+	reports       []model.Report
+	orders        map[string]model.Order
 	unknownSafeAt time.Time
+	epochsAbove   uint64
+	stages        []planner.Stage
 }
 
 func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	switch d.Cmd {
+	case "bootstrap":
+		above, err := strconv.ParseUint(d.CmdArgs[0].Key, 10, 64)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		w.epochsAbove = above
+		return "ok\n"
 	case "spec":
 		s, err := spec.Parse([]byte(completed(d.Input)))
 		if err != nil {
@@ -73,8 +88,14 @@ func (w *world) command(t *testing.T, d *datadriven.TestData) string {
 		for line := range strings.Lines(d.Input) {
 			w.report(parseReport(t, strings.Fields(line)))
 		}
+	case "leaving":
+		for line := range strings.Lines(d.Input) {
+			w.leaving = append(w.leaving, parseMember(t, strings.TrimSpace(line)))
+		}
 	case "obey":
 		return w.obey(t, d)
+	case "leader":
+		w.stages = nil
 	case "at":
 		w.now = parseTime(t, d.CmdArgs[0].Key)
 	case "plan":
@@ -108,19 +129,21 @@ func completed(text string) string {
 
 func (w *world) member(t *testing.T, words []string) {
 	t.Helper()
-	m := planner.MemberState{Seat: parseSeat(t, words[0])}
-	w.members = slices.DeleteFunc(w.members, func(old planner.MemberState) bool { return old.Seat == m.Seat })
+	m := planner.MemberFacts{Member: parseMember(t, words[0]), State: model.Up}
+	w.members = slices.DeleteFunc(w.members, func(old planner.MemberFacts) bool { return old.Member == m.Member })
 	for _, word := range words[1:] {
 		key, value, _ := strings.Cut(word, "=")
 		switch key {
 		case "up", "suspect", "dead", "left":
-			for s := planner.Up; s <= planner.Left; s++ {
+			for s := model.Up; s <= model.Left; s++ {
 				if s.String() == key {
 					m.State = s
 				}
 			}
 		case "safe":
 			m.SafeAt = parseTime(t, value)
+		case "lacks":
+			m.Lacks = strings.Split(value, ",")
 		case "unlisted":
 			return
 		default:
@@ -130,15 +153,15 @@ func (w *world) member(t *testing.T, words []string) {
 	w.members = append(w.members, m)
 }
 
-func (w *world) report(r planner.Report) {
-	w.reports = slices.DeleteFunc(w.reports, func(old planner.Report) bool {
-		return old.Seat == r.Seat && old.Instance == r.Instance
+func (w *world) report(r model.Report) {
+	w.reports = slices.DeleteFunc(w.reports, func(old model.Report) bool {
+		return old.Member == r.Member && old.Instance == r.Instance
 	})
 	w.reports = append(w.reports, r)
 }
 
 func (w *world) view() planner.View {
-	v := planner.View{Members: w.members, Reports: w.reports, UnknownSafeAt: w.unknownSafeAt}
+	v := planner.View{Members: w.members, Reports: w.reports, UnknownSafeAt: w.unknownSafeAt, Leaving: w.leaving, EpochsAbove: w.epochsAbove, Stages: w.stages}
 	for _, name := range slices.Sorted(maps.Keys(w.orders)) {
 		v.Orders = append(v.Orders, w.orders[name])
 	}
@@ -160,6 +183,7 @@ func (w *world) plan(t rapid.TB) planner.Plan {
 	for _, o := range p.Orders {
 		w.orders[o.Group] = o
 	}
+	w.stages = p.Stages
 	return p
 }
 
@@ -180,11 +204,11 @@ func (w *world) obey(t *testing.T, d *datadriven.TestData) string {
 	var out strings.Builder
 	for _, g := range w.spec.Groups {
 		for _, m := range w.members {
-			if m.State != planner.Up || (only != nil && !slices.Contains(only, m.Member)) {
+			if m.State != model.Up || (only != nil && !slices.Contains(only, m.Member.Name)) {
 				continue
 			}
-			for _, r := range obedient(w.spec, g, w.orders[g.Name], m.Seat, []byte(handover)) {
-				if had, ok := w.last(r.Seat, r.Instance); ok && reflect.DeepEqual(had, r) || !ok && r.Phase == planner.Idle {
+			for _, r := range obedient(w.spec, g, w.orders[g.Name], m.Member, []byte(handover)) {
+				if had, ok := w.last(r.Member, r.Instance); ok && reflect.DeepEqual(had, r) || !ok && r.Phase == model.Idle {
 					continue
 				}
 				w.report(r)
@@ -195,29 +219,29 @@ func (w *world) obey(t *testing.T, d *datadriven.TestData) string {
 	return out.String()
 }
 
-func (w *world) last(seat planner.Seat, instance string) (planner.Report, bool) {
-	i := slices.IndexFunc(w.reports, func(r planner.Report) bool { return r.Seat == seat && r.Instance == instance })
+func (w *world) last(member model.Member, instance model.Instance) (model.Report, bool) {
+	i := slices.IndexFunc(w.reports, func(r model.Report) bool { return r.Member == member && r.Instance == instance })
 	if i < 0 {
-		return planner.Report{}, false
+		return model.Report{}, false
 	}
 	return w.reports[i], true
 }
 
-// obedient returns what the instances of a group at seat report when they have carried out the order.
-func obedient(s *spec.Spec, g spec.Group, o planner.Order, seat planner.Seat, handover []byte) []planner.Report {
-	var reports []planner.Report
+// obedient returns what the instances of a group at member report when they have carried out the order.
+func obedient(s *spec.Spec, g spec.Group, o model.Order, member model.Member, handover []byte) []model.Report {
+	var reports []model.Report
 	for _, name := range s.Apps(g) {
-		r := planner.Report{Seat: seat, Instance: g.Name + "/" + name, Phase: planner.Idle, Epoch: o.Epoch}
+		r := model.Report{Member: member, Instance: model.Instance{Group: g.Name, App: name}, Phase: model.Idle, Epoch: o.Epoch}
 		switch {
-		case o.Active != nil && o.Active.Seat == seat && o.Quiesce:
-			r.Phase, r.Role = planner.Quiesced, app.Active
+		case o.Active != nil && o.Active.Member == member && o.Quiesce:
+			r.Phase, r.Role = model.Quiesced, app.Active
 			if len(handover) > 0 {
 				r.Handover = handover
 			}
-		case o.Active != nil && o.Active.Seat == seat:
-			r.Phase, r.Role = planner.Running, app.Active
-		case slices.Contains(o.Standby, seat) && slices.Contains(s.StandbyApps(g), name):
-			r.Phase = planner.Running
+		case o.Active != nil && o.Active.Member == member:
+			r.Phase, r.Role = model.Running, app.Active
+		case slices.Contains(o.Standby, member) && slices.Contains(s.StandbyApps(g), name):
+			r.Phase = model.Running
 		}
 		reports = append(reports, r)
 	}
@@ -235,13 +259,16 @@ func (w *world) print(p planner.Plan) string {
 	for _, a := range p.Alarms {
 		fmt.Fprintf(&out, "! %s: %s: %s\n", a.Group, a.Name, a.Why)
 	}
+	for _, member := range p.Withdraw {
+		fmt.Fprintf(&out, "withdraw the lease of %v\n", member)
+	}
 	if !p.Wake.IsZero() {
 		fmt.Fprintf(&out, "wake at %v\n", p.Wake.Sub(start))
 	}
 	return out.String()
 }
 
-func show(o planner.Order) string {
+func show(o model.Order) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "= %s: ", o.Group)
 	if o.Active == nil {
@@ -253,7 +280,7 @@ func show(o planner.Order) string {
 		}
 	}
 	if o.Previous != nil {
-		fmt.Fprintf(&out, ", after %v", o.Previous.Seat)
+		fmt.Fprintf(&out, ", after %v", o.Previous.Member)
 	}
 	if o.Quiesce {
 		fmt.Fprintf(&out, ", quiesce for %v", o.Target)
@@ -262,7 +289,11 @@ func show(o planner.Order) string {
 		fmt.Fprintf(&out, ", standby %v", s)
 	}
 	for _, f := range o.Failures {
-		fmt.Fprintf(&out, ", not %v until %v", f.Seat, f.Until.Sub(start))
+		if f.Lost {
+			fmt.Fprintf(&out, ", lost %v (%d in a row), last until %v", f.Member, f.Count, f.Until.Sub(start))
+			continue
+		}
+		fmt.Fprintf(&out, ", not %v until %v", f.Member, f.Until.Sub(start))
 	}
 	if !o.LostAt.IsZero() {
 		fmt.Fprintf(&out, ", since %v", o.LostAt.Sub(start))
@@ -270,17 +301,20 @@ func show(o planner.Order) string {
 	return out.String() + "\n"
 }
 
-func showReport(r planner.Report) string {
-	line := fmt.Sprintf("%v %s %s %v epoch=%d", r.Seat, r.Instance, r.Phase, r.Role, r.Epoch)
+func showReport(r model.Report) string {
+	line := fmt.Sprintf("%v %s %s %v epoch=%d", r.Member, r.Instance, r.Phase, r.Role, r.Epoch)
 	if len(r.Handover) > 0 {
 		line += " handover=" + string(r.Handover)
 	}
 	return line + "\n"
 }
 
-func parseReport(t *testing.T, words []string) planner.Report {
+func parseReport(t *testing.T, words []string) model.Report {
 	t.Helper()
-	r := planner.Report{Seat: parseSeat(t, words[0]), Instance: words[1], Phase: planner.Phase(words[2])}
+	r := model.Report{Member: parseMember(t, words[0])}
+	if err := errors.Join(r.Instance.UnmarshalText([]byte(words[1])), r.Phase.UnmarshalText([]byte(words[2]))); err != nil {
+		t.Fatal(err)
+	}
 	for _, word := range words[3:] {
 		key, value, _ := strings.Cut(word, "=")
 		switch key {
@@ -305,14 +339,14 @@ func parseReport(t *testing.T, words []string) planner.Report {
 	return r
 }
 
-func parseSeat(t *testing.T, word string) planner.Seat {
+func parseMember(t *testing.T, word string) model.Member {
 	t.Helper()
 	name, number, _ := strings.Cut(word, "/")
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		t.Fatalf("%q is not member/incarnation", word)
 	}
-	return planner.Seat{Member: name, Incarnation: n}
+	return model.Member{Name: name, Incarnation: n}
 }
 
 func parseTime(t *testing.T, word string) time.Time {

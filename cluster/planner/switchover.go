@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gendac/gendac/cluster/model"
+
 	"github.com/gendac/gendac/cluster/spec"
 )
 
@@ -21,15 +23,15 @@ var (
 
 // Switchover returns the order that makes the group's active quiesce for its standby; once it is stored, Make does the rest.
 // It fails with one of the errors above, wrapped with the group's name, and changes nothing that it is given.
-func Switchover(s *spec.Spec, v View, group string) (Order, error) {
+func Switchover(s *spec.Spec, v View, group string) (model.Order, error) {
 	g, ok := s.Group(group)
 	if !ok {
-		return Order{}, fmt.Errorf("%w: %q", ErrUnknownGroup, group)
+		return model.Order{}, fmt.Errorf("%w: %q", ErrUnknownGroup, group)
 	}
 	t := turn{known: observe(s, v, time.Time{}), group: g}
-	t.order = t.orders[group].clone()
+	t.order = clone(t.orders[group])
 	if err := t.refuseSwitchover(); err != nil {
-		return Order{}, fmt.Errorf("%w: %q", err, group)
+		return model.Order{}, fmt.Errorf("%w: %q", err, group)
 	}
 	t.order.Quiesce, t.order.Target = true, t.order.Standby[0]
 	return t.order, nil
@@ -40,15 +42,15 @@ func (t *turn) refuseSwitchover() error {
 	switch {
 	case o.Active == nil && o.Previous != nil:
 		return ErrInTransition
-	case o.Active == nil || t.gone(o.Active.Seat):
+	case o.Active == nil || t.gone(o.Active.Member):
 		return ErrNoActive
 	case !t.settled():
 		return ErrInTransition
 	case len(o.Standby) == 0:
 		return ErrNoStandby
-	case t.up[o.Standby[0].Member] != o.Standby[0] || !t.ready(t.group, o.Standby[0]):
+	case t.up[o.Standby[0].Name] != o.Standby[0] || t.leaving[o.Standby[0]] || !t.ready(t.group, o.Standby[0]):
 		return ErrTargetNotReady
-	case t.group.Sparse() && !slices.Contains(t.better(o.Active.Member), o.Standby[0].Member):
+	case t.group.Sparse() && !slices.Contains(t.better(o.Active.Member.Name), o.Standby[0].Name):
 		return ErrPreferred
 	}
 	return nil

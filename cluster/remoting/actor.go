@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/model"
 )
 
 const (
@@ -21,71 +23,74 @@ const (
 	maxUnnamed = 64                     // links that no discovery names and that never came up
 )
 
-// What the gateway is told, besides envelopes.
+// What the shell is told, besides envelopes.
 type (
 	open     struct{}
 	peersAre struct{ addrs map[string]string }
 	dialled  struct {
 		name    string
 		gen     uint64
-		outcome Outcome
+		outcome outcome
 	}
 	expired struct {
 		name string
 		gen  uint64
 	}
-	outLost struct{ addr string }
+	outLost struct{ to endpoint }
 	inLost  struct{ id uint64 }
 	arrived struct {
 		in        *inbound
 		envelopes []*process.Envelope
+		tokens    int // of in.room
 	}
 	leave struct{ flushed chan struct{} }
 )
 
-// gateway is the one actor that peers can reach. It owns all links.
-type gateway struct {
-	r       *Remoting
-	links   map[string]*line
-	up      map[string]string // by name, the address of an established link
-	peers   map[string]string // what discovery said before Open
-	open    bool
-	leaving map[uint64]bool // inbound connections whose end we await before leaving; nil unless leaving
-	flushed chan struct{}
+// shell is the one actor that peers can reach. It owns all links.
+type shell struct {
+	r        *Remoting
+	seed     maphash.Seed
+	links    map[string]*line
+	inbounds map[uint64]*inbound // that have said something
+	up       map[string]string   // by name, the address of an established link
+	peers    map[string]string   // what discovery said before Open
+	open     bool
+	leaving  map[uint64]bool // inbound connections whose end we await before leaving; nil unless leaving
+	flushed  chan struct{}
 }
 
 // A line is a link and its timer.
 type line struct {
-	Link
+	linkState
 	timer *time.Timer
+	heard uint64 // the inbound connection that the link has admitted, 0: none
 }
 
-func newGateway(r *Remoting) *gateway {
-	return &gateway{r: r, links: map[string]*line{}, up: map[string]string{}}
+func newShell(r *Remoting) *shell {
+	return &shell{r: r, seed: maphash.MakeSeed(), links: map[string]*line{}, inbounds: map[uint64]*inbound{}, up: map[string]string{}}
 }
 
-func (g *gateway) Receive(ctx actor.Context) {
+func (g *shell) Receive(ctx actor.Context) {
 	if g.leaving != nil {
 		g.farewell(ctx.Message())
 		return
 	}
 	switch m := ctx.Message().(type) {
 	case *arrived:
+		g.inbounds[m.in.id] = m.in
 		for _, env := range m.envelopes {
 			g.envelope(m.in, env)
+			g.hear(env.GetFrom())
 		}
-		<-m.in.room
+		m.done()
 	case dialled:
 		g.step(m.name, Dialled{m.gen, m.outcome})
 	case expired:
 		g.step(m.name, Expired{m.gen})
 	case outLost:
-		for name, l := range g.links {
-			if l.Addr == m.addr || l.Known == m.addr {
-				g.step(name, OutLost{m.addr})
-			}
-		}
+		g.step(m.to.name, OutLost{m.to.addr})
 	case inLost:
+		delete(g.inbounds, m.id)
 		for name := range g.links {
 			g.step(name, InLost{m.id})
 		}
@@ -101,7 +106,7 @@ func (g *gateway) Receive(ctx actor.Context) {
 	}
 }
 
-func (g *gateway) setPeers(addrs map[string]string) {
+func (g *shell) setPeers(addrs map[string]string) {
 	if !g.open {
 		g.peers = addrs
 		return
@@ -119,70 +124,108 @@ func (g *gateway) setPeers(addrs map[string]string) {
 	}
 }
 
-func (g *gateway) line(name string) *line {
+func (g *shell) line(name string) *line {
 	l, ok := g.links[name]
 	if !ok {
-		l = &line{Link: Link{Self: g.r.cfg.Incarnation, Session: 1, Seed: rand.Uint64()}}
+		l = &line{linkState: linkState{Self: g.r.cfg.Incarnation, Session: g.firstSession(name), Seed: rand.Uint64()}}
 		g.links[name] = l
 	}
 	return l
 }
 
+// firstSession is a number that only those learn whom we greet: a hello that repeats it has come from where ours was received.
+// A link that is begun again has the same.
+func (g *shell) firstSession(name string) uint64 { return 1 + maphash.String(g.seed, name)>>16 }
+
+// done gives the tokens of a batch back.
+func (a *arrived) done() {
+	for range a.tokens {
+		<-a.in.room
+	}
+}
+
+// hear admits the connection that a link reads from, and no other.
+func (g *shell) hear(name string) {
+	l, ok := g.links[name]
+	if !ok {
+		return
+	}
+	now := uint64(0)
+	if l.Phase == Up || l.Phase == Checking {
+		now = l.In
+	}
+	if now == l.heard {
+		return
+	}
+	if in := g.inbounds[now]; in != nil && in.conn != nil {
+		in.conn.admit()
+	}
+	if in := g.inbounds[l.heard]; in != nil && in.conn != nil {
+		in.conn.dismiss()
+	}
+	l.heard = now
+}
+
 // step runs one event through the link of a name.
-func (g *gateway) step(name string, ev Event) {
+func (g *shell) step(name string, ev event) {
 	l, ok := g.links[name]
 	if !ok {
 		return
 	}
 	before := l.Phase
-	next, effects := Step(l.Link, ev)
-	l.Link = next
+	next, effects := step(l.linkState, ev)
+	l.linkState = next
 	if before != next.Phase {
 		g.r.log.Debug("remoting: link", "peer", name, "from", before.String(), "to", next.Phase.String(), "on", ev.String())
 	}
 	for _, fx := range effects {
 		g.perform(name, l, fx)
 	}
+	g.hear(name)
 	if l.Phase == Down && l.Known == "" && l.Incarnation == 0 {
 		delete(g.links, name)
 	}
 }
 
-func (g *gateway) perform(name string, l *line, fx Effect) {
+func (g *shell) perform(name string, l *line, fx effect) {
 	r := g.r
 	switch fx := fx.(type) {
 	case Dial:
-		r.dial(fx.Addr, fx.Timeout, func(o Outcome) { r.tell(dialled{name, fx.Gen, o}) })
+		r.dial(fx.Addr, fx.Timeout, func(o outcome) { r.tell(dialled{name, fx.Gen, o}) })
 	case Arm:
 		if l.timer != nil {
 			l.timer.Stop()
 		}
 		l.timer = time.AfterFunc(fx.After, func() { r.tell(expired{name, fx.Gen}) })
 	case SendHello:
-		g.post(fx.Addr, 0, kindHello, helloBody{
+		g.post(endpoint{name, fx.Addr}, 0, kindHello, helloBody{
 			Cluster: r.cfg.Cluster, Addr: r.Addr(), Session: fx.Session,
 			SeenIncarnation: fx.SeenIncarnation, SeenSession: fx.SeenSession, Up: fx.Up,
+			Challenge: fx.Challenge,
 		}.encode())
 	case SendPing:
-		g.post(fx.Addr, fx.Incarnation, kindPing, encodeNonce(fx.Nonce))
+		g.post(endpoint{name, fx.Addr}, fx.Incarnation, kindPing, encodeNonce(fx.Nonce))
 	case SendPong:
-		g.post(fx.Addr, fx.Incarnation, kindPong, encodeNonce(fx.Nonce))
+		g.post(endpoint{name, fx.Addr}, fx.Incarnation, kindPong, encodeNonce(fx.Nonce))
 	case SendReplaced:
 		r.stats.refused.Add(1)
-		g.post(fx.Addr, fx.Incarnation, kindReplaced, nil)
+		g.post(endpoint{name, fx.Addr}, fx.Incarnation, kindReplaced, refusalBody{Challenge: fx.Challenge}.encode())
+	case TellReplaced:
+		g.call("links", func() { r.onLink(Replaced{model.Member{Name: name, Incarnation: fx.Incarnation}}) })
 	case Admit:
+		r.out.keep(endpoint{name, fx.Addr})
 		g.admit(name, &admission{fx.Addr, fx.Incarnation})
 	case Bar:
 		g.admit(name, nil)
 	case Forget:
-		r.out.drop(fx.Addr)
+		r.out.drop(endpoint{name, fx.Addr})
 	case TellUp:
 		r.log.Info("remoting: link up", "peer", name, "incarnation", hex(fx.Incarnation), "addr", l.Addr)
 		g.rose(name, l.Addr)
-		g.call("links", func() { r.onLink(LinkUp{Peer{name, fx.Incarnation}}) })
+		g.call("links", func() { r.onLink(LinkUp{model.Member{Name: name, Incarnation: fx.Incarnation}}) })
 	case TellDown:
 		r.log.Info("remoting: link down", "peer", name, "incarnation", hex(fx.Incarnation), "why", fx.Why.String())
-		down := LinkDown{Peer{name, fx.Incarnation}, fx.Why == LoseRefused, fx.Why == LoseBye}
+		down := LinkDown{model.Member{Name: name, Incarnation: fx.Incarnation}, fx.Why == loseRefused, fx.Why == loseBye}
 		g.fell(name)
 		g.call("links", func() { r.onLink(down) })
 	}
@@ -191,7 +234,7 @@ func (g *gateway) perform(name string, l *line, fx Effect) {
 func hex(n uint64) string { return fmt.Sprintf("%x", n) }
 
 // admit replaces the table that Send reads.
-func (g *gateway) admit(name string, a *admission) {
+func (g *shell) admit(name string, a *admission) {
 	next := maps.Clone(*g.r.admitted.Load())
 	if a == nil {
 		delete(next, name)
@@ -202,18 +245,18 @@ func (g *gateway) admit(name string, a *admission) {
 }
 
 // post sends outside of any session.
-func (g *gateway) post(addr string, to uint64, kind string, body []byte) {
-	g.say(addr, g.r.envelope(kind, to, body))
+func (g *shell) post(at endpoint, to uint64, kind string, body []byte) {
+	g.say(at, g.r.envelope(kind, to, body))
 }
 
-func (g *gateway) say(addr string, env *process.Envelope) {
-	if err := g.r.out.send(addr, env, true); err != nil {
-		g.r.log.Debug("remoting: not sent", "addr", addr, "kind", env.GetKind(), "err", err)
+func (g *shell) say(at endpoint, env *process.Envelope) {
+	if err := g.r.out.send(at, env, true); err != nil {
+		g.r.log.Debug("remoting: not sent", "addr", at.addr, "kind", env.GetKind(), "err", err)
 	}
 }
 
 // call runs a callback of our user; its panic costs that call only.
-func (g *gateway) call(what string, f func()) {
+func (g *shell) call(what string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			g.r.stats.panics.Add(1)
@@ -224,7 +267,7 @@ func (g *gateway) call(what string, f func()) {
 }
 
 // dial finds out, in a goroutine of its own, whether somebody listens at addr.
-func (r *Remoting) dial(addr string, timeout time.Duration, answer func(Outcome)) {
+func (r *Remoting) dial(addr string, timeout time.Duration, answer func(outcome)) {
 	r.work.Go(func() {
 		ctx, cancel := context.WithTimeout(r.quit, timeout)
 		defer cancel()
@@ -234,22 +277,22 @@ func (r *Remoting) dial(addr string, timeout time.Duration, answer func(Outcome)
 			self := conn.LocalAddr().String() == conn.RemoteAddr().String()
 			conn.Close()
 			if self { // on loopback, a dial of a free port can meet itself
-				answer(Refused)
+				answer(refusedDial)
 				return
 			}
-			answer(Accepted)
+			answer(accepted)
 		case errors.Is(err, syscall.ECONNREFUSED):
-			answer(Refused)
+			answer(refusedDial)
 		case errors.Is(err, syscall.ECONNRESET):
-			answer(Reset)
+			answer(resetDial)
 		default:
-			answer(Failed)
+			answer(failedDial)
 		}
 	})
 }
 
 // silence ends what would still wake us.
-func (g *gateway) silence() {
+func (g *shell) silence() {
 	for _, l := range g.links {
 		if l.timer != nil {
 			l.timer.Stop()
@@ -259,13 +302,13 @@ func (g *gateway) silence() {
 
 // leave says goodbye to everybody we are linked to. A peer that hears it closes its connection to us, which is how we know
 // that it has heard.
-func (g *gateway) leave(flushed chan struct{}) {
+func (g *shell) leave(flushed chan struct{}) {
 	g.leaving, g.flushed = map[uint64]bool{}, flushed
 	g.silence()
-	for _, l := range g.links {
+	for name, l := range g.links {
 		if l.Phase == Up {
 			g.leaving[l.In] = true
-			g.post(l.Addr, l.Incarnation, kindBye, nil)
+			g.post(endpoint{name, l.Addr}, l.Incarnation, kindBye, nil)
 		}
 	}
 	g.r.admitted.Store(&map[string]admission{})
@@ -275,10 +318,10 @@ func (g *gateway) leave(flushed chan struct{}) {
 	g.farewell(nil)
 }
 
-func (g *gateway) farewell(msg any) {
+func (g *shell) farewell(msg any) {
 	switch m := msg.(type) {
 	case *arrived:
-		<-m.in.room
+		m.done()
 	case inLost:
 		delete(g.leaving, m.id)
 	}

@@ -7,10 +7,11 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/model"
 )
 
 // echo answers every "ping" envelope of a pair.
-func benchPair(b *testing.B, kind string, h func(n *node) func(Peer, []byte)) (*node, *node) {
+func benchPair(b *testing.B, kind string, h func(n *node) func(model.Member, []byte)) (*node, *node) {
 	b.Helper()
 	x, y := startNode(b, Config{Name: "a"}), startNode(b, Config{Name: "b"})
 	x.Handle(kind, h(x))
@@ -24,11 +25,11 @@ func benchPair(b *testing.B, kind string, h func(n *node) func(Peer, []byte)) (*
 // BenchmarkRoundTrip is one envelope there and one back, one at a time.
 func BenchmarkRoundTrip(b *testing.B) {
 	back := make(chan struct{}, 1)
-	x, _ := benchPair(b, "echo", func(n *node) func(Peer, []byte) {
+	x, _ := benchPair(b, "echo", func(n *node) func(model.Member, []byte) {
 		if n.cfg.Name == "b" {
-			return func(p Peer, body []byte) { _ = n.Send(p.Name, "echo", body) }
+			return func(p model.Member, body []byte) { _ = n.Send(p.Name, "echo", body) }
 		}
-		return func(Peer, []byte) { back <- struct{}{} }
+		return func(model.Member, []byte) { back <- struct{}{} }
 	})
 	body := make([]byte, 100)
 	for b.Loop() {
@@ -44,8 +45,8 @@ func BenchmarkOneWay(b *testing.B) {
 	const last = 200_000
 	done := make(chan struct{}, 1)
 	n := 0
-	x, _ := benchPair(b, "flood", func(*node) func(Peer, []byte) {
-		return func(Peer, []byte) {
+	x, _ := benchPair(b, "flood", func(*node) func(model.Member, []byte) {
+		return func(model.Member, []byte) {
 			if n++; n == last {
 				n = 0
 				done <- struct{}{}

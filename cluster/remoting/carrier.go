@@ -16,15 +16,15 @@ func (c carrier) Carry(address string, frame []byte) error {
 }
 
 // carried hands a frame over.
-func (g *gateway) carried(name string, body []byte) {
+func (g *shell) carried(name string, body []byte) {
 	g.call(kindProcess, func() { g.r.port.Arrived(g.up[name], body) })
 }
 
 // rose remembers under which address a peer is linked, so that its end is told of the same.
-func (g *gateway) rose(name, addr string) { g.up[name] = addr }
+func (g *shell) rose(name, addr string) { g.up[name] = addr }
 
 // fell ends what actors have under way to a peer.
-func (g *gateway) fell(name string) {
+func (g *shell) fell(name string) {
 	addr, ok := g.up[name]
 	if !ok {
 		return

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/gendac/gendac/cluster/model"
 )
 
 // childVariable makes this test binary a member of its own: "name addr peer=addr".
@@ -20,7 +22,7 @@ func childMain() {
 	if err != nil {
 		panic(err)
 	}
-	r.Handle("say", func(from Peer, body []byte) { _ = r.Send(from.Name, "say", body) })
+	r.Handle("say", func(from model.Member, body []byte) { _ = r.Send(from.Name, "say", body) })
 	peer, addr, _ := strings.Cut(peers, "=")
 	if _, err := system.Root.SpawnNamed(childServer(addr), "server"); err != nil {
 		panic(err)

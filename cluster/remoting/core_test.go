@@ -14,7 +14,7 @@ import (
 // the state that follows. Self is incarnation 1 in all of them.
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/link", func(t *testing.T, path string) {
-		l := Link{Self: 1, Session: 1}
+		l := linkState{Self: 1, Session: 1}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "accepts" {
 				var inc, in uint64
@@ -22,8 +22,8 @@ func TestTranscripts(t *testing.T) {
 				d.ScanArgs(t, "in", &in)
 				return fmt.Sprintln(l.Accepts(inc, in))
 			}
-			var fx []Effect
-			l, fx = Step(l, parseEvent(t, d, l))
+			var fx []effect
+			l, fx = step(l, parseEvent(t, d, l))
 			var b strings.Builder
 			for _, e := range fx {
 				if arm, ok := e.(Arm); ok && l.Phase == Down && arm.After < probeMax {
@@ -38,7 +38,7 @@ func TestTranscripts(t *testing.T) {
 	})
 }
 
-func describe(l Link) string {
+func describe(l linkState) string {
 	s := fmt.Sprintf("%s gen=%d session=%d", l.Phase, l.Gen, l.Session)
 	if l.Incarnation != 0 {
 		s += fmt.Sprintf(" peer=%d/%d at %s in=%d", l.Incarnation, l.Theirs, l.Addr, l.In)
@@ -49,7 +49,7 @@ func describe(l Link) string {
 	return s
 }
 
-func parseEvent(t *testing.T, d *datadriven.TestData, l Link) Event {
+func parseEvent(t *testing.T, d *datadriven.TestData, l linkState) event {
 	num := func(key string, otherwise uint64) uint64 {
 		if d.HasArg(key) {
 			d.ScanArgs(t, key, &otherwise)
@@ -64,18 +64,18 @@ func parseEvent(t *testing.T, d *datadriven.TestData, l Link) Event {
 	case "named":
 		return Named{addr}
 	case "accepted":
-		return Dialled{num("gen", l.Gen), Accepted}
+		return Dialled{num("gen", l.Gen), accepted}
 	case "refused":
-		return Dialled{num("gen", l.Gen), Refused}
+		return Dialled{num("gen", l.Gen), refusedDial}
 	case "reset":
-		return Dialled{num("gen", l.Gen), Reset}
+		return Dialled{num("gen", l.Gen), resetDial}
 	case "failed":
-		return Dialled{num("gen", l.Gen), Failed}
+		return Dialled{num("gen", l.Gen), failedDial}
 	case "expired":
 		return Expired{num("gen", l.Gen)}
 	case "hello":
 		return Hello{
-			num("from", 2), num("session", 1), num("seen", 0), num("seen-session", 0), d.HasArg("up"), addr, num("in", 1),
+			num("from", 2), num("session", 1), num("seen", 0), num("seen-session", 0), d.HasArg("up"), addr, num("in", 1), num("challenge", 0),
 		}
 	case "ping":
 		return Ping{num("from", 2), num("nonce", 7), addr, num("in", 1)}
@@ -84,7 +84,9 @@ func parseEvent(t *testing.T, d *datadriven.TestData, l Link) Event {
 	case "bye":
 		return Bye{num("from", 2), num("in", 1)}
 	case "refused-us":
-		return RefusedUs{}
+		return RefusedUs{num("challenge", l.Challenge)}
+	case "replaced-us":
+		return ReplacedUs{num("from", 2), num("challenge", l.Challenge)}
 	case "out-lost":
 		return OutLost{addr}
 	case "in-lost":
@@ -96,8 +98,8 @@ func parseEvent(t *testing.T, d *datadriven.TestData, l Link) Event {
 
 // A world is two links whose words to each other travel in order or are lost.
 type world struct {
-	links  [2]Link
-	inbox  [2][]Event
+	links  [2]linkState
+	inbox  [2][]event
 	timers [2]*Expired
 	dials  [2]*Dialled
 	up     [2]uint64 // the incarnation last told up, 0 after down
@@ -108,27 +110,27 @@ type world struct {
 func newWorld() *world {
 	w := &world{}
 	for i := range w.links {
-		w.links[i] = Link{Self: uint64(i + 1), Session: 1, Seed: uint64(i)}
+		w.links[i] = linkState{Self: uint64(i + 1), Session: 1, Seed: uint64(i)}
 	}
 	return w
 }
 
 func addrOf(i int) string { return fmt.Sprintf("h%d:1", i+1) }
 
-func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev Event) {
-	next, fx := Step(w.links[i], ev)
+func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev event) {
+	next, fx := step(w.links[i], ev)
 	w.links[i] = next
 	peer := 1 - i
 	self := w.links[i].Self
 	for _, e := range fx {
 		switch e := e.(type) {
 		case Dial:
-			w.dials[i] = &Dialled{e.Gen, Accepted}
+			w.dials[i] = &Dialled{e.Gen, accepted}
 		case Arm:
 			w.timers[i] = &Expired{e.Gen}
 		case SendHello:
 			w.inbox[peer] = append(w.inbox[peer], Hello{
-				self, e.Session, e.SeenIncarnation, e.SeenSession, e.Up, addrOf(i), 1,
+				self, e.Session, e.SeenIncarnation, e.SeenSession, e.Up, addrOf(i), 1, e.Challenge,
 			})
 		case SendPing:
 			w.inbox[peer] = append(w.inbox[peer], Ping{self, e.Nonce, addrOf(i), 1})
@@ -144,19 +146,19 @@ func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev Event) {
 			}
 			w.up[i] = e.Incarnation
 		case TellDown:
-			if e.Why == LoseRefused && e.Incarnation == w.doubt[i] && w.up[i] == 0 {
+			if e.Why == loseRefused && e.Incarnation == w.doubt[i] && w.up[i] == 0 {
 				w.doubt[i] = 0
 				break
 			}
 			w.doubt[i] = 0
-			if e.Why == LoseSilent {
+			if e.Why == loseSilent {
 				w.doubt[i] = e.Incarnation
 			}
 			if w.up[i] != e.Incarnation {
 				t.Fatalf("told down of %d while %d was up", e.Incarnation, w.up[i])
 			}
 			w.up[i] = 0
-		case SendReplaced, Forget:
+		case SendReplaced, TellReplaced, Forget:
 		}
 	}
 	linked := next.Phase == Up || next.Phase == Checking
@@ -167,7 +169,7 @@ func (w *world) step(t interface{ Fatalf(string, ...any) }, i int, ev Event) {
 
 // restart replaces one end by a new incarnation at the same address; what it said before may still arrive.
 func (w *world) restart(t interface{ Fatalf(string, ...any) }, i int) {
-	w.links[i] = Link{Self: w.links[i].Self + 2, Session: 1}
+	w.links[i] = linkState{Self: w.links[i].Self + 2, Session: 1}
 	w.inbox[i], w.timers[i], w.dials[i], w.up[i], w.admit[i] = nil, nil, nil, 0, false
 	w.step(t, i, Named{addrOf(1 - i)})
 	w.step(t, 1-i, OutLost{addrOf(i)})
@@ -216,7 +218,7 @@ func TestLinksConverge(t *testing.T) {
 				w.step(t, i, InLost{1})
 			case 6:
 				w.dials[i] = nil
-				w.step(t, i, Dialled{w.links[i].Gen, Failed})
+				w.step(t, i, Dialled{w.links[i].Gen, failedDial})
 			case 7:
 				w.move(t, i, 0)
 			case 8:

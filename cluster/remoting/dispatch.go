@@ -1,13 +1,26 @@
 package remoting
 
 import (
+	"slices"
+
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/model"
 )
 
 // envelope decides what to do with one envelope: our own kinds are events of the link, others belong to a session.
-func (g *gateway) envelope(in *inbound, env *process.Envelope) {
+func (g *shell) envelope(in *inbound, env *process.Envelope) {
 	name := env.GetFrom()
 	switch to := env.GetToIncarnation(); {
+	case in.speaks != nil && !slices.Contains(in.speaks, name):
+		g.r.stats.refused.Add(1)
+		if g.r.warn.allow("certificate " + name) {
+			g.r.log.Warn("remoting: a certificate speaks for another member", "member", name, "certificate", quoted(in.speaks), "addr", in.addr)
+		}
+	case name != g.r.cfg.Name && !g.r.cfg.Known(name):
+		g.r.stats.refused.Add(1)
+		if g.r.warn.allow("unknown " + in.addr) {
+			g.r.log.Warn("remoting: refused, the specification has no such member", "name", name, "addr", in.addr)
+		}
 	case name == g.r.cfg.Name:
 		if env.GetFromIncarnation() != g.r.cfg.Incarnation && g.r.warn.allow("namesake "+in.addr) {
 			g.r.log.Error("remoting: another process uses our name", "name", name, "addr", in.addr)
@@ -24,7 +37,7 @@ func (g *gateway) envelope(in *inbound, env *process.Envelope) {
 	}
 }
 
-func (g *gateway) userKind(in *inbound, name string, env *process.Envelope) {
+func (g *shell) userKind(in *inbound, name string, env *process.Envelope) {
 	l, ok := g.links[name]
 	if !ok || !l.Accepts(env.GetFromIncarnation(), in.id) {
 		g.r.stats.stale.Add(1)
@@ -39,12 +52,12 @@ func (g *gateway) userKind(in *inbound, name string, env *process.Envelope) {
 		g.unsupported(in, env)
 		return
 	}
-	from := Peer{name, env.GetFromIncarnation()}
+	from := model.Member{Name: name, Incarnation: env.GetFromIncarnation()}
 	g.call(env.GetKind(), func() { h(from, env.GetBody()) })
 }
 
 // unsupported answers a linked peer, and nobody else: a stranger could name any address for the answer.
-func (g *gateway) unsupported(in *inbound, env *process.Envelope) {
+func (g *shell) unsupported(in *inbound, env *process.Envelope) {
 	g.r.stats.unsupported.Add(1)
 	name, kind := env.GetFrom(), env.GetKind()
 	if g.r.warn.allow("unsupported " + name + " " + kind) {
@@ -56,11 +69,11 @@ func (g *gateway) unsupported(in *inbound, env *process.Envelope) {
 	}
 	answer := g.r.envelope(kindUnsupported, l.Incarnation, []byte(kind))
 	answer.Seq = env.GetSeq()
-	g.say(l.Addr, answer)
+	g.say(endpoint{name, l.Addr}, answer)
 }
 
 // linkKind turns our own kinds into events.
-func (g *gateway) linkKind(in *inbound, name string, env *process.Envelope) {
+func (g *shell) linkKind(in *inbound, name string, env *process.Envelope) {
 	inc, body := env.GetFromIncarnation(), env.GetBody()
 	nonce, okNonce := decodeNonce(body)
 	switch kind := env.GetKind(); {
@@ -75,13 +88,8 @@ func (g *gateway) linkKind(in *inbound, name string, env *process.Envelope) {
 		g.step(name, Pong{inc, nonce, in.id})
 	case kind == kindBye:
 		g.step(name, Bye{inc, in.id})
-	case kind == kindRefused:
-		if g.r.warn.allow("refused by " + name) {
-			g.r.log.Warn("remoting: link refused by peer", "peer", name, "why", clip(body))
-		}
-		g.step(name, RefusedUs{})
-	case kind == kindReplaced && env.GetToIncarnation() == g.r.cfg.Incarnation:
-		g.call("links", func() { g.r.onLink(Replaced{Peer{name, inc}}) })
+	case (kind == kindRefused || kind == kindReplaced) && env.GetToIncarnation() == g.r.cfg.Incarnation:
+		g.refusal(name, inc, kind, body)
 	case kind == kindUnsupported:
 		if g.r.warn.allow("peer lacks " + name + clip(body)) {
 			g.r.log.Warn("remoting: peer does not support", "peer", name, "kind", clip(body))
@@ -91,16 +99,33 @@ func (g *gateway) linkKind(in *inbound, name string, env *process.Envelope) {
 	}
 }
 
+// refusal hands a refusal to the link, which knows whether it answers a hello of ours.
+func (g *shell) refusal(name string, inc uint64, kind string, body []byte) {
+	word, ok := decodeRefusal(body)
+	if l, known := g.links[name]; !ok || !known || !l.challenged(word.Challenge) {
+		g.r.stats.stale.Add(1)
+		return
+	}
+	if kind == kindReplaced {
+		g.step(name, ReplacedUs{inc, word.Challenge})
+		return
+	}
+	if g.r.warn.allow("refused by " + name) {
+		g.r.log.Warn("remoting: link refused by peer", "peer", name, "why", word.Why)
+	}
+	g.step(name, RefusedUs{word.Challenge})
+}
+
 func clip(b []byte) string { return string(b[:min(len(b), maxName)]) }
 
-func (g *gateway) hello(in *inbound, name string, inc uint64, body []byte) {
+func (g *shell) hello(in *inbound, name string, inc uint64, body []byte) {
 	h, err := decodeHello(body)
 	if err != nil {
 		g.r.stats.foreign.Add(1)
 		return
 	}
 	if h.Cluster != g.r.cfg.Cluster {
-		g.refuse(name, h.Addr, "this is cluster "+clipName(g.r.cfg.Cluster)+", not "+clipName(h.Cluster))
+		g.refuse(name, inc, h, "this is cluster "+clipName(g.r.cfg.Cluster)+", not "+clipName(h.Cluster))
 		return
 	}
 	if _, known := g.links[name]; !known && len(g.links) >= maxUnnamed && g.unnamed() >= maxUnnamed {
@@ -110,14 +135,14 @@ func (g *gateway) hello(in *inbound, name string, inc uint64, body []byte) {
 	g.line(name)
 	g.step(name, Hello{
 		Incarnation: inc, Session: h.Session, SeenIncarnation: h.SeenIncarnation, SeenSession: h.SeenSession,
-		Up: h.Up, Addr: h.Addr, In: in.id,
+		Up: h.Up, Addr: h.Addr, In: in.id, Challenge: h.Challenge,
 	})
 }
 
 func clipName(s string) string { return "\"" + s[:min(len(s), maxName)] + "\"" }
 
 // unnamed counts the links that strangers could have made.
-func (g *gateway) unnamed() int {
+func (g *shell) unnamed() int {
 	n := 0
 	for _, l := range g.links {
 		if l.Known == "" && l.Phase != Up && l.Phase != Checking {
@@ -128,11 +153,11 @@ func (g *gateway) unnamed() int {
 }
 
 // refuse turns a hello away, and says why at both ends, once in a while.
-func (g *gateway) refuse(name, addr, why string) {
+func (g *shell) refuse(name string, inc uint64, h helloBody, why string) {
 	g.r.stats.refused.Add(1)
-	if !g.r.warn.allow("refuse " + name + " " + addr) {
+	if !g.r.warn.allow("refuse " + name + " " + h.Addr) {
 		return
 	}
-	g.r.log.Warn("remoting: refused a peer", "peer", name, "addr", addr, "why", why)
-	g.post(addr, 0, kindRefused, []byte(why))
+	g.r.log.Warn("remoting: refused a peer", "peer", name, "addr", h.Addr, "why", why)
+	g.post(endpoint{name, h.Addr}, inc, kindRefused, refusalBody{why, h.Challenge}.encode())
 }

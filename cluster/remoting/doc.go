@@ -1,7 +1,7 @@
 // Package remoting carries envelopes between the named members of one cluster, and says who is linked.
 //
 // On the wire it is protoactor's remoting protocol: the same gRPC service, the same messages, one stream per direction. Both
-// ends of the stream are ours. A reader lets nothing but our one envelope type reach our one gateway actor, where
+// ends of the stream are ours. A reader lets nothing but our one envelope type reach our one shell actor, where
 // protoactor's would look up, spawn, stop and panic as a stranger asks; a writer has a bounded queue, never sleeps, and
 // tells exactly when its connection ended, where protoactor's retries for seconds and may announce the end of its
 // successor. Above them is one link per peer, a small pure state machine in core.go:
@@ -20,6 +20,12 @@
 // Promised: handlers and link events are called one after the other, from one actor. Nothing from a peer is handled
 // before its LinkUp, nor after its LinkDown until the next LinkUp. Messages of one Send-ing goroutine to one peer are
 // handled in the order sent. Whatever a stranger writes to the port, the process lives and its links stay.
+//
+// A connection is a stranger's until a link reads from it, and until then it may cost little (porch.go): 64 KiB are read from it,
+// on one stream, and it ends after 10 s. The number of such connections is bounded for each address and in all. A hello ends no
+// session and takes no name before its sender has shown, by repeating the session of our own hello, that it receives what is sent
+// to its address. Only an answer to a hello that went where discovery says that the peer is can be a refusal or the word that
+// another process has our name. With TLS, a connection speaks for the members that its certificate names (keyring.go).
 //
 // Not promised: delivery. A message accepted by Send may be lost, also without a LinkDown when only a connection was
 // replaced; requests need deadlines. Nor that a silent peer is noticed quickly: keepalive needs up to 13 s, whoever needs

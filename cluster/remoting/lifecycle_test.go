@@ -1,7 +1,6 @@
 package remoting
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/gendac/gendac/cluster/model"
 )
 
 func TestMain(m *testing.M) {
@@ -81,7 +82,7 @@ func TestSendRefusesWhatItCannotCarry(t *testing.T) {
 func TestLargeMessagesGoInParts(t *testing.T) {
 	a, b := startNode(t, Config{Name: "a"}), startNode(t, Config{Name: "b"})
 	got := make(chan int, 100)
-	b.Handle("big", func(_ Peer, body []byte) { got <- len(body) })
+	b.Handle("big", func(_ model.Member, body []byte) { got <- len(body) })
 	acquaint(a, b)
 	a.await(t, "up b")
 	sizes := []int{16 << 20}
@@ -110,7 +111,7 @@ func TestLargeMessagesGoInParts(t *testing.T) {
 func TestSlowPeerIsBacklogNotMemory(t *testing.T) {
 	a, b := startNode(t, Config{Name: "a"}), startNode(t, Config{Name: "b"})
 	hold, got := make(chan struct{}), make(chan struct{}, 1000)
-	b.Handle("slow", func(Peer, []byte) { <-hold; got <- struct{}{} })
+	b.Handle("slow", func(model.Member, []byte) { <-hold; got <- struct{}{} })
 	acquaint(a, b)
 	a.await(t, "up b")
 	body := make([]byte, 4<<20)
@@ -220,27 +221,6 @@ func (n *node) vanish() {
 	n.out.live.Wait()
 }
 
-func TestStopDoesNotWaitForTheDead(t *testing.T) {
-	a, b := pair(t)
-	a.SetPeers(map[string]string{"b": b.Addr(), "dead": "127.0.0.1:1", "mute": muteListener(t)})
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := a.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
-	b.await(t, "down a refused=false bye=true")
-}
-
-// muteListener accepts connections and never says a word, as a stopped process does.
-func muteListener(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l.Addr().String()
-}
-
 func TestNothingIsHandledBeforeOpen(t *testing.T) {
 	a, b := startNode(t, Config{Name: "a"}), startNode(t, Config{Name: "b"})
 	a.SetPeers(map[string]string{"b": b.Addr()})
@@ -253,7 +233,7 @@ func TestNothingIsHandledBeforeOpen(t *testing.T) {
 			t.Fatal("Handle after Open did not panic")
 		}
 	}()
-	b.Handle("late", func(Peer, []byte) {})
+	b.Handle("late", func(model.Member, []byte) {})
 }
 
 func TestMutualTLS(t *testing.T) {
@@ -291,7 +271,7 @@ func newAuthority(t *testing.T) *authority {
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(100 * 24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
@@ -307,16 +287,19 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{cert, key, file}
 }
 
-func (a *authority) issue(t *testing.T, name string) *TLS {
+func (a *authority) issue(t *testing.T, name string, changes ...func(*x509.Certificate)) *TLS {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(100 * 24 * time.Hour),
+		DNSNames:    []string{name},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+	}
+	for _, change := range changes {
+		change(tmpl)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, &key.PublicKey, a.key)
 	if err != nil {

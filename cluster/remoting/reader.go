@@ -5,6 +5,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -13,7 +14,8 @@ import (
 
 const (
 	envelopeType = "gendac.process.v1.Envelope"
-	inFlight     = 16 // batches of one connection that wait for the gateway; more are left to TCP
+	inFlight     = 16         // tokens of one connection for what waits for the shell; more is left to TCP
+	tokenBytes   = batchBytes // that one token stands for, at most: a batch takes one, a larger message more
 )
 
 // reader serves protoactor's remoting protocol in place of protoactor's own reader, which looks up whatever type a peer
@@ -27,9 +29,11 @@ type reader struct {
 
 // inbound is one connection of a peer.
 type inbound struct {
-	id   uint64        // rises with each connection
-	addr string        // what the peer says its address is
-	room chan struct{} // a token for each batch that the gateway has not handled yet
+	id     uint64        // rises with each connection
+	addr   string        // what the peer says its address is
+	room   chan struct{} // the tokens of the batches that the shell has not handled yet
+	conn   *caller       // nil in tests without a connection
+	speaks []string      // the names that the peer's certificate lets it use; nil without TLS: any
 }
 
 // Receive serves one connection until it ends.
@@ -60,12 +64,15 @@ func (rd *reader) Receive(stream remote.Remoting_ReceiveServer) (err error) {
 		if len(envelopes) == 0 {
 			continue
 		}
-		select {
-		case in.room <- struct{}{}:
-			r.tell(&arrived{in, envelopes})
-		case <-stream.Context().Done():
-			return stream.Context().Err()
+		tokens := 1 + proto.Size(m)/tokenBytes
+		for range tokens {
+			select {
+			case in.room <- struct{}{}:
+			case <-stream.Context().Done():
+				return stream.Context().Err()
+			}
 		}
+		r.tell(&arrived{in, envelopes, tokens})
 	}
 }
 
@@ -81,12 +88,17 @@ func (rd *reader) greet(stream remote.Remoting_ReceiveServer) (*inbound, error) 
 		return nil, status.Error(codes.InvalidArgument, "say first who you are")
 	}
 	in := &inbound{id: rd.next.Add(1), addr: addr, room: make(chan struct{}, inFlight)}
+	if p, has := peer.FromContext(stream.Context()); has {
+		if who, ours := p.AuthInfo.(identity); ours {
+			in.conn, in.speaks = who.conn, who.names
+		}
+	}
 	return in, stream.Send(&remote.RemoteMessage{MessageType: &remote.RemoteMessage_ConnectResponse{
 		ConnectResponse: &remote.ConnectResponse{MemberId: rd.r.system.ID},
 	}})
 }
 
-// screen returns the envelopes in m that are for the gateway; the rest is counted, and logged once in a while.
+// screen returns the envelopes in m that are for the shell; the rest is counted, and logged once in a while.
 func (r *Remoting) screen(m *remote.RemoteMessage, addr string) []*process.Envelope {
 	kept, foreign := sift(m.GetMessageBatch())
 	if m.GetMessageBatch() == nil {
@@ -99,7 +111,7 @@ func (r *Remoting) screen(m *remote.RemoteMessage, addr string) []*process.Envel
 	return kept
 }
 
-// sift keeps the well-formed envelopes for the gateway and counts the rest. It trusts no index, no type and no length.
+// sift keeps the well-formed envelopes for the shell and counts the rest. It trusts no index, no type and no length.
 func sift(b *remote.MessageBatch) (kept []*process.Envelope, foreign int) {
 	for _, e := range b.GetEnvelopes() {
 		if env := sifted(b, e); env != nil {
@@ -115,7 +127,7 @@ func sifted(b *remote.MessageBatch, e *remote.MessageEnvelope) *process.Envelope
 	typ, target := int(e.GetTypeId()), int(e.GetTarget())
 	switch {
 	case typ < 0 || typ >= len(b.GetTypeNames()) || b.GetTypeNames()[typ] != envelopeType,
-		target < 0 || target >= len(b.GetTargets()) || b.GetTargets()[target].GetId() != Gateway,
+		target < 0 || target >= len(b.GetTargets()) || b.GetTargets()[target].GetId() != ShellName,
 		e.GetSerializerId() != 0:
 		return nil
 	}

@@ -19,10 +19,12 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/descriptors"
+	"github.com/gendac/gendac/cluster/model"
 )
 
-// Gateway is the name of the one actor that a peer can reach.
-const Gateway = "gendac"
+// ShellName is the name of the one actor that a peer can reach.
+const ShellName = "gendac"
 
 // MaxBody is the largest body that Send takes, in bytes.
 const MaxBody = 32 << 20
@@ -34,6 +36,8 @@ var (
 	ErrTooLarge = errors.New("remoting: body too large")
 	// ErrBacklog is returned by Send while 64 MiB wait for a peer that takes them too slowly.
 	ErrBacklog = errors.New("remoting: peer takes messages too slowly")
+	// ErrPortLost is what Err wraps when this member's port does not listen any more although nobody called Stop.
+	ErrPortLost = errors.New("remoting: the port does not listen any more")
 	// ErrStopped is returned after Stop.
 	ErrStopped = errors.New("remoting: stopped")
 )
@@ -58,39 +62,35 @@ func (e *ConfigError) Error() string {
 
 // Config says who a member is and where it listens.
 type Config struct {
-	Name        string       // the member's name: not empty, unique in the cluster
-	Cluster     string       // members of another cluster are refused
-	Incarnation uint64       // of this process; 0: process.Incarnation of the system
-	Bind        string       // host:port to listen on; port 0 picks one; "": 127.0.0.1:0
-	Advertise   string       // host:port under which peers reach it; "": what Bind became
-	TLS         *TLS         // nil: plain TCP, for trusted networks only
-	Logger      *slog.Logger // nil: the actor system's
-}
+	Name        string // the member's name: not empty, unique in the cluster
+	Cluster     string // members of another cluster are refused
+	Incarnation uint64 // of this process; 0: process.Incarnation of the system
+	Bind        string // host:port to listen on; port 0 picks one; "": 127.0.0.1:0
+	Advertise   string // host:port under which peers reach it; "": what Bind became
+	TLS         *TLS   // nil: plain TCP, for trusted networks only
+	// Known says which names are members. Whatever comes from another name is refused. nil: every name is one.
+	Known  func(name string) bool
+	Logger *slog.Logger // nil: the actor system's
 
-// A Peer is one incarnation of a member.
-type Peer struct {
-	Name        string
-	Incarnation uint64
+	poll time.Duration // between looks at the files of TLS
 }
-
-func (p Peer) String() string { return fmt.Sprintf("%s/%x", p.Name, p.Incarnation) }
 
 // A LinkEvent is LinkUp, LinkDown or Replaced.
 type LinkEvent interface{ link() }
 
 type (
 	// LinkUp says that messages flow between us and Peer, in both directions.
-	LinkUp struct{ Peer }
+	LinkUp struct{ Peer model.Member }
 	// LinkDown ends what LinkUp began. One that is neither Refused nor Bye is silence, and may be followed by a second one
 	// with Refused, when the peer's port turns out to be closed.
 	LinkDown struct {
-		Peer
+		Peer    model.Member
 		Refused bool // nobody, or another process, listens at its address: the process is gone
 		Bye     bool // it took its leave: Stop was called there
 	}
 	// Replaced says that Peer has met another process under our name since it met us, and will never link with this one
 	// again: this process has to end.
-	Replaced struct{ Peer }
+	Replaced struct{ Peer model.Member }
 )
 
 func (LinkUp) link()   {}
@@ -101,22 +101,25 @@ func (Replaced) link() {}
 type Remoting struct {
 	cfg    Config
 	log    *slog.Logger
+	ring   *keyring
 	system *actor.ActorSystem
 	server *grpc.Server
 	pid    *actor.PID
 
 	port     *process.Port
-	handlers map[string]func(Peer, []byte) // written before Open only
+	handlers map[string]func(model.Member, []byte) // written before Open only
 	onLink   func(LinkEvent)
 	opened   atomic.Bool
 	stopped  atomic.Bool
 	gate     chan struct{} // closed by Open
 
-	admitted atomic.Pointer[map[string]admission] // replaced by the gateway only
+	admitted atomic.Pointer[map[string]admission] // replaced by the shell only
 	seq      atomic.Uint64
 	out      *writers
 	stats    counters
 	warn     limiter
+	lost     chan struct{} // closed when the port is lost
+	err      error         // why, written before
 	quit     context.Context
 	cancel   context.CancelFunc
 	work     sync.WaitGroup // the server, and dials under way
@@ -128,7 +131,7 @@ type admission struct {
 	incarnation uint64
 }
 
-// Start makes system reachable for its peers: it listens on cfg.Bind, gives the system its address, and spawns the gateway.
+// Start makes system reachable for its peers: it listens on cfg.Bind, gives the system its address, and spawns the shell.
 // From Open on, calls, monitors, links and inspections of package process, and messages to PIDs of linked members, reach
 // them.
 // Start it before spawning anything whose PID travels, once per system, and not beside protoactor's own Remote. Nothing is
@@ -137,7 +140,7 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 	if err := cfg.complete(system); err != nil {
 		return nil, err
 	}
-	creds, err := cfg.TLS.load()
+	ring, err := newKeyring(cfg.TLS, cfg.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -150,15 +153,15 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 	}
 	system.ProcessRegistry.Address = cfg.Advertise
 	r := &Remoting{
-		cfg: cfg, log: cfg.Logger, system: system, handlers: map[string]func(Peer, []byte){},
-		onLink: func(LinkEvent) {}, gate: make(chan struct{}), server: grpc.NewServer(serverOptions(creds)...),
+		cfg: cfg, log: cfg.Logger, ring: ring, system: system, handlers: map[string]func(model.Member, []byte){},
+		onLink: func(LinkEvent) {}, gate: make(chan struct{}), lost: make(chan struct{}), server: grpc.NewServer(serverOptions(ring)...),
 	}
 	r.admitted.Store(&map[string]admission{})
 	r.port = process.Connect(system, carrier{r})
 	r.quit, r.cancel = context.WithCancel(context.Background())
 	r.out = &writers{
-		system: system, dial: dialOptions(creds), current: map[string]*writer{},
-		lost: func(addr string) { r.tell(outLost{addr}) },
+		system: system, dial: func(peer string) []grpc.DialOption { return dialOptions(ring, peer) }, current: map[endpoint]*writer{}, most: descriptors.Share(maxGreeted),
+		lost: func(at endpoint) { r.tell(outLost{at}) },
 		failed: func(addr string, err error) {
 			r.stats.failures.Add(1)
 			level := slog.LevelDebug // a peer that dies just now, or is paused
@@ -170,17 +173,20 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 			}
 		},
 	}
-	g := newGateway(r)
+	g := newShell(r)
 	props := actor.PropsFromProducer(func() actor.Actor { return g })
-	if r.pid, err = system.Root.SpawnNamed(props, Gateway); err != nil {
+	if r.pid, err = system.Root.SpawnNamed(props, ShellName); err != nil {
 		r.cancel()
 		listener.Close()
-		return nil, fmt.Errorf("remoting: the name %q is taken in this actor system: %w", Gateway, err)
+		return nil, fmt.Errorf("remoting: the name %q is taken in this actor system: %w", ShellName, err)
 	}
 	remote.RegisterRemotingServer(r.server, &reader{r: r})
+	if cfg.TLS != nil {
+		r.work.Go(func() { ring.watch(r.quit, cfg.poll, r.log) })
+	}
 	r.work.Go(func() {
-		if err := r.server.Serve(listener); err != nil && !r.stopped.Load() {
-			r.log.Error("remoting: serving ended", "addr", cfg.Bind, "err", err)
+		if err := r.server.Serve(newPorch(listener)); !r.stopped.Load() {
+			r.losePort(err)
 		}
 	})
 	return r, nil
@@ -199,6 +205,12 @@ func (c *Config) complete(system *actor.ActorSystem) error {
 	}
 	if c.Bind == "" {
 		c.Bind = "127.0.0.1:0"
+	}
+	if c.poll == 0 {
+		c.poll = keysPoll
+	}
+	if c.Known == nil {
+		c.Known = func(string) bool { return true }
 	}
 	host, port, err := net.SplitHostPort(c.Bind)
 	if err != nil {
@@ -226,13 +238,38 @@ func cause(err error) error {
 	return err
 }
 
+// losePort is for a port that was closed by something else than Stop: peers that dial it are refused, and take that for
+// the death of this process.
+func (r *Remoting) losePort(cause error) {
+	if cause == nil {
+		cause = errors.New("serving ended")
+	}
+	r.err = fmt.Errorf("%w: %s: %w", ErrPortLost, r.cfg.Bind, cause)
+	r.log.Error("remoting: serving ended", "addr", r.cfg.Bind, "err", cause)
+	close(r.lost)
+}
+
+// Lost is closed when this member's port does not listen any more although Stop was not called; Err then says why. Peers
+// take this process for dead as soon as they dial it, so it has to end.
+func (r *Remoting) Lost() <-chan struct{} { return r.lost }
+
+// Err is nil until Lost is closed, and wraps ErrPortLost then.
+func (r *Remoting) Err() error {
+	select {
+	case <-r.lost:
+		return r.err
+	default:
+		return nil
+	}
+}
+
 // Addr returns the host:port under which peers reach this member.
 func (r *Remoting) Addr() string { return r.cfg.Advertise }
 
 // Handle registers h for envelopes of a kind. Call it before Open; a kind twice, an empty kind, or one that begins with
-// "link." panics. h is called from the gateway's turn, one peer's messages in the order sent; it must not block and may
+// "link." panics. h is called from the shell's turn, one peer's messages in the order sent; it must not block and may
 // keep body. A panic of h is logged and counted, and costs that message only.
-func (r *Remoting) Handle(kind string, h func(from Peer, body []byte)) {
+func (r *Remoting) Handle(kind string, h func(from model.Member, body []byte)) {
 	_, twice := r.handlers[kind]
 	if twice || r.opened.Load() || kind == "" || kind == kindProcess || reserved(kind) {
 		panic(fmt.Sprintf("remoting: Handle(%q): register each kind once, before Open, not in link.* and not %q", kind, kindProcess))
@@ -273,7 +310,7 @@ func (r *Remoting) Send(name, kind string, body []byte) error {
 	if !ok {
 		return ErrNoLink
 	}
-	return r.out.send(to.addr, r.envelope(kind, to.incarnation, body), false)
+	return r.out.send(endpoint{name, to.addr}, r.envelope(kind, to.incarnation, body), false)
 }
 
 func (r *Remoting) envelope(kind string, to uint64, body []byte) *process.Envelope {
@@ -283,7 +320,20 @@ func (r *Remoting) envelope(kind string, to uint64, body []byte) *process.Envelo
 	}
 }
 
-// tell posts to the gateway.
+// Reload reads the files of TLS now; by itself that happens within seconds of a change. Connections that are open stay; new ones
+// use what was read. If the files are not good, the error says why and what was read before stays in use.
+func (r *Remoting) Reload() error {
+	changed, err := r.ring.reload()
+	if changed {
+		r.log.Info("remoting: certificate files read again", "until", r.ring.now.Load().end)
+	}
+	return err
+}
+
+// Problem is what an operator should know of the certificate: that it ends soon, or has ended. "" if there is nothing.
+func (r *Remoting) Problem() string { return r.ring.problem(time.Now()) }
+
+// tell posts to the shell.
 func (r *Remoting) tell(msg any) {
 	if r.quit.Err() == nil { // afterwards it would be a dead letter
 		r.system.Root.Send(r.pid, msg)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/gendac/gendac/cluster/model"
 )
 
 // A node is one member under test, with what it was told.
@@ -45,13 +47,15 @@ func startNode(t testing.TB, cfg Config) *node {
 		t.Fatal(err)
 	}
 	n.Remoting = r
-	r.Handle("say", func(from Peer, body []byte) { n.note(from.Name + ": " + string(body)) })
+	r.Handle("say", func(from model.Member, body []byte) { n.note(from.Name + ": " + string(body)) })
 	r.Links(func(ev LinkEvent) {
 		switch ev := ev.(type) {
 		case LinkUp:
-			n.note("up " + ev.Name)
+			n.note("up " + ev.Peer.Name)
 		case LinkDown:
-			n.note(fmt.Sprintf("down %s refused=%t bye=%t", ev.Name, ev.Refused, ev.Bye))
+			n.note(fmt.Sprintf("down %s refused=%t bye=%t", ev.Peer.Name, ev.Refused, ev.Bye))
+		case Replaced:
+			n.note("replaced, says " + ev.Peer.Name)
 		}
 	})
 	t.Cleanup(func() { stopNode(t, n) })

@@ -2,71 +2,33 @@ package remoting
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"net"
-	"os"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
 const (
-	maxMessage     = 64 << 20 // bytes of one gRPC message, both ways
+	maxMessage     = MaxBody + 64<<10 // bytes of one gRPC message to a member: one envelope may have MaxBody, several have batchBytes
+	maxAnswer      = 64 << 10         // bytes of one gRPC message from the member that we have dialled: it says hardly anything there
+	maxHeaders     = 16 << 10         // bytes of the headers of a stream, decoded
 	keepaliveTime  = 10 * time.Second
 	keepaliveReply = 3 * time.Second
 	window         = 4 << 20 // bytes in flight per stream and per connection
-	maxStreams     = 16      // per connection; a member uses one
+	maxStreams     = 1       // per connection; a member uses one
 
 	handshakeTimeout = 5 * time.Second // for whoever connects and says nothing sensible
 )
 
-// TLS names the files for mutual TLS. Both ends present CertFile, and accept who is signed by CAFile; a certificate must
-// be valid for client and server use, and name the host of the member's address.
-type TLS struct{ CertFile, KeyFile, CAFile string }
-
-// creds are the transport credentials of both directions.
-type creds struct {
-	server, client credentials.TransportCredentials
-}
-
-func (t *TLS) load() (creds, error) {
-	if t == nil {
-		return creds{insecure.NewCredentials(), insecure.NewCredentials()}, nil
-	}
-	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		return creds{}, &ConfigError{"TLS.CertFile", t.CertFile, err.Error()}
-	}
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return creds{}, &ConfigError{"TLS.CAFile", t.CAFile, err.Error()}
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return creds{}, &ConfigError{"TLS.CAFile", t.CAFile, "holds no PEM certificate"}
-	}
-	return creds{
-		server: credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert},
-			ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
-		}),
-		client: credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, RootCAs: pool,
-		}),
-	}, nil
-}
-
 // serverOptions and dialOptions are set on both ends alike. gRPC's defaults refuse messages over 4 MiB and notice no
 // silent peer; and a client that pings more often than its server allows is cut off.
-func serverOptions(c creds) []grpc.ServerOption {
+func serverOptions(k *keyring) []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.Creds(c.server),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.Creds(k.porter("")),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxAnswer), grpc.MaxHeaderListSize(maxHeaders),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
 		grpc.ConnectionTimeout(handshakeTimeout), grpc.MaxConcurrentStreams(maxStreams), grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveReply}),
@@ -74,11 +36,11 @@ func serverOptions(c creds) []grpc.ServerOption {
 	}
 }
 
-func dialOptions(c creds) []grpc.DialOption {
+func dialOptions(k *keyring, peer string) []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithTransportCredentials(c.client),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
+		grpc.WithTransportCredentials(k.porter(peer)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithMaxHeaderListSize(maxHeaders), grpc.WithInitialWindowSize(maxAnswer), grpc.WithInitialConnWindowSize(maxAnswer),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveReply, PermitWithoutStream: true,
 		}),

@@ -8,7 +8,7 @@ import (
 
 // Stats counts what was not handled, since Start.
 type Stats struct {
-	Foreign     uint64 // items from strangers: not our envelope, not for the gateway, or malformed
+	Foreign     uint64 // items from strangers: not our envelope, not for the shell, or malformed
 	Unsupported uint64 // envelopes of an unknown kind or a newer version
 	Stale       uint64 // envelopes outside a session, or for another incarnation
 	Panics      uint64 // handlers and streams that panicked

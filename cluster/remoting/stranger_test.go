@@ -1,10 +1,13 @@
 package remoting
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +15,12 @@ import (
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gendac/gendac/behaviours/process"
+	"github.com/gendac/gendac/cluster/model"
 )
 
 // A stranger speaks protoactor's protocol with its own client, and says what it likes.
@@ -124,28 +130,28 @@ func TestGarbageIsDroppedAndTheStreamGoesOn(t *testing.T) {
 	a, b := pair(t)
 	good := marshal(t, envelopeFrom("x", nil))
 	watcher := marshal(t, &actor.Watch{Watcher: actor.NewPID("127.0.0.1:1", "me")})
-	gateway := func(change func(*remote.MessageBatch)) *remote.RemoteMessage {
-		return batchOf(envelopeType, Gateway, good, change)
+	shell := func(change func(*remote.MessageBatch)) *remote.RemoteMessage {
+		return batchOf(envelopeType, ShellName, good, change)
 	}
 	cases := map[string]*remote.RemoteMessage{
-		"unknown type":          batchOf("no.such.Type", Gateway, good, nil),
-		"empty type":            batchOf("", Gateway, good, nil),
-		"known but foreign":     batchOf("google.protobuf.Empty", Gateway, nil, nil),
+		"unknown type":          batchOf("no.such.Type", ShellName, good, nil),
+		"empty type":            batchOf("", ShellName, good, nil),
+		"known but foreign":     batchOf("google.protobuf.Empty", ShellName, nil, nil),
 		"another actor":         batchOf(envelopeType, "activator", good, nil),
-		"stop":                  batchOf("actor.Stop", Gateway, nil, nil),
-		"poison":                batchOf("actor.PoisonPill", Gateway, nil, nil),
-		"terminated":            batchOf("actor.Terminated", Gateway, marshal(t, &actor.Terminated{Who: actor.NewPID("x", "y")}), nil),
-		"watch":                 batchOf("actor.Watch", Gateway, watcher, nil),
+		"stop":                  batchOf("actor.Stop", ShellName, nil, nil),
+		"poison":                batchOf("actor.PoisonPill", ShellName, nil, nil),
+		"terminated":            batchOf("actor.Terminated", ShellName, marshal(t, &actor.Terminated{Who: actor.NewPID("x", "y")}), nil),
+		"watch":                 batchOf("actor.Watch", ShellName, watcher, nil),
 		"spawn unknown kind":    batchOf("remote.ActorPidRequest", "activator", marshal(t, &remote.ActorPidRequest{Kind: "none"}), nil),
-		"type index high":       gateway(func(b *remote.MessageBatch) { b.Envelopes[0].TypeId = 1 << 30 }),
-		"type index negative":   gateway(func(b *remote.MessageBatch) { b.Envelopes[0].TypeId = -1 }),
-		"target index high":     gateway(func(b *remote.MessageBatch) { b.Envelopes[0].Target = 1 }),
-		"target index negative": gateway(func(b *remote.MessageBatch) { b.Envelopes[0].Target = -5 }),
-		"no tables":             gateway(func(b *remote.MessageBatch) { b.TypeNames, b.Targets = nil, nil }),
-		"serializer":            gateway(func(b *remote.MessageBatch) { b.Envelopes[0].SerializerId = 77 }),
-		"body is not protobuf":  batchOf(envelopeType, Gateway, []byte{0xff, 0xff, 0xff}, nil),
-		"no sender name":        batchOf(envelopeType, Gateway, marshal(t, envelopeFrom("", nil)), nil),
-		"no kind":               batchOf(envelopeType, Gateway, marshal(t, envelopeFrom("x", func(e *process.Envelope) { e.Kind = "" })), nil),
+		"type index high":       shell(func(b *remote.MessageBatch) { b.Envelopes[0].TypeId = 1 << 30 }),
+		"type index negative":   shell(func(b *remote.MessageBatch) { b.Envelopes[0].TypeId = -1 }),
+		"target index high":     shell(func(b *remote.MessageBatch) { b.Envelopes[0].Target = 1 }),
+		"target index negative": shell(func(b *remote.MessageBatch) { b.Envelopes[0].Target = -5 }),
+		"no tables":             shell(func(b *remote.MessageBatch) { b.TypeNames, b.Targets = nil, nil }),
+		"serializer":            shell(func(b *remote.MessageBatch) { b.Envelopes[0].SerializerId = 77 }),
+		"body is not protobuf":  batchOf(envelopeType, ShellName, []byte{0xff, 0xff, 0xff}, nil),
+		"no sender name":        batchOf(envelopeType, ShellName, marshal(t, envelopeFrom("", nil)), nil),
+		"no kind":               batchOf(envelopeType, ShellName, marshal(t, envelopeFrom("x", func(e *process.Envelope) { e.Kind = "" })), nil),
 		"second connect":        connectRequest("127.0.0.1:2"),
 		"connect response":      {MessageType: &remote.RemoteMessage_ConnectResponse{ConnectResponse: &remote.ConnectResponse{}}},
 		"disconnect":            {MessageType: &remote.RemoteMessage_DisconnectRequest{DisconnectRequest: &remote.DisconnectRequest{}}},
@@ -181,19 +187,32 @@ func TestEnvelopesOutsideASessionAreDropped(t *testing.T) {
 		},
 		"ping short":      func(e *process.Envelope) { e.Kind, e.Body = kindPing, []byte{1} },
 		"ping for before": func(e *process.Envelope) { e.Kind, e.Body, e.ToIncarnation = kindPing, encodeNonce(1), 5 },
-		"reserved kind":   func(e *process.Envelope) { e.Kind = "link.future" },
+		"replaced, of a peer": func(e *process.Envelope) {
+			e.From, e.Kind, e.ToIncarnation, e.Body = "a", kindReplaced, b.cfg.Incarnation, refusalBody{Challenge: 1}.encode()
+		},
+		"refused, of a peer": func(e *process.Envelope) {
+			e.From, e.Kind, e.ToIncarnation, e.Body = "a", kindRefused, b.cfg.Incarnation, nil
+		},
+		"hello of a peer's successor": func(e *process.Envelope) {
+			e.From, e.Kind, e.Body = "a", kindHello, helloBody{Cluster: "test", Addr: "127.0.0.1:1", Session: 1}.encode()
+		},
+		"hello of a peer's later session": func(e *process.Envelope) {
+			e.From, e.FromIncarnation, e.Kind = "a", a.cfg.Incarnation, kindHello
+			e.Body = helloBody{Cluster: "test", Addr: "127.0.0.1:1", Session: 1 << 60}.encode()
+		},
+		"reserved kind": func(e *process.Envelope) { e.Kind = "link.future" },
 	}
 	for what, change := range cases {
-		if err := s.Send(batchOf(envelopeType, Gateway, marshal(t, envelopeFrom("x", change)), nil)); err != nil {
+		if err := s.Send(batchOf(envelopeType, ShellName, marshal(t, envelopeFrom("x", change)), nil)); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
 		stillTalks(t, a, b, what)
 	}
 	b.awaitStats(t, "all counted", func(s Stats) bool {
-		return s.Stale >= 4 && s.Unsupported == 1 && s.Refused == 1 && s.Foreign == 4
+		return s.Stale >= 6 && s.Unsupported == 1 && s.Refused == 1 && s.Foreign == 4
 	})
 	for _, note := range b.notes() {
-		if note == "x: boo" || note == "a: boo" || note == "b: boo" {
+		if strings.HasPrefix(note, "replaced") || note == "x: boo" || note == "a: boo" || note == "b: boo" {
 			t.Fatalf("a stranger's word was handled: %q", note)
 		}
 	}
@@ -204,7 +223,7 @@ func TestBrokenStreamsEndAlone(t *testing.T) {
 	a, b := pair(t)
 	for what, first := range map[string]*remote.RemoteMessage{
 		"nothing first":     {},
-		"batch first":       batchOf(envelopeType, Gateway, nil, nil),
+		"batch first":       batchOf(envelopeType, ShellName, nil, nil),
 		"client connection": {MessageType: &remote.RemoteMessage_ConnectRequest{ConnectRequest: &remote.ConnectRequest{ConnectionType: &remote.ConnectRequest_ClientConnection{}}}},
 		"empty connect":     {MessageType: &remote.RemoteMessage_ConnectRequest{}},
 		"no address":        connectRequest(""),
@@ -219,7 +238,7 @@ func TestBrokenStreamsEndAlone(t *testing.T) {
 		stillTalks(t, a, b, what)
 	}
 	s := introduced(t, b.Addr())
-	_ = s.Send(batchOf(envelopeType, Gateway, make([]byte, maxMessage+1), nil))
+	_ = s.Send(batchOf(envelopeType, ShellName, make([]byte, maxMessage+1), nil))
 	if _, err := s.Recv(); err == nil {
 		t.Fatal("an oversized message was accepted")
 	}
@@ -264,7 +283,7 @@ func TestUnknownKindIsAnsweredOnce(t *testing.T) {
 	stillTalks(t, a, b, "an unknown kind")
 	newer := a.envelope("say", b.cfg.Incarnation, []byte("in new words"))
 	newer.Version = process.EnvelopeVersion + 1
-	if err := a.out.send(b.Addr(), newer, false); err != nil {
+	if err := a.out.send(endpoint{"b", b.Addr()}, newer, false); err != nil {
 		t.Fatal(err)
 	}
 	b.awaitStats(t, "newer version", func(s Stats) bool { return s.Unsupported == 2 })
@@ -279,7 +298,7 @@ func TestUnknownKindIsAnsweredOnce(t *testing.T) {
 
 func TestHandlerPanicCostsOneMessage(t *testing.T) {
 	a, b := startNode(t, Config{Name: "a"}), startNode(t, Config{Name: "b"})
-	b.Handle("bomb", func(Peer, []byte) { panic("boom") })
+	b.Handle("bomb", func(model.Member, []byte) { panic("boom") })
 	acquaint(a, b)
 	a.await(t, "up b")
 	if err := a.Send("b", "bomb", nil); err != nil {
@@ -294,8 +313,8 @@ func TestHandlerPanicCostsOneMessage(t *testing.T) {
 func FuzzSift(f *testing.F) {
 	good, _ := proto.Marshal(envelopeFrom("x", nil))
 	for _, m := range []*remote.RemoteMessage{
-		batchOf(envelopeType, Gateway, good, nil), batchOf("actor.Stop", Gateway, good, nil), connectRequest("h:1"),
-		batchOf(envelopeType, Gateway, good, func(b *remote.MessageBatch) { b.Envelopes[0].TypeId, b.Envelopes[0].Target = -1, 9 }),
+		batchOf(envelopeType, ShellName, good, nil), batchOf("actor.Stop", ShellName, good, nil), connectRequest("h:1"),
+		batchOf(envelopeType, ShellName, good, func(b *remote.MessageBatch) { b.Envelopes[0].TypeId, b.Envelopes[0].Target = -1, 9 }),
 	} {
 		b, _ := proto.Marshal(m)
 		f.Add(b)
@@ -333,4 +352,80 @@ func FuzzDecodeHello(f *testing.F) {
 			t.Fatalf("accepted address %q", h.Addr)
 		}
 	})
+}
+
+// FuzzDecodeRefusal: whatever a stranger sends, what is taken is bounded.
+func FuzzDecodeRefusal(f *testing.F) {
+	f.Add(refusalBody{"because", 7}.encode())
+	f.Add([]byte(`{"challenge":-1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if r, ok := decodeRefusal(data); !ok && r != (refusalBody{}) || len(r.Why) > 2*maxName {
+			t.Fatalf("took %+v, %t", r, ok)
+		}
+	})
+}
+
+// FuzzCountFields: what is let through has no more fields than allowed, and nothing panics.
+func FuzzCountFields(f *testing.F) {
+	good, _ := proto.Marshal(batchOf(envelopeType, ShellName, []byte("x"), nil))
+	f.Add(good)
+	f.Add(bytes.Repeat([]byte{0x1a, 0}, 3000))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m := &remote.RemoteMessage{}
+		err := newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, m)
+		if err == nil && len(m.GetMessageBatch().GetEnvelopes()) > maxFields {
+			t.Fatalf("%d envelopes were decoded", len(m.GetMessageBatch().GetEnvelopes()))
+		}
+		if plain := proto.Unmarshal(data, &remote.RemoteMessage{}); plain == nil && err != nil && len(data) < maxFields {
+			t.Fatalf("%d bytes are refused: %v", len(data), err)
+		}
+	})
+}
+
+// TestEnvelopesAreCountedBeforeTheyAreDecoded: an empty one takes two bytes on the wire and over a hundred in memory.
+func TestEnvelopesAreCountedBeforeTheyAreDecoded(t *testing.T) {
+	inner := bytes.Repeat([]byte{0x1a, 0}, maxFields) // envelopes of a batch
+	data := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), inner)
+	m := &remote.RemoteMessage{}
+	if err := newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, m); !errors.Is(err, errFields) || m.MessageType != nil {
+		t.Errorf("%d empty envelopes: %v", maxFields, err)
+	}
+	a, b := pair(t)
+	s := introduced(t, b.Addr())
+	if err := s.Send(&remote.RemoteMessage{MessageType: &remote.RemoteMessage_MessageBatch{
+		MessageBatch: &remote.MessageBatch{Envelopes: slices.Repeat([]*remote.MessageEnvelope{{}}, maxFields)},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Recv(); err == nil {
+		t.Error("the stream goes on")
+	}
+	stillTalks(t, a, b, "many envelopes")
+}
+
+func TestNamesThatTheSpecificationLacksAreRefused(t *testing.T) {
+	known := func(name string) bool { return name == "a" || name == "b" }
+	a, b := startNode(t, Config{Name: "a", Known: known}), startNode(t, Config{Name: "b", Known: known})
+	c := startNode(t, Config{Name: "c"})
+	acquaint(a, b, c)
+	a.await(t, "up b")
+	b.await(t, "up a")
+	a.awaitStats(t, "c's hello", func(s Stats) bool { return s.Refused > 0 })
+	stillTalks(t, a, b, "an unknown name")
+	if notes := c.notes(); len(notes) != 0 {
+		t.Errorf("the unknown one was told %q", notes)
+	}
+}
+
+// TestAProcessWhoseNameHasMovedIsTold: by the members that have met the other one, in answer to its hello.
+func TestAProcessWhoseNameHasMovedIsTold(t *testing.T) {
+	a, old := pair(t)
+	next := startNode(t, Config{Name: "b"})
+	next.SetPeers(map[string]string{"a": a.Addr()})
+	next.Open()
+	next.await(t, "up a")
+	a.await(t, "down b refused=false bye=false")
+	old.await(t, "replaced, says a")
+	say(t, next, "a", "I am new")
+	a.await(t, "b: I am new")
 }

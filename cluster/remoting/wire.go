@@ -38,6 +38,29 @@ type helloBody struct {
 	SeenIncarnation uint64 `json:"seen_incarnation"`
 	SeenSession     uint64 `json:"seen_session"`
 	Up              bool   `json:"up"`
+	Challenge       uint64 `json:"challenge,omitempty"`
+}
+
+// refusalBody is JSON: why a hello is turned away, and what shows that the hello was received.
+type refusalBody struct {
+	Why       string `json:"why,omitempty"`
+	Challenge uint64 `json:"challenge,omitempty"`
+}
+
+func (r refusalBody) encode() []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // a string and a number always encode
+	}
+	return b
+}
+
+func decodeRefusal(b []byte) (r refusalBody, ok bool) {
+	if len(b) > maxWord || json.Unmarshal(b, &r) != nil {
+		return refusalBody{}, false
+	}
+	r.Why = r.Why[:min(len(r.Why), 2*maxName)]
+	return r, true
 }
 
 var errBadHello = errors.New("remoting: malformed hello")

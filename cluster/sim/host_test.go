@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gendac/gendac/cluster/model"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -18,7 +21,6 @@ import (
 	"github.com/gendac/gendac/behaviours/process/actorstest"
 	"github.com/gendac/gendac/behaviours/supervisor"
 	"github.com/gendac/gendac/cluster/controller"
-	"github.com/gendac/gendac/cluster/planner"
 	"github.com/gendac/gendac/gdict"
 )
 
@@ -42,6 +44,39 @@ type host struct {
 	ending  atomic.Bool
 	ended   chan struct{} // closed when nothing of it runs any more
 	pending int           // commands that wait for their answer, guarded by the world
+
+	stallMu   sync.Mutex
+	stallDice dice
+}
+
+// stall holds its actor up between two things that it reads, one time in so many, for up to longer than a lease and a
+// start_after. The group's turn, the controllers of instances and the leader's look pass here.
+func (h *host) stall(rarely int) {
+	if !h.w.stalling.Load() {
+		return
+	}
+	h.stallMu.Lock()
+	strikes := h.stallDice.roll(rarely) == 0
+	length := time.Duration(h.stallDice.roll(int(longestStall/time.Microsecond))) * time.Microsecond
+	h.stallMu.Unlock()
+	if strikes {
+		time.Sleep(length)
+	}
+}
+
+const longestStall = 2 * time.Second
+
+// suspended is where the group and the controllers of instances read whether the machine was asleep. It never was.
+func (h *host) suspended() time.Duration {
+	h.stall(400)
+	return 0
+}
+
+// viewed is what the leader's controller reads of the group, which may be old once it is there.
+func (h *host) viewed() genleader.View {
+	view := h.group.View()
+	h.stall(20)
+	return view
 }
 
 // start begins a new incarnation of a member.
@@ -51,6 +86,7 @@ func (w *world) start(name string) *host {
 		w: w, self: genleader.Member{Name: name, Incarnation: 100 + w.starts}, system: actorstest.System(),
 		localDone: make(chan struct{}), ended: make(chan struct{}),
 	}
+	h.stallDice = dice(w.seed*1000 + h.self.Incarnation)
 	if err := h.assemble(); err != nil {
 		w.problem("%v does not start: %v", h.self, err)
 		return h
@@ -78,6 +114,7 @@ func (h *host) assemble() error {
 			Lease: s.Timing.Lease.Std(), StartAfter: s.Timing.StartAfter.Std(),
 		},
 		Leases:      true,
+		Suspended:   h.suspended,
 		Behaviour:   h.dict.Behaviour(),
 		Send:        func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
 		ViewChanged: func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },
@@ -95,18 +132,18 @@ func (h *host) assemble() error {
 }
 
 func (h *host) startTree(log *slog.Logger) error {
-	s, seat := h.w.spec, planner.Seat{Member: h.self.Name, Incarnation: h.self.Incarnation}
+	s, member := h.w.spec, model.Member{Name: h.self.Name, Incarnation: h.self.Incarnation}
 	apps := app.Registry{}
 	for name := range s.Applications {
 		apps[name] = func() app.App { return &worker{host: h} }
 	}
 	local := controller.Local{
-		Spec: s, Self: seat, Dict: h.dict, Watch: h.dict.Watch(controller.Reserved), Lease: h.group.Lease(),
+		Spec: s, Self: member, Dict: h.dict, Watch: h.dict.Watch(controller.Reserved), Lease: h.group.Lease(),
 		Apps: apps, Logger: log, Ended: h.localEnded,
 		Started: func(pid *actor.PID) { h.localPID.Store(pid) },
 	}
 	leader := controller.Leader{
-		Spec: s, Dict: h.dict, View: h.group.View, Logger: log,
+		Spec: s, Dict: h.dict, View: h.viewed, Withhold: h.group.Withhold, Logger: log,
 		Started: func(pid *actor.PID) { h.leaderPID.Store(pid) },
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -42,6 +42,7 @@ func randomRun(t *testing.T, seed uint64) {
 	t.Helper()
 	inWorld(t, seed, 3+int(seed%3), true, func(w *world) {
 		w.settle(20 * time.Second)
+		w.stalling.Store(true)
 		for range 25 {
 			w.trouble()
 			for range w.random(4) {
@@ -54,6 +55,7 @@ func randomRun(t *testing.T, seed uint64) {
 				return
 			}
 		}
+		w.stalling.Store(false)
 		w.calm()
 		w.settle(60 * time.Second)
 		w.judgeWrites()
@@ -198,6 +200,44 @@ func (w *world) calm() {
 	w.net.heal()
 	w.run(15 * time.Second) // whoever leaves has left
 	w.restartAll()
+}
+
+// TestLeavingIsASwitchover: whoever is active somewhere leaves in order, and each of its groups is taken over with what it
+// left, also when it is the member that leads. That the bytes are the right ones is judged by the witness.
+func TestLeavingIsASwitchover(t *testing.T) {
+	for seed := range uint64(10) {
+		inWorld(t, seed+1, 3+int(seed%2), seed%2 == 0, func(w *world) {
+			w.settle(20 * time.Second)
+			for _, i := range instances {
+				if w.hasProblems() {
+					return
+				}
+				before := map[string]*life{}
+				leaver := w.witness.now(i.name, app.Active)[0].host
+				for _, j := range instances {
+					if l := w.witness.now(j.name, app.Active)[0]; l.host == leaver {
+						before[j.name] = l
+					}
+				}
+				w.note("leave", leaver.self.Name, "")
+				leaver.leave()
+				w.run(8 * time.Second)
+				for name, was := range before {
+					next := w.witness.now(name, app.Active)
+					if len(next) != 1 || next[0].host == leaver {
+						w.problem("%v has left, and %s has the actives %s", was, name, w.witness.fate(next))
+						continue
+					}
+					s := next[0].start
+					if s.Kind != app.Takeover || s.From != leaver.self.Name || len(s.Handover) == 0 {
+						w.problem("%v has left, and %v was started as %v with %q", was, next[0], s, s.Handover)
+					}
+				}
+				w.restartAll()
+				w.settle(30 * time.Second)
+			}
+		})
+	}
 }
 
 // TestOutageOfADeath measures what an application's users see when the member of its active dies: a fast group is back

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,7 @@ type world struct {
 	starts    uint64
 	log       *slog.Logger
 	began     time.Time
+	stalling  atomic.Bool // actors are held up between two reads
 
 	mu       sync.Mutex
 	problems []string

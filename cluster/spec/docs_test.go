@@ -50,9 +50,11 @@ func TestTheReferenceIsTrue(t *testing.T) {
 
 func testExists(t *testing.T, name string) bool {
 	t.Helper()
-	for _, dir := range []string{".", "../planner"} {
-		if _, err := os.Stat(filepath.Join(dir, "testdata", name+".txt")); err == nil {
-			return true
+	for _, dir := range []string{".", "../planner", "../controller", "../node", "../../actors/appctrl"} {
+		for _, transcripts := range []string{"testdata", "testdata/leader", "testdata/local"} {
+			if _, err := os.Stat(filepath.Join(dir, transcripts, name+".txt")); err == nil {
+				return true
+			}
 		}
 		paths, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {

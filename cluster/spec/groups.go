@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 )
 
@@ -170,6 +171,10 @@ func (s *Spec) Lint() []string {
 		if fast := s.countFast(g); fast > 0 && !s.Fast(g) {
 			warnings = append(warnings, fmt.Sprintf("groups: %s: fast for %d of %d applications: the group moves as one and fails over safe", g.Name, fast, len(s.Apps(g))))
 		}
+		if where := s.beyondLoopback(g); s.Fast(g) && !s.TrustRefusals && where != "" {
+			warnings = append(warnings, fmt.Sprintf("groups: %s: fails over fast, and %s: if anything else ever answers there with a closed port, two are active at once. "+
+				"Make it safe, or say that this cannot be with trust_refusals: true", g.Name, where))
+		}
 	}
 	for _, app := range slices.Sorted(maps.Keys(s.Applications)) {
 		if !used[app] {
@@ -177,6 +182,23 @@ func (s *Spec) Lint() []string {
 		}
 	}
 	return warnings
+}
+
+// beyondLoopback names the first candidate of a group that is not known to be reached on loopback, and says why; empty if
+// there is none.
+func (s *Spec) beyondLoopback(g Group) string {
+	for _, name := range g.Candidates() {
+		addr := s.Members[name].Addr
+		host, _, _ := net.SplitHostPort(addr)
+		switch ip := net.ParseIP(host); {
+		case addr == "":
+			return "discovery says where " + name + " is"
+		case host == "localhost" || ip != nil && ip.IsLoopback():
+		default:
+			return name + " is at " + addr
+		}
+	}
+	return ""
 }
 
 func (s *Spec) countFast(g Group) int {

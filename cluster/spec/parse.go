@@ -109,6 +109,8 @@ func (d *decoder) decode(n *yaml.Node, field string, v reflect.Value) error {
 	switch at := v.Addr().Interface().(type) {
 	case *Duration:
 		return d.duration(n, field, at)
+	case *Size:
+		return d.size(n, field, at)
 	case *Tier:
 		if n.Kind == yaml.ScalarNode {
 			*at = Tier{n.Value}

@@ -14,6 +14,9 @@ type Spec struct {
 	Applications map[string]Application `yaml:"applications,omitempty" json:"applications,omitempty"` // by name
 	Roles        map[string][]string    `yaml:"roles,omitempty" json:"roles,omitempty"`               // a name for applications that move together
 	Groups       []Group                `yaml:"groups,omitempty" json:"groups,omitempty"`             // planned in this order
+	// TrustRefusals acknowledges what fast groups rely on: if the address of a lost member refuses a connection, its
+	// process is gone. It silences a warning of Lint and changes nothing else.
+	TrustRefusals bool `yaml:"trust_refusals,omitempty" json:"trust_refusals,omitempty"`
 }
 
 // Timing is how fast the cluster notices and how long it waits to be sure. A zero field means the default named beside it.
@@ -27,7 +30,7 @@ type Timing struct {
 	// StartAfter is how long after a lease was last extended the leader treats its holder as stopped; 1300ms.
 	// At least Lease + ClockMargin.
 	StartAfter Duration `yaml:"start_after,omitempty" json:"start_after,omitempty"`
-	// ClockMargin is by how much two members' clocks may drift apart during one lease; 100ms.
+	// ClockMargin is by how much two members' clocks may drift apart during one lease; a fifth of Lease, and not less.
 	ClockMargin Duration `yaml:"clock_margin,omitempty" json:"clock_margin,omitempty"`
 	// Settle is how long the first start of a group waits for a candidate that it prefers and that is not there yet; 2s.
 	Settle Duration `yaml:"settle,omitempty" json:"settle,omitempty"`
@@ -53,13 +56,17 @@ type Member struct {
 // An Application is what is started and stopped. With a Command it is an OS process, else code registered under its name.
 type Application struct {
 	Failover     Failover          `yaml:"failover,omitempty" json:"failover,omitempty"`           // Safe by default
-	Restarts     *int              `yaml:"restarts,omitempty" json:"restarts,omitempty"`           // crashes restarted in place per Within; 3
-	Within       Duration          `yaml:"within,omitempty" json:"within,omitempty"`               // 10s
+	Restarts     *int              `yaml:"restarts,omitempty" json:"restarts,omitempty"`           // starts in place after failed ones in a row, and after crashes per Within; 3
+	Within       Duration          `yaml:"within,omitempty" json:"within,omitempty"`               // of running; 10s
 	StartTimeout Duration          `yaml:"start_timeout,omitempty" json:"start_timeout,omitempty"` // 10s
 	StopTimeout  Duration          `yaml:"stop_timeout,omitempty" json:"stop_timeout,omitempty"`   // 5s
 	Command      []string          `yaml:"command,omitempty,flow" json:"command,omitempty"`        // path and arguments
 	Dir          string            `yaml:"dir,omitempty" json:"dir,omitempty"`                     // of the process; empty: the member's own
-	Env          map[string]string `yaml:"env,omitempty" json:"env,omitempty"`                     // added to the member's own
+	Env          map[string]string `yaml:"env,omitempty" json:"env,omitempty"`                     // of the process, besides what it inherits
+	EnvFrom      []string          `yaml:"env_from,omitempty,flow" json:"env_from,omitempty"`      // inherited besides PATH, HOME, TZ and LANG
+	User         string            `yaml:"user,omitempty" json:"user,omitempty"`                   // whom the process runs as; empty: as the member
+	Umask        Umask             `yaml:"umask,omitempty" json:"umask,omitempty"`                 // empty: the member's
+	Limits       *Limits           `yaml:"limits,omitempty" json:"limits,omitempty"`               // nil: the member's
 }
 
 // Failover is what counts as the end of an instance whose member is gone.
@@ -154,7 +161,8 @@ func (s *Spec) Fast(g Group) bool {
 	return !slices.ContainsFunc(s.Apps(g), func(app string) bool { return s.Applications[app].Failover != Fast })
 }
 
-// MaxRestarts returns how often the application is restarted in place within Within before it counts as failed.
+// MaxRestarts returns how often the application is started again in place, after starts that failed in a row and after
+// crashes within Within, before it counts as failed.
 func (a Application) MaxRestarts() int {
 	if a.Restarts == nil {
 		return defaultRestarts

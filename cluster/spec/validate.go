@@ -16,6 +16,10 @@ const (
 	defaultWithin       = Duration(10 * time.Second)
 	defaultStartTimeout = Duration(10 * time.Second)
 	defaultStopTimeout  = Duration(5 * time.Second)
+
+	// marginShare is the part of a lease that the clock margin is at least: one in so many. A clock that is being slewed
+	// may run 8.3 % fast or slow, and of two clocks one may do the one and one the other.
+	marginShare = 5
 )
 
 // DefaultTiming returns what the zero fields of a Timing mean.
@@ -25,7 +29,7 @@ func DefaultTiming() Timing {
 		Election:    Duration(500 * time.Millisecond),
 		Lease:       Duration(time.Second),
 		StartAfter:  Duration(1300 * time.Millisecond),
-		ClockMargin: Duration(100 * time.Millisecond),
+		ClockMargin: Duration(time.Second) / marginShare,
 		Settle:      Duration(2 * time.Second),
 	}
 }
@@ -48,7 +52,7 @@ func (s *Spec) fill() {
 	fillZero(&s.Timing.Election, d.Election)
 	fillZero(&s.Timing.Lease, d.Lease)
 	fillZero(&s.Timing.StartAfter, d.StartAfter)
-	fillZero(&s.Timing.ClockMargin, d.ClockMargin)
+	fillZero(&s.Timing.ClockMargin, (s.Timing.Lease+marginShare-1)/marginShare)
 	fillZero(&s.Timing.Settle, d.Settle)
 	fillZero(&s.Electorate.Expect, len(s.Members))
 	fillZero(&s.Electorate.MaxVoters, defaultMaxVoters)
@@ -99,6 +103,9 @@ func (s *Spec) checkTiming() error {
 	case t.Lease+t.ClockMargin > t.StartAfter:
 		return &Error{Field: "timing.lease", Value: t.Lease.String(), Problem: fmt.Sprintf(
 			"longer than the failover margin allows: lease + clock_margin (%s) may be at most start_after (%s)", t.ClockMargin, t.StartAfter)}
+	case t.ClockMargin < (t.Lease+marginShare-1)/marginShare:
+		return &Error{Field: "timing.clock_margin", Value: t.ClockMargin.String(), Problem: fmt.Sprintf(
+			"must be at least a fifth of lease (%s), so %s: clocks that are being corrected run up to 8.3%% fast or slow", t.Lease, (t.Lease+marginShare-1)/marginShare)}
 	case 4*t.Heartbeat > t.Lease:
 		return &Error{Field: "timing.heartbeat", Value: t.Heartbeat.String(), Problem: fmt.Sprintf(
 			"may be at most a quarter of lease (%s), so %s", t.Lease, t.Lease/4)}
@@ -119,9 +126,16 @@ func checkDuration(field string, d Duration) error {
 	return nil
 }
 
+// maxName bounds the names of everything, in bytes: a member, a group and an application together make a key of the dictionary,
+// and each is a name of a file.
+const maxName = 200
+
 func checkName(field, name string) error {
 	if name == "" {
 		return &Error{Field: field, Problem: "the name is empty"}
+	}
+	if len(name) > maxName {
+		return &Error{Field: field, Value: name, Problem: fmt.Sprintf("a name has at most %d bytes, this one has %d", maxName, len(name))}
 	}
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
@@ -144,7 +158,10 @@ func (s *Spec) checkMembers() error {
 		if addr == "" {
 			continue
 		}
-		_, port, err := net.SplitHostPort(addr)
+		host, port, err := net.SplitHostPort(addr)
+		if err == nil && host == "" {
+			return &Error{Field: field + ".addr", Value: addr, Problem: "names no host: the others reach the member there"}
+		}
 		if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
 			return &Error{Field: field + ".addr", Value: addr, Problem: "not host:port"}
 		}
@@ -183,13 +200,7 @@ func checkApplication(field, name string, a Application) error {
 			return err
 		}
 	}
-	if len(a.Command) > 0 && a.Command[0] == "" {
-		return &Error{Field: field + ".command[0]", Problem: "the path of the command is empty"}
-	}
-	if len(a.Command) == 0 && (a.Dir != "" || len(a.Env) > 0) {
-		return &Error{Field: field, Problem: "dir and env belong to an OS process: give a command too"}
-	}
-	return nil
+	return a.checkProcess(field)
 }
 
 func (s *Spec) checkRoles() error {

@@ -16,7 +16,7 @@ import (
 type (
 	add   struct{ by int } // a call, answered with the count
 	reset struct{}         // a cast
-	crash struct{}         // a cast
+	crash struct{}         // a plain message
 )
 
 // counter is the server's state. Each incarnation has its own.
@@ -36,11 +36,17 @@ func (c *counter) HandleCall(ctx *genserver.Context, from genserver.From, req an
 }
 
 func (c *counter) HandleCast(_ *genserver.Context, msg any) genserver.Return {
-	switch msg.(type) {
-	case reset:
+	if _, ok := msg.(reset); ok {
 		c.n = 0
-	case crash:
-		panic(errors.New("out of fingers"))
+	}
+	return genserver.NoReply()
+}
+
+var errFingers = errors.New("out of fingers")
+
+func (c *counter) HandleInfo(_ *genserver.Context, msg any) genserver.Return {
+	if _, ok := msg.(crash); ok {
+		panic(errFingers)
 	}
 	return genserver.NoReply()
 }
@@ -69,7 +75,11 @@ func run(out io.Writer, system *actor.ActorSystem) error {
 
 	_, err = genserver.Call[int](ctx, system, pid, "what?")
 	fmt.Fprintln(out, "unsupported", errors.Is(err, process.ErrUnsupported))
-	genserver.Cast(system.Root, pid, crash{}) // protoactor restarts it: a new counter
+	reason, err := process.AwaitEnd(ctx, system, pid, crash{}) // it has no supervisor: a crash is its end
+	fmt.Fprintln(out, "crashed", errors.Is(reason, errFingers), err)
+	if pid, err = genserver.StartWait(ctx, system.Root, props, ""); err != nil { // a new counter, under the same name
+		return err
+	}
 	n, err = genserver.Call[int](ctx, system, pid, add{7})
 	fmt.Fprintln(out, "count", n, err)
 	return genserver.StopWait(ctx, system, pid, nil)

@@ -15,6 +15,7 @@ const want = `count 2 <nil>
 count 5 <nil>
 count 1 <nil>
 unsupported true
+crashed true <nil>
 count 7 <nil>
 `
 

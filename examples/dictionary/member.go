@@ -35,7 +35,7 @@ func runMember(name, text string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	n, err := node.Start(node.Config{Name: name, Spec: what, Admin: "127.0.0.1:0"})
+	n, err := node.Start(node.Config{Name: name, Spec: what, Admin: "127.0.0.1:0", InMemory: true})
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func runMember(name, text string, stdin io.Reader, stdout io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return n.Stop(ctx)
+	return n.Stop(ctx, node.Force()) // the run is over, and what it wrote is not needed any more
 }
 
 // write writes one entry after the other, each under a key of its own.

@@ -38,7 +38,7 @@ func main() {
 		log.Fatal(err)
 	}
 	n, err := node.Start(node.Config{
-		Name: "solo", Spec: what, Apps: app.Registry{"greeter": func() app.App { return greeter{} }},
+		Name: "solo", Spec: what, Apps: app.Registry{"greeter": func() app.App { return greeter{} }}, InMemory: true,
 	})
 	if err != nil {
 		log.Fatal(err)

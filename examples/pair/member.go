@@ -71,7 +71,7 @@ func runMember(ctx context.Context, args []string, stdin io.Reader, stderr io.Wr
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	if err := n.Stop(bounded); err != nil {
+	if err := n.Stop(bounded, node.Force()); err != nil {
 		fmt.Fprintf(stderr, "pair: member %s: stop: %v\n", f.name, err)
 		return exitRun
 	}
@@ -89,12 +89,13 @@ func startNode(f memberFlags, stderr io.Writer) (*node.Node, error) {
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	cfg := node.Config{
-		Name:   f.name,
-		Bind:   f.bind,
-		Spec:   s,
-		Apps:   app.Registry{"switch": func() app.App { return &telSwitch{judge: f.judge} }},
-		Admin:  f.admin,
-		Logger: logger,
+		Name:     f.name,
+		Bind:     f.bind,
+		Spec:     s,
+		Apps:     app.Registry{"switch": func() app.App { return &telSwitch{judge: f.judge} }},
+		Admin:    f.admin,
+		Logger:   logger,
+		InMemory: true, // the judge wants a cluster that begins anew with each run
 	}
 	if f.consul != "" {
 		cfg.Discovery = consul.Discovery(f.consul, consul.WithCluster(s.Cluster), consul.WithLogger(logger))

@@ -72,7 +72,7 @@ type office struct {
 }
 
 func open(name string, what *spec.Spec, board *memory.Board) (*office, error) {
-	n, err := node.Start(node.Config{Name: name, Spec: what, Bind: "127.0.0.1:0", Discovery: board.Discovery()})
+	n, err := node.Start(node.Config{Name: name, Spec: what, Bind: "127.0.0.1:0", Discovery: board.Discovery(), InMemory: true})
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func run(out io.Writer) (err error) {
 	var offices []*office
 	defer func() {
 		for _, o := range offices {
-			err = errors.Join(err, o.node.Stop(context.Background()))
+			err = errors.Join(err, o.node.Stop(context.Background(), node.Force())) // all of them: nothing is to be kept
 		}
 	}()
 	for _, name := range []string{"a1", "b1", "c1"} {

@@ -85,7 +85,7 @@ func (s *Store) list() error {
 			s.segments = append(s.segments, segment{number: n})
 		} else if n, ok := numbered(name, snapshotPrefix); ok {
 			s.snapshots = append(s.snapshots, n)
-		} else if name != identityName {
+		} else if name != identityName && name != numberName {
 			return fmt.Errorf("%w: %s has a file %q, which gendac has not made", ErrForeign, s.dir, name)
 		}
 	}

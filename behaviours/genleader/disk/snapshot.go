@@ -63,23 +63,40 @@ func (f *frameWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeSnapshot makes the file of a snapshot, which counts from the moment that it has its name.
+// writeSnapshot makes the file of a snapshot, which counts from the moment that it has its name. Save needs the leader's and
+// waits for a descriptor; one that is taken here is asked for again.
 func (s *Store) writeSnapshot(origin byte, snapshot *raftpb.Snapshot, image genleader.Image) (size uint64, err error) {
 	head, err := proto.MarshalOptions{}.MarshalAppend([]byte{origin}, snapshot)
 	if err != nil {
 		return 0, err
 	}
-	path := s.snapshotPath(snapshot.GetMetadata().GetIndex())
-	f, err := os.OpenFile(path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	begin := s.newPart
+	if origin == fromLeader {
+		begin = s.patientPart
+	}
+	file, err := begin(s.snapshotPath(snapshot.GetMetadata().GetIndex()))
 	if err != nil {
 		return 0, err
 	}
+	named := false
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(path+partSuffix))
+		if !named { // also if the image, which is the behaviour's code, panics
+			file.abandon()
 		}
 	}()
-	frames := &frameWriter{w: f, key: s.key}
+	if size, err = s.writeFrames(file, head, image); err != nil {
+		return 0, err
+	}
+	if err := file.name(); err != nil {
+		return 0, err
+	}
+	named = true
+	return size, file.Close()
+}
+
+// writeFrames writes all of a snapshot, and says how many bytes the image has.
+func (s *Store) writeFrames(w io.Writer, head []byte, image genleader.Image) (size uint64, err error) {
+	frames := &frameWriter{w: w, key: s.key}
 	if err := frames.frame(0, head); err != nil {
 		return 0, err
 	}
@@ -90,13 +107,7 @@ func (s *Store) writeSnapshot(origin byte, snapshot *raftpb.Snapshot, image genl
 	if err := buffered.Flush(); err != nil {
 		return 0, err
 	}
-	if err := frames.frame(finalFrame, binary.LittleEndian.AppendUint64(nil, frames.total)); err != nil {
-		return 0, err
-	}
-	if err := firstOf(f.Sync(), f.Close(), os.Rename(path+partSuffix, path), syncDir(s.dir)); err != nil {
-		return 0, err
-	}
-	return frames.total, nil
+	return frames.total, frames.frame(finalFrame, binary.LittleEndian.AppendUint64(nil, frames.total))
 }
 
 // A frameReader reads an image back. Any byte that is not as it was written is an error that says where.

@@ -19,6 +19,7 @@ const (
 	partSuffix     = ".part" // of files that are being written
 
 	segmentBytes = 16 << 20 // a segment that has so many gets a successor
+	overlong     = 16       // times as many it may have before the lack of a descriptor for its successor is an error
 )
 
 // A Store is an open directory. It is a genleader.Storage.
@@ -41,6 +42,11 @@ type Store struct {
 	encoder encoder
 	failed  error
 	roll    int64 // segmentBytes, but for tests
+
+	openFile func(name string, flag int, perm os.FileMode) (*os.File, error) // os.OpenFile, but for tests
+
+	numbering sync.Mutex // of the number that is kept
+	closed    bool
 }
 
 var _ genleader.Storage = (*Store)(nil)
@@ -63,7 +69,7 @@ func open(dir string, owner Owner, id uint64, roll int64) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("disk: %w", err)
 	}
-	s := &Store{dir: dir, lock: held, roll: roll}
+	s := &Store{dir: dir, lock: held, roll: roll, openFile: os.OpenFile}
 	if err := s.open(owner, id); err != nil {
 		return nil, errors.Join(fmt.Errorf("disk: opening %s: %w", dir, err), s.closeFiles())
 	}
@@ -160,30 +166,36 @@ func (s *Store) flush() error {
 }
 
 // nextSegment begins a segment with the latest vote, so that those before it can go. It is on disk before it has its name,
-// so one without a first batch is damaged.
+// so one without a first batch is damaged. Without a descriptor for it the present segment stays the last one until a later
+// write: all that it holds is on disk.
 func (s *Store) nextSegment() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	number := s.segments[len(s.segments)-1].number + 1
-	path := s.segmentPath(number)
+	next, err := s.newPart(s.segmentPath(number))
+	if outOfDescriptors(err) && s.end < overlong*s.roll {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("a segment has %d bytes, and the next one cannot be begun: %w", s.end, err)
+	}
 	if s.state != nil {
 		s.encoder.add(kindState, s.state)
 	}
 	batch, err := s.encoder.finish(s.number + 1)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = next.Write(batch)
 	}
-	file, err := os.OpenFile(path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+	if err == nil {
+		err = next.name()
 	}
-	_, err = file.Write(batch)
-	if err := firstOf(err, file.Sync(), os.Rename(path+partSuffix, path), syncDir(s.dir)); err != nil {
-		return errors.Join(err, file.Close())
+	if err != nil {
+		next.abandon()
+		return err
 	}
 	old := s.file
 	s.number++
-	s.file, s.end = file, int64(len(batch))
+	s.file, s.end = next.File, int64(len(batch))
 	s.segments = append(s.segments, segment{number: number})
 	s.encoder.begin()
 	return old.Close()
@@ -228,6 +240,7 @@ func (s *Store) superseded(index uint64) error {
 
 // Close lets another process open the directory.
 func (s *Store) Close() error {
+	s.endNumbers()
 	if s.failed == nil {
 		s.failed = ErrClosed
 	}

@@ -59,43 +59,14 @@ func StopWait(ctx context.Context, system *actor.ActorSystem, server *actor.PID,
 	}
 	ctx, cancel := WithDeadline(ctx)
 	defer cancel()
-	gone := make(chan error, 1)
-	watcher := system.Root.Spawn(undertaker(server, reason, gone))
-	select {
-	case why := <-gone:
-		if errors.Is(why, reason) {
-			return nil
-		}
-		return fmt.Errorf("stop of %s: it ended otherwise: %w", server.GetId(), why)
-	case <-ctx.Done():
-		system.Root.Stop(watcher)
-		err := ctx.Err()
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%w: %w", process.ErrTimeout, err)
-		}
+	why, err := process.AwaitEnd(ctx, system, server, &Stop{reason})
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("stop of %s: %w: %w", server.GetId(), process.ErrTimeout, err)
+	case err != nil:
 		return fmt.Errorf("stop of %s: %w", server.GetId(), err)
+	case !errors.Is(why, reason):
+		return fmt.Errorf("stop of %s: it ended otherwise: %w", server.GetId(), why)
 	}
-}
-
-// undertaker orders a server to stop and tells of its end. It monitors first, so that no end is missed.
-func undertaker(server *actor.PID, reason error, gone chan<- error) *actor.Props {
-	return process.Props(func(ctx actor.Context) process.Machine[struct{}, error, error] {
-		process.Monitor(ctx, server)
-		ctx.Send(server, &Stop{reason})
-		return process.Machine[struct{}, error, error]{
-			Name: "stop of " + server.GetId(),
-			Lift: func(ctx actor.Context) (error, bool) {
-				down, ok := ctx.Message().(*process.Down)
-				if !ok {
-					return nil, false
-				}
-				return down.Reason, true
-			},
-			Step: func(s struct{}, why error) (struct{}, []error) { return s, []error{why} },
-			Perform: func(ctx actor.Context, why error) {
-				gone <- why
-				process.Exit(ctx, nil)
-			},
-		}
-	})
+	return nil
 }

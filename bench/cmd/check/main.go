@@ -34,12 +34,13 @@ var steps = []step{
 	{"install", "build the tools that are missing", (*runner).install},
 	{"format", "every file is formatted", (*runner).format},
 	{"vet", "go vet", (*runner).vet},
+	{"platforms", "everything builds for the platforms of the README, and with its tests for 32 bits", (*runner).platforms},
 	{"lint", "the linters of .golangci.yml", (*runner).lint},
 	{"generated", "generated files are current", (*runner).generated},
 	{"test", "every test, under the race detector; random splits, 1,000 seeds without it", (*runner).test},
 	{"fuzz", "every fuzz target, some thousand runs each", (*runner).fuzz},
 	{"examples", "every program builds, the examples hold what they promise", (*runner).examples},
-	{"process", "tests that need real processes or a real Consul", (*runner).process},
+	{"process", "tests that need real processes, whole members over sockets or a real Consul", (*runner).process},
 }
 
 // A runner is where the steps find what they share.

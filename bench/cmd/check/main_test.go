@@ -94,3 +94,15 @@ func TestAChangedNewOrVanishedFileDiffers(t *testing.T) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 }
+
+func TestTheReadmeNamesThePlatformsThatAreBuiltFor(t *testing.T) {
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range platforms {
+		if name := p.system + "/" + p.arch; !p.tests && !strings.Contains(string(text), name) {
+			t.Errorf("the README does not name %s", name)
+		}
+	}
+}

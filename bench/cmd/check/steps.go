@@ -64,6 +64,38 @@ func (r *runner) vet() error {
 	return r.do("go", "vet", "-tags", "process", "./...")
 }
 
+// A platform is one that the README calls supported. With tests, go vet compiles these too.
+type platform struct {
+	system, arch string
+	tests        bool
+}
+
+// Linux on arm stands for machines of 32 bits: what overflows there does not compile.
+var platforms = []platform{
+	{"linux", "amd64", false},
+	{"linux", "arm64", false},
+	{"darwin", "amd64", false},
+	{"darwin", "arm64", false},
+	{"linux", "arm", true},
+}
+
+func (r *runner) platforms() error {
+	for _, p := range platforms {
+		what := []string{"build", "./..."}
+		if p.tests {
+			what = []string{"vet", "./..."}
+		}
+		fmt.Fprintf(r.out, "   $ GOOS=%s GOARCH=%s go %s\n", p.system, p.arch, strings.Join(what, " "))
+		cmd := exec.Command("go", what...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = r.root, r.out, r.out
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.system, "GOARCH="+p.arch)
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s/%s: %w", p.system, p.arch, err)
+		}
+	}
+	return nil
+}
+
 func (r *runner) lint() error { return r.do(r.path(".tools", "golangci-lint"), "run", "./...") }
 
 // generated runs every generator and fails when a file came out different. The new file is left in place.

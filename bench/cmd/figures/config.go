@@ -7,5 +7,5 @@ import (
 
 // configOf is a member without applications: what is measured is the dictionary.
 func configOf(name string, what *spec.Spec, data string) node.Config {
-	return node.Config{Name: name, Spec: what, DataDir: data}
+	return node.Config{Name: name, Spec: what, DataDir: data, InMemory: data == ""}
 }

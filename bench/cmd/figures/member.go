@@ -78,7 +78,7 @@ func runMember(ctx context.Context, args []string, in io.Reader, out io.Writer) 
 	}
 	stopping, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return n.Stop(stopping)
+	return n.Stop(stopping, node.Force())
 }
 
 // measured is a member under measurement.

@@ -20,7 +20,7 @@ import (
 
 var names = []string{"a1", "b1", "c1"}
 
-const within = time.Minute // for all groups to have a leader, and to rest
+const within = time.Minute // for all groups to have a leader, and to hibernate
 
 type options struct {
 	groups int
@@ -64,14 +64,14 @@ func runAll(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "GROUPS BESIDE THE CLUSTER'S OWN\tRESTING\tCPU PER PROCESS, % OF A CORE")
+	fmt.Fprintln(t, "GROUPS BESIDE THE CLUSTER'S OWN\tHIBERNATING\tCPU PER PROCESS, % OF A CORE")
 	for _, row := range []struct {
 		what   string
 		groups int
 		leases bool
 	}{
 		{"none", 0, false},
-		{"1, which rests", 1, false},
+		{"1, which hibernates", 1, false},
 		{fmt.Sprintf("%d, which rest", o.groups), o.groups, false},
 		{"1 with leases", 1, true},
 		{fmt.Sprintf("%d with leases", o.groups), o.groups, true},
@@ -81,12 +81,12 @@ func runAll(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		cpu, err := c.cpu(ctx, o.span)
-		resting := c.count("rest")
+		hibernating := c.count("hibernating")
 		c.stop()
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t, "%s\t%d\t%s\n", row.what, resting, cpu)
+		fmt.Fprintf(t, "%s\t%d\t%s\n", row.what, hibernating, cpu)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -117,7 +117,7 @@ func failures(ctx context.Context, groups int, leases bool, out io.Writer) error
 			var all, middle, longest int64
 			answer := c.ask(names[1], fmt.Sprintf("outage %s %d", victim, at.UnixNano()))
 			_, err = fmt.Sscan(answer, &all, &middle, &longest)
-			kind := "at rest"
+			kind := "hibernating"
 			if leases {
 				kind = "with leases"
 			}
@@ -144,7 +144,7 @@ type process struct {
 	lines *bufio.Scanner
 }
 
-// startCluster returns once every group has a leader, and rests if it may.
+// startCluster returns once every group has a leader, and hibernates if it may.
 func startCluster(ctx context.Context, groups int, leases bool) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "idle")
 	if err != nil {
@@ -156,17 +156,17 @@ func startCluster(ctx context.Context, groups int, leases bool) (*cluster, error
 		return nil, err
 	}
 	ready := func() bool {
-		resting := 0
+		hibernating := 0
 		if !leases {
-			resting = len(names) * groups
+			hibernating = len(names) * groups
 		}
-		return c.count("led") == len(names)*groups && c.count("rest") == resting && c.ask(names[0], "leader") != "leader"
+		return c.count("led") == len(names)*groups && c.count("hibernating") == hibernating && c.ask(names[0], "leader") != "leader"
 	}
 	for deadline := time.Now().Add(within); !ready(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			led, resting := c.count("led"), c.count("rest")
+			led, hibernating := c.count("led"), c.count("hibernating")
 			c.stop()
-			return nil, fmt.Errorf("after %v %d of %d parts have a leader, and %d rest", within, led, len(names)*groups, resting)
+			return nil, fmt.Errorf("after %v %d of %d parts have a leader, and %d hibernate", within, led, len(names)*groups, hibernating)
 		}
 	}
 	return c, nil

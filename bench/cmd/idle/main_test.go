@@ -21,7 +21,7 @@ func TestTheWatchmanCountsGroupsThatAnotherLeads(t *testing.T) {
 	w := &watchman{leader: map[string]string{}, since: map[string]time.Time{}}
 	w.saw("x", "b1", genleader.Surrendered{Leader: genleader.Member{Name: "a1"}})
 	w.saw("y", "b1", genleader.Elected{Term: 2})
-	w.saw("y", "b1", genleader.Resting{})
+	w.saw("y", "b1", genleader.Hibernating{})
 	if got := w.without("a1", time.Now().Add(-time.Hour)); len(got) != 1 || got[0] < time.Hour-time.Minute {
 		t.Errorf("groups with another leader than a1: %v, want one", got)
 	}

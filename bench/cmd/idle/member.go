@@ -70,7 +70,7 @@ func runMember(ctx context.Context, args []string, in io.Reader, out io.Writer) 
 	if err != nil {
 		return err
 	}
-	n, err := node.Start(node.Config{Name: *name, Spec: s})
+	n, err := node.Start(node.Config{Name: *name, Spec: s, InMemory: true})
 	if err != nil {
 		return err
 	}
@@ -107,14 +107,14 @@ func obey(ctx context.Context, words []string, n *node.Node, w *watchman, open [
 			}
 		}
 		return fmt.Sprint(led), nil
-	case "rest": // how many groups rest
-		resting := 0
+	case "hibernating": // how many groups rest
+		hibernating := 0
 		for _, g := range open {
-			if in, err := g.Inspect(ctx); err == nil && in.Resting {
-				resting++
+			if in, err := g.Inspect(ctx); err == nil && in.Hibernating {
+				hibernating++
 			}
 		}
-		return fmt.Sprint(resting), nil
+		return fmt.Sprint(hibernating), nil
 	case "leader": // of the cluster's group
 		return "leader " + n.Status().Leader, nil
 	case "cpu":

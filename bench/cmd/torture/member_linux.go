@@ -132,7 +132,7 @@ func (m *tortured) live(in io.Reader) error {
 			if !more {
 				stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				defer cancel()
-				return m.node.Stop(stopping)
+				return m.node.Stop(stopping, node.Force())
 			}
 			if word == wordLast {
 				all[0].readAll()
@@ -185,8 +185,8 @@ func (m *tortured) tellStatus(ctx context.Context) {
 
 func statusOf(group *genleader.Group) history.Record {
 	view := group.View()
-	r := history.Record{Kind: history.Status, Leader: view.Leader.Name, Rev: group.Self.Incarnation, Members: map[string]string{}}
-	for _, s := range view.Standings {
+	r := history.Record{Kind: history.Status, Leader: view.Leader.Name, Rev: group.Member().Incarnation, Members: map[string]string{}}
+	for _, s := range view.Members {
 		r.Members[s.Name] = standing(s.Incarnation, s.State == genleader.Up && slices.Contains(view.Voters, s.Member))
 	}
 	return r

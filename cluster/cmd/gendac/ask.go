@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,13 +22,16 @@ const defaultAdmin = "127.0.0.1:7400"
 // adminFlag adds the address of the member to ask; the environment may hold it for a whole shell session.
 func adminFlag(cmd *cobra.Command, addr *string) {
 	cmd.Flags().StringVar(addr, "admin", cmp.Or(os.Getenv("GENDAC_ADMIN"), defaultAdmin),
-		"admin API of the member to ask, HOST:PORT (also $GENDAC_ADMIN)")
+		"admin API of the member to ask, HOST:PORT or unix:PATH (also $GENDAC_ADMIN)")
 }
 
 // checkAdmin refuses what can be no address before anybody is asked for it.
 func checkAdmin(cmd *cobra.Command, addr string) error {
+	if path, isUnix := strings.CutPrefix(addr, admin.UnixPrefix); isUnix && path != "" {
+		return nil
+	}
 	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return usage("%s: --admin %q: want HOST:PORT", words(cmd), addr)
+		return usage("%s: --admin %q: want HOST:PORT or unix:PATH", words(cmd), addr)
 	}
 	return nil
 }

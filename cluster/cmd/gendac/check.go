@@ -85,13 +85,15 @@ func versionCommand() *cobra.Command {
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), map[string]string{"version": version(), "go": runtime.Version()})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "gendac %s %s\n", version(), runtime.Version())
+			_, err := fmt.Fprint(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
+
+func versionLine() string { return fmt.Sprintf("gendac %s %s\n", version(), runtime.Version()) }
 
 // version is the module's, or the commit's when the program was built from a checkout.
 func version() string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,9 @@ func TestDictIsNotEmptyBeforeThereIsOne(t *testing.T) {
 	} {
 		status, stdout, stderr := gendac(t, append([]string{"dict", args[0], "--admin", s.Addr()}, args[1:]...)...)
 		want := "gendac: dict " + args[0] + ": admin: the member is not in its group yet, and has no dictionary: \"a1\" is gathering\n"
+		if slices.Contains(args, "--json") {
+			want = `{"error":"dict list: admin: the member is not in its group yet, and has no dictionary: \"a1\" is gathering","status":6}` + "\n"
+		}
 		if status != exitNoLeader || stdout != "" || stderr != want {
 			t.Errorf("dict %q: %d %q %q", args, status, stdout, stderr)
 		}

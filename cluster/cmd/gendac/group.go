@@ -64,7 +64,7 @@ func groupShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show GROUP",
 		Short: "Show what a member knows of a group",
-		Long: `show prints what the member asked knows of a group: how far its log is and how large, whether the group rests, what is wrong
+		Long: `show prints what the member asked knows of a group: how far its log is and how large, whether the group hibernates, what is wrong
 with it, and who belongs to it. How far each member has the log, what it is sent and when it was heard, only the leader knows:
 ask that one, with --admin.`,
 		Example: "  gendac group show orders\n  gendac group show gendac.cluster --json",

@@ -85,14 +85,14 @@ func printFigures(w io.Writer, g admin.RaftGroup) {
 	if g.Lease > 0 {
 		lease = fmt.Sprintf("%d ms", g.Lease)
 	}
-	resting := "no"
-	if g.Resting {
-		resting = "yes: nothing is sent, and nobody was heard since"
+	hibernating := "no"
+	if g.Hibernating {
+		hibernating = "yes: nothing is sent, and nobody was heard since"
 	}
 	fmt.Fprintf(w, "log\tup to %d, %s through restarts\n", g.Last, kept)
 	fmt.Fprintf(w, "in memory\t%d entries, %d bytes\n", g.LogEntries, g.LogBytes)
 	fmt.Fprintf(w, "snapshot\tfor members that are not up to %d\n", g.Snapshot)
-	fmt.Fprintf(w, "resting\t%s\n", resting)
+	fmt.Fprintf(w, "hibernating\t%s\n", hibernating)
 	fmt.Fprintf(w, "lease\t%s\n", lease)
 	if g.LeaderHeard != nil {
 		fmt.Fprintf(w, "leader\theard %s\n", ago(g.LeaderHeard))

@@ -42,7 +42,7 @@ func runProgram(args []string) error {
 		return err
 	}
 	n, err := node.Start(node.Config{
-		Name: args[0], Admin: args[1], Spec: s, Apps: app.Registry{"daemon": func() app.App { return idle{} }},
+		Name: args[0], Admin: args[1], Spec: s, InMemory: true, Apps: app.Registry{"daemon": func() app.App { return idle{} }},
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (c *council) on(t *testing.T) func(args ...string) (status int, stdout, std
 
 func millis(n int64) *int64 { return &n }
 
-// orders is a group as its leader sees it, prices one that a follower sees at rest, and stocks one that has failed.
+// orders is a group as its leader sees it, prices one that a follower sees hibernating, and stocks one that has failed.
 var (
 	orders = admin.RaftGroup{
 		Name: "orders", Member: "a1", Role: "leader", Leader: "a1", Term: 2, Commit: 12, Applied: 11, Last: 13, LogEntries: 10,
@@ -73,7 +73,7 @@ var (
 	}
 	prices = admin.RaftGroup{
 		Name: "prices", Member: "a1", Role: "follower", Leader: "b1", Term: 4, Commit: 5, Applied: 5, Last: 5, LogEntries: 5, LogBytes: 700,
-		Resting: true, LeaderHeard: millis(61_000),
+		Hibernating: true, LeaderHeard: millis(61_000),
 		Members: []admin.RaftMember{
 			{Name: "a1", Incarnation: 255, Voter: true, Log: 5},
 			{Name: "b1", Incarnation: 1, Voter: true, Linked: true, Heard: millis(61_000)},
@@ -109,14 +109,14 @@ func TestGroupShowPrintsWhatIsKnown(t *testing.T) {
 		"orders": `group orders as a1 sees it: leader a1, term 2, log 11 of 12
 problem: "the disk\nis slow"
 
-role       leader
-log        up to 13, kept through restarts
-in memory  10 entries, 1440 bytes
-snapshot   for members that are not up to 3
-resting    no
-lease      912 ms
-calls      1 under way here
-dropped    0 messages for want of room
+role         leader
+log          up to 13, kept through restarts
+in memory    10 entries, 1440 bytes
+snapshot     for members that are not up to 3
+hibernating  no
+lease        912 ms
+calls        1 under way here
+dropped      0 messages for want of room
 
 MEMBER  PART           STATE    LINK  LOG  NEXT  SENDING    INFLIGHT  HEARD      INCARNATION
 a1      leader         -        -     13   -     -          -         -          255
@@ -126,15 +126,15 @@ x1      learner        up       up    0    0     snapshot   0         1m35s ago 
 `,
 		"prices": `group prices as a1 sees it: leader b1, term 4, log 5 of 5
 
-role       follower
-log        up to 5, not kept through restarts
-in memory  5 entries, 700 bytes
-snapshot   for members that are not up to 0
-resting    yes: nothing is sent, and nobody was heard since
-lease      none: the group grants none
-leader     heard 1m1s ago
-calls      0 under way here
-dropped    0 messages for want of room
+role         follower
+log          up to 5, not kept through restarts
+in memory    5 entries, 700 bytes
+snapshot     for members that are not up to 0
+hibernating  yes: nothing is sent, and nobody was heard since
+lease        none: the group grants none
+leader       heard 1m1s ago
+calls        0 under way here
+dropped      0 messages for want of room
 
 MEMBER  PART    STATE  LINK  LOG  NEXT  SENDING  INFLIGHT  HEARD     INCARNATION
 a1      voter   -      -     5    -     -        -         -         255

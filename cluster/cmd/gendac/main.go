@@ -3,6 +3,9 @@
 //	gendac check -f cluster.yaml                 is this specification right?
 //	gendac node -f cluster.yaml --name a1        run member a1; its applications are OS processes
 //	gendac status                                members, groups and instances, as the local member sees them
+//	gendac ready --wait 30s                      wait until the local member does its part
+//	gendac ok-to-stop a1                         could the others do without a1?
+//	gendac stop                                  stop the local member, in order
 //	gendac switchover pair                       have the standby of group pair take over
 //	gendac group list                            groups that elect a leader, as the local member sees them: list, show, transfer
 //	gendac dict get orders/pair                  the shared dictionary: get, put, del, cas, list, watch, export, import
@@ -39,14 +42,25 @@ const (
 	exitNotFound  = 3 // of gendac dict and gendac group
 	exitConflict  = 4
 	exitUncertain = 5
-	exitNoLeader  = 6
+	exitNoLeader  = 6 // and of gendac status
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the default is restored, so that a second one ends a member that does not stop.
-	context.AfterFunc(ctx, stop)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		stop()
+		endAtOnce(<-signals)
+	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// endAtOnce is what a second signal does. Nothing is stopped in order: for the others this process has died.
+func endAtOnce(again os.Signal) {
+	fmt.Fprintf(os.Stderr, "gendac: a second signal (%v): ended at once, nothing was stopped in order\n", again)
+	os.Exit(exitRun)
 }
 
 // run is the whole program but for the process around it. It returns the exit status.
@@ -68,11 +82,39 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !started {
 		err = explained(cmd, err)
 	}
-	fmt.Fprintf(stderr, "gendac: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+	status := exitStatus(err)
 	if isUsage(err) {
-		return exitUsage
+		status = exitUsage
 	}
-	return exitStatus(err)
+	tell(stderr, err, status, wantsJSON(cmd, args))
+	return status
+}
+
+// tell prints an error on one line.
+func tell(stderr io.Writer, err error, status int, asJSON bool) {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if asJSON {
+		_ = printJSON(stderr, errorJSON{text, status})
+		return
+	}
+	fmt.Fprintf(stderr, "gendac: %s\n", text)
+}
+
+// errorJSON is an error where JSON was asked for.
+type errorJSON struct {
+	Error  string `json:"error"`
+	Status int    `json:"status"` // of the exit
+}
+
+// wantsJSON also holds where the command line could not be read to its end.
+func wantsJSON(cmd *cobra.Command, args []string) bool {
+	flags := cmd.Flags()
+	for name, value := range map[string]string{"json": "true", "output": "json"} {
+		if f := flags.Lookup(name); f != nil && f.Value.String() == value {
+			return true
+		}
+	}
+	return slices.Contains(args, "--json") && !slices.Contains(args, "--")
 }
 
 // exitStatus is that of a command which could not do its work.
@@ -85,9 +127,9 @@ func exitStatus(err error) int {
 		return exitUncertain
 	case is(admin.ErrKeyNotFound, admin.ErrGroupNotOpen, admin.ErrUnknownMember):
 		return exitNotFound
-	case is(admin.ErrConflict, admin.ErrNotVoter, admin.ErrWitness, admin.ErrMemberNotReady):
+	case is(admin.ErrConflict, admin.ErrHeld, admin.ErrNotVoter, admin.ErrWitness, admin.ErrMemberNotReady):
 		return exitConflict
-	case is(admin.ErrNoLeader, admin.ErrNotJoined):
+	case is(admin.ErrNoLeader, admin.ErrNotJoined, errWithoutLeader):
 		return exitNoLeader
 	default:
 		return exitRun
@@ -119,8 +161,10 @@ Write a specification, check it, run one "gendac node" per machine, and look at 
 		SilenceErrors:      true,
 		DisableSuggestions: true, // an error is one line
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:            version(),
 	}
+	root.SetVersionTemplate(versionLine())
 	root.SetFlagErrorFunc(badFlag)
-	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), groupCommand(), dictCommand(), checkCommand(), versionCommand())
+	root.AddCommand(nodeCommand(), statusCommand(), switchoverCommand(), stopCommand(), okToStopCommand(), readyCommand(), groupCommand(), dictCommand(), checkCommand(), versionCommand())
 	return root
 }

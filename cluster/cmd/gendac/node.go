@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,21 +17,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gendac/gendac/cluster/admin"
-	"github.com/gendac/gendac/cluster/member/consul"
 	"github.com/gendac/gendac/cluster/node"
 	"github.com/gendac/gendac/cluster/remoting"
 	"github.com/gendac/gendac/cluster/spec"
 )
 
-// leaveWithin is how long a member may take to say goodbye, on top of what its applications may take to stop.
-const leaveWithin = 5 * time.Second
-
 // nodeFlags are what the command line says about one member.
 type nodeFlags struct {
 	file, name, bind, advertise, admin string
-	discovery, consul                  string
+	adminHosts                         []string
+	adminGroup                         string
+	discovery                          string
+	consul                             consulFlags
 	tlsCert, tlsKey, tlsCA             string
 	data                               string
+	memory                             bool
 	logLevel, logFormat                string
 }
 
@@ -45,8 +46,13 @@ restart), GENDAC_FROM (the member that was active before), GENDAC_EPOCH (rises w
 refuse a predecessor), GENDAC_ROLE, GENDAC_INSTANCE and GENDAC_MEMBER. It runs on the active member only; a standby is ready to
 start it. It is killed when its member dies, is paused, or loses its lease.
 
-The member stops in order on SIGINT and SIGTERM: its applications first, then it leaves the cluster. A second signal ends it
-at once.`,
+The member keeps its state, which is the dictionary and the epochs of all groups, in a directory: --data, else CLUSTER/MEMBER below
+$STATE_DIRECTORY, which systemd sets, else gendac/CLUSTER/MEMBER below $XDG_STATE_HOME, else below ~/.local/state. With --memory
+it keeps nothing.
+
+The member stops in order on SIGINT and SIGTERM: its applications first, then it leaves the cluster. A member in memory
+first waits until the others have everything. If they have not in time, it says so and goes on running. A second signal ends it
+at once. SIGHUP has it read its certificate files again, which it also does by itself when they change.`,
 		Example: "  gendac node -f cluster.yaml --name a1\n" +
 			"  gendac node -f cluster.yaml --name a1 --discovery consul --bind 10.0.0.1:7100",
 		Args: noArgs,
@@ -60,10 +66,13 @@ at once.`,
 	}
 	flags.StringVar(&f.bind, "bind", "", "HOST:PORT to listen on for the other members (default: addr in the specification)")
 	flags.StringVar(&f.advertise, "advertise", "", "HOST:PORT at which the others reach this member (default: as --bind)")
-	flags.StringVar(&f.admin, "admin", defaultAdmin, `loopback HOST:PORT of the admin API; port 0 picks one, "" is none`)
+	flags.StringVar(&f.admin, "admin", defaultAdmin, `admin API: loopback HOST:PORT (port 0 picks one) or unix:PATH; "" is none`)
+	flags.StringSliceVar(&f.adminHosts, "admin-host", nil, "HOST:PORT that the admin API also answers to, as of a forwarded port")
+	flags.StringVar(&f.adminGroup, "admin-group", "", "group that may use the socket of --admin unix:PATH, too")
 	flags.StringVar(&f.discovery, "discovery", "static", "how members find each other: static (addr in the specification) or consul")
-	flags.StringVar(&f.consul, "consul", "127.0.0.1:8500", "HOST:PORT of the Consul agent, with --discovery consul")
-	flags.StringVar(&f.data, "data", "", "directory that keeps the dictionary through restarts (default: none, all in memory)")
+	f.consul.register(cmd)
+	flags.StringVar(&f.data, "data", "", "directory that keeps this member's state through restarts (default: see above)")
+	flags.BoolVar(&f.memory, "memory", false, "keep no state on disk: if a majority of members ends at once, the dictionary and all epochs are lost")
 	flags.StringVar(&f.tlsCert, "tls-cert", "", "file with this member's certificate; with all three, members prove who they are")
 	flags.StringVar(&f.tlsKey, "tls-key", "", "file with the key of the certificate")
 	flags.StringVar(&f.tlsCA, "tls-ca", "", "file with the authority that signs all members' certificates")
@@ -78,24 +87,57 @@ func runNode(ctx context.Context, f nodeFlags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP) // from here on it ends nothing
+	defer signal.Stop(hangUp)
 	n, err := node.Start(cfg)
 	if err != nil {
 		return fmt.Errorf("node: %w", elsewhere(err))
 	}
+	go reloadOn(hangUp, n, cfg.Logger)
 	cfg.Logger.Info("running", slog.String("member", f.name), slog.String("admin", n.Admin()))
-	var ended error
 	select {
-	case <-ctx.Done():
-		cfg.Logger.Info("stopping")
 	case <-n.Done():
-		ended = fmt.Errorf("node: %w", n.Err())
+		return endOf(n)
+	case <-ctx.Done():
 	}
-	bounded, cancel := context.WithTimeout(context.Background(), stopWithin(cfg.Spec))
+	cfg.Logger.Info("stopping")
+	bounded, cancel := context.WithTimeout(context.Background(), stopWithin(cfg.Spec)+n.StopTimeout())
 	defer cancel()
-	if err := n.Stop(bounded); err != nil {
-		return errors.Join(ended, fmt.Errorf("node: stop: %w", err))
+	switch err := n.Stop(bounded); {
+	case errors.Is(err, node.ErrHeld):
+		cfg.Logger.Error("not stopped", slog.Any("reason", err), slog.String("do", "start the others, or end it all the same with "+
+			"gendac stop --force or a second signal: that loses what only this member has"))
+		<-n.Done()
+		return endOf(n)
+	case err != nil:
+		return fmt.Errorf("node: stop: %w", err)
 	}
-	return ended
+	return nil
+}
+
+// endOf is why a member ended; nil if somebody stopped it.
+func endOf(n *node.Node) error {
+	if err := n.Err(); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	return nil
+}
+
+// reloadOn reads the member's files again at each signal, until the member has ended.
+func reloadOn(signals <-chan os.Signal, n *node.Node, log *slog.Logger) {
+	for {
+		select {
+		case <-signals:
+			if err := n.Reload(); err != nil {
+				log.Warn("files cannot be used, what was read before stays in use", slog.Any("error", err))
+				continue
+			}
+			log.Info("files read again, at a signal")
+		case <-n.Done():
+			return
+		}
+	}
 }
 
 // elsewhere says what to do about an admin address that somebody has, such as another member on the same machine.
@@ -107,9 +149,9 @@ func elsewhere(err error) error {
 	return err
 }
 
-// stopWithin is how long an orderly stop may take: applications of a group stop one after the other.
+// stopWithin is how long all applications may take to stop: those of a group stop one after the other.
 func stopWithin(s *spec.Spec) time.Duration {
-	all := leaveWithin
+	var all time.Duration
 	for _, a := range s.Applications {
 		all += a.StopTimeout.Std()
 	}
@@ -129,12 +171,21 @@ func (f nodeFlags) config(stderr io.Writer) (node.Config, error) {
 	if err := f.checkMember(s); err != nil {
 		return node.Config{}, err
 	}
+	if f.admin != "" {
+		if err := admin.CheckAddr(f.admin); err != nil {
+			return node.Config{}, usage("node: --admin: %w", err)
+		}
+	}
 	apps, err := processes(s)
 	if err != nil {
 		return node.Config{}, err
 	}
 	cfg := node.Config{
-		Name: f.name, Bind: f.bind, Advertise: f.advertise, Spec: s, Apps: apps, Admin: f.admin, Logger: logger, DataDir: f.data,
+		Name: f.name, Bind: f.bind, Advertise: f.advertise, Spec: s, Apps: apps, Logger: logger,
+		Admin: f.admin, AdminHosts: f.adminHosts, AdminGroup: f.adminGroup,
+	}
+	if cfg.DataDir, cfg.InMemory, err = f.state(s.Cluster); err != nil {
+		return node.Config{}, err
 	}
 	if cfg.TLS, err = f.tls(); err != nil {
 		return node.Config{}, err
@@ -143,7 +194,10 @@ func (f nodeFlags) config(stderr io.Writer) (node.Config, error) {
 	case "static":
 		return cfg, f.checkAddresses(s)
 	case "consul":
-		cfg.Discovery = consul.Discovery(f.consul, consul.WithCluster(s.Cluster), consul.WithLogger(logger))
+		cfg.Discovery = f.consul.discovery(s.Cluster, logger)
+		if err := f.consul.check(); err != nil {
+			return node.Config{}, err
+		}
 		if f.bind == "" && s.Members[f.name].Addr == "" {
 			return node.Config{}, usage("node: --bind: needed, the specification has no addr for member %q", f.name)
 		}
@@ -151,6 +205,21 @@ func (f nodeFlags) config(stderr io.Writer) (node.Config, error) {
 	default:
 		return node.Config{}, usage("node: --discovery %q: want static or consul", f.discovery)
 	}
+}
+
+// state is where the member keeps its state, or that it keeps it in memory.
+func (f nodeFlags) state(cluster string) (dir string, memory bool, err error) {
+	switch {
+	case f.memory && f.data != "":
+		return "", false, usage("node: --data %q and --memory: give one of the two; a member keeps its state in a directory or in memory", f.data)
+	case f.memory || f.data != "":
+		return f.data, f.memory, nil
+	}
+	dir, err = node.StateDir(cluster, f.name)
+	if err != nil {
+		return "", false, usage("%w; give --data DIR, or --memory to keep nothing", err)
+	}
+	return dir, false, nil
 }
 
 func (f nodeFlags) logger(w io.Writer) (*slog.Logger, error) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,9 @@ import (
 
 // binary is the program under test, built once.
 var binary string
+
+// startWithin is promised for every bad start.
+const startWithin = 5 * time.Second
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "gendac-test-")
@@ -84,10 +88,11 @@ groups:
 	return s
 }
 
-func (s *site) start(t *testing.T, name string) {
+func (s *site) start(t *testing.T, name string, flags ...string) {
 	t.Helper()
 	p := &process{admin: closed(t)}
-	p.Cmd = exec.Command(binary, "node", "-f", s.file, "--name", name, "--admin", p.admin)
+	args := []string{"node", "-f", s.file, "--name", name, "--admin", p.admin, "--memory"}
+	p.Cmd = exec.Command(binary, append(args, flags...)...)
 	p.Stderr = &p.log
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -169,17 +174,26 @@ func (s *site) lastActive(t *testing.T) (why string, pid int) {
 
 func TestAProcessIsStartedFailedOverHandedOverAndStopped(t *testing.T) {
 	s := newSite(t, "fast")
+	begin := time.Now()
 	for _, name := range []string{"a1", "b1", "w1"} {
 		s.start(t, name)
 	}
 	s.await(t, s.leader(t, "w1"), "a1 active, normal", pair("a1", "b1", "normal"))
-	orphan := s.acts(t, "the first process", "normal 1 ")
+	orphan := s.acts(t, "the first process", "normal ")
+	first := s.foundEpoch(t)
+	if above, below := begin.UnixMilli(), time.Now().UnixMilli()+1; first <= above || first > below {
+		t.Errorf("the first epoch is %d, want one that counts from the bootstrap, between %d and %d", first, above, below)
+	}
 	_ = s.running["a1"].Process.Kill()
 	_ = s.running["a1"].Wait() // killed
 	delete(s.running, "a1")
 	s.start(t, "a1")
 	s.await(t, s.leader(t, "w1"), "b1 active, failover(a1)", pair("b1", "a1", "failover(a1)"))
 	s.acts(t, "the successor", "failover a1 ")
+	second := s.foundEpoch(t)
+	if second <= first {
+		t.Errorf("epoch %d of the successor is not higher than %d", second, first)
+	}
 	gone(t, orphan, "the process of a member that was killed")
 
 	status, stdout, stderr := gendac(t, "switchover", "pair", "--admin", s.running["w1"].admin)
@@ -193,18 +207,42 @@ func TestAProcessIsStartedFailedOverHandedOverAndStopped(t *testing.T) {
 	}
 
 	last := s.acts(t, "the one that took over", "takeover b1 ")
-	for _, name := range []string{"a1", "b1", "w1"} {
+	if third := s.foundEpoch(t); third <= second {
+		t.Errorf("epoch %d of the one that took over is not higher than %d", third, second)
+	}
+	for _, name := range []string{"a1", "b1"} {
 		if err := s.running[name].Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, p := range s.running {
-		if err := p.Wait(); err != nil {
-			t.Errorf("%s after SIGTERM: %v\n%s", name, err, p.log.String())
+	for _, name := range []string{"a1", "b1"} {
+		if err := s.running[name].Wait(); err != nil {
+			t.Errorf("%s after SIGTERM: %v\n%s", name, err, s.running[name].log.String())
 		}
 		delete(s.running, name)
 	}
 	gone(t, last, "the process of a member that stopped")
+
+	// w1 is the last with the state, in memory: only a stop by force ends it.
+	if status, stdout, stderr := gendac(t, "stop", "--force", "--admin", s.running["w1"].admin); status != exitOK {
+		t.Errorf("stop --force of the last: %d %q %q", status, stdout, stderr)
+	}
+	if err := s.running["w1"].Wait(); err != nil {
+		t.Errorf("w1 after stop --force: %v\n%s", err, s.running["w1"].log.String())
+	}
+	delete(s.running, "w1")
+}
+
+// foundEpoch returns the epoch that the last active process found in its environment.
+func (s *site) foundEpoch(t *testing.T) (epoch int64) {
+	t.Helper()
+	why, _ := s.lastActive(t)
+	fields := strings.Fields(why)
+	epoch, err := strconv.ParseInt(fields[len(fields)-1], 10, 64)
+	if err != nil {
+		t.Fatalf("%q: %v", why, err)
+	}
+	return epoch
 }
 
 // gone waits until a process has ended.
@@ -238,7 +276,7 @@ func TestAStartThatCannotWorkIsOneLineAndStatus1(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr bytes.Buffer
-			cmd := exec.Command(binary, append([]string{"node", "-f", s.file, "--name", "a1", "--log-level", "error"}, c.args...)...)
+			cmd := exec.Command(binary, append([]string{"node", "-f", s.file, "--name", "a1", "--memory", "--log-level", "error"}, c.args...)...)
 			cmd.Stderr = &stderr
 			begin := time.Now()
 			_ = cmd.Run() // the status is looked at below

@@ -24,10 +24,32 @@ func processes(s *spec.Spec) (app.Registry, error) {
 	apps := app.Registry{}
 	for name, a := range s.Applications {
 		apps[name] = osproc.App(osproc.Config{
-			Command: a.Command, Dir: a.Dir, Env: a.Env, StopTimeout: a.StopTimeout.Std(), Guard: []string{self, guardWord},
+			Command: a.Command, Dir: a.Dir, Env: a.Env, EnvFrom: a.EnvFrom, User: a.User, Umask: umask(a), Limits: limits(a.Limits),
+			StopTimeout: a.StopTimeout.Std(), Guard: []string{self, guardWord},
 		})
 	}
 	return apps, nil
+}
+
+func umask(a spec.Application) *int {
+	if bits, ok := a.Umask.Bits(); ok {
+		return &bits
+	}
+	return nil
+}
+
+func limits(l *spec.Limits) osproc.Limits {
+	if l == nil {
+		return osproc.Limits{}
+	}
+	return osproc.Limits{NoFile: amount(l.NoFile), NProc: amount(l.NProc), Memory: amount(l.Memory), Core: amount(l.Core)}
+}
+
+func amount[T int | spec.Size](n *T) *uint64 {
+	if n == nil {
+		return nil
+	}
+	return new(uint64(*n))
 }
 
 // guard runs the hidden subcommand, if that is what args ask for. It is not a cobra command: its arguments belong to

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,7 +23,9 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show members, leader, groups and instances",
 		Long: `status asks a running member what it knows: who is in the cluster and votes, who leads, where every group is active
-and stands by, under which epoch and why, and what every instance is doing.`,
+and stands by, under which epoch and why, and what every instance is doing.
+
+It exits with 6 if that member knows no leader, and prints what it knows all the same.`,
 		Example: "  gendac status\n  gendac status --admin 127.0.0.1:7401 --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,13 +41,27 @@ and stands by, under which epoch and why, and what every instance is doing.`,
 			}
 			return askMember(cmd, f, func(ctx context.Context, c admin.Client) (admin.Status, error) {
 				return c.Status(ctx)
-			}, orJSON(f, show))
+			}, thenLed(cmd, orJSON(f, show)))
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table, or json: as --json, in many lines")
 	return cmd
 }
+
+// thenLed shows a status, and fails after that if the member knows no leader: a script that looks at the exit status must not
+// take a cluster that cannot decide for one that is well.
+func thenLed(cmd *cobra.Command, show func(io.Writer, admin.Status) error) func(io.Writer, admin.Status) error {
+	return func(w io.Writer, s admin.Status) error {
+		if err := show(w, s); err != nil || s.Leader != "" {
+			return err
+		}
+		return failed(cmd, fmt.Errorf("%s is %s: %w", s.Member, cmp.Or(s.Role, "without a group"), errWithoutLeader))
+	}
+}
+
+// errWithoutLeader is that of a status which was printed.
+var errWithoutLeader = errors.New("it knows no leader; the alarms say what is known of the cause")
 
 func indented(w io.Writer, s admin.Status) error {
 	enc := json.NewEncoder(w)
@@ -82,7 +99,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	fmt.Fprintln(t, "\nGROUP\tACTIVE\tSTANDBY\tEPOCH\tSTART\tPHASE")
 	for _, g := range s.Groups {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n",
-			g.Name, orDash(g.Active), orDash(strings.Join(g.Standby, ",")), g.Epoch, orDash(g.Start), orDash(g.Phase))
+			g.Name, was(orDash(g.Active), g.Lost), orDash(strings.Join(g.Standby, ",")), g.Epoch, orDash(g.Start), orDash(g.Phase))
 	}
 	fmt.Fprintln(t, "\nINSTANCE\tMEMBER\tROLE\tPHASE\tEPOCH\tSTART\tERROR")
 	for _, i := range s.Instances {
@@ -120,6 +137,9 @@ func part(m admin.Member, leader string) string {
 	}
 	if m.Witness {
 		parts = append(parts, "witness")
+	}
+	if m.Unlisted {
+		parts = append(parts, "unlisted")
 	}
 	return orDash(strings.Join(parts, ","))
 }

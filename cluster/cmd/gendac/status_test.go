@@ -26,7 +26,7 @@ func (m *window) Status() admin.Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.swaps && m.asked == 0 {
-		m.status.Groups = []admin.Group{{Name: "pair", Active: "b1", Epoch: 3, Start: "takeover(a1)", Standby: []string{"a1"}}}
+		m.status.Groups = []admin.Group{{Name: "pair", Active: "b1", Epoch: 3, Start: "takeover(a1)", Standby: []string{"a1"}, Phase: "running"}}
 		m.status.Instances = []admin.Instance{{Name: "pair/daemon", Member: "b1", Role: "active", Phase: "running", Epoch: 3}}
 	}
 	m.asked--
@@ -100,7 +100,7 @@ pair/daemon  b1      standby  failed   1      -             exit status 3
 
 func TestStatusTellsWhatIsOldWithoutALeader(t *testing.T) {
 	alone := admin.Status{
-		Cluster: "demo", Member: "a1", Term: 4, Commit: 40, Applied: 40, AsOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Cluster: "demo", Member: "a1", Term: 4, Role: "leaderless", Commit: 40, Applied: 40, AsOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Discovery: admin.Discovery{Kind: "static", Source: "connected"},
 		Members:   []admin.Member{{Name: "a1", State: "up", Voter: true}, {Name: "b1", State: "unknown", Last: "up", Voter: true}},
 		Groups:    []admin.Group{{Name: "pair", Active: "a1", Epoch: 2, Start: "normal", Standby: []string{"b1"}, Phase: "unknown"}},
@@ -126,8 +126,14 @@ INSTANCE     MEMBER  ROLE     PHASE                  EPOCH  START  ERROR
 pair/daemon  a1      standby  idle                   2      -      lease lost
 pair/daemon  b1      standby  unknown (was running)  2      -      -
 `
-	if status != exitOK || stderr != "" || stdout != want {
+	said := "gendac: status: a1 is leaderless: it knows no leader; the alarms say what is known of the cause\n"
+	if status != exitNoLeader || stderr != said || stdout != want {
 		t.Errorf("got %d %q\n%s\nwant\n%s", status, stderr, stdout, want)
+	}
+	status, line, stderr := gendac(t, "status", "--json", "--admin", serve(t, &window{status: alone}))
+	var got admin.Status
+	if err := json.Unmarshal([]byte(line), &got); status != exitNoLeader || err != nil || got.Member != "a1" || !strings.HasSuffix(stderr, `"status":6}`+"\n") {
+		t.Errorf("--json: got %d %q %q: %v", status, line, stderr, err)
 	}
 }
 
@@ -170,6 +176,48 @@ func TestSwitchoverWaitsUntilTheOtherOneActs(t *testing.T) {
 	}
 }
 
+// TestASwitchoverSucceedsOnlyIfItsTargetActs: a higher epoch says nothing of who acts, nor of whether it does.
+func TestASwitchoverSucceedsOnlyIfItsTargetActs(t *testing.T) {
+	before := admin.Group{Name: "pair", Active: "a1", Epoch: 2, Standby: []string{"b1"}, Phase: "running"}
+	dead := []admin.Member{{Name: "a1", State: "up"}, {Name: "b1", State: "dead"}}
+	for name, c := range map[string]struct {
+		now  admin.Status
+		over bool
+		want string // the error
+	}{
+		"quiescing":        {now: admin.Status{Groups: []admin.Group{{Name: "pair", Active: "a1", Epoch: 2, Phase: "quiescing"}}}},
+		"the target acts":  {now: admin.Status{Groups: []admin.Group{{Name: "pair", Active: "b1", Epoch: 3, Phase: "running"}}}, over: true},
+		"it is starting":   {now: admin.Status{Groups: []admin.Group{{Name: "pair", Active: "b1", Epoch: 3, Phase: "starting"}}}},
+		"nobody is active": {now: admin.Status{Groups: []admin.Group{{Name: "pair", Epoch: 3, Phase: "idle"}}}},
+		"the target died before it was activated": {
+			now: admin.Status{Groups: []admin.Group{{Name: "pair", Active: "a1", Epoch: 3, Phase: "running"}}, Members: dead}, over: true,
+			want: `group "pair": b1 did not take over: a1 is active, epoch 3: b1 is dead`,
+		},
+		"the target died after it was activated": {
+			now: admin.Status{Groups: []admin.Group{{Name: "pair", Lost: "b1", Epoch: 3, Phase: "idle"}}, Members: dead}, over: true,
+			want: `group "pair": b1 took over and is lost, epoch 3: b1 is dead`,
+		},
+		"it failed to start": {
+			now: admin.Status{
+				Groups: []admin.Group{{Name: "pair", Active: "a1", Epoch: 4, Phase: "starting"}},
+				Alarms: []string{"pair: redundancy-lost: no standby for a1/1: b1/2 has failed lately (pair/daemon: no disk) until 12:00", "other: x"},
+			}, over: true,
+			want: `group "pair": b1 did not take over: a1 is active, epoch 4: redundancy-lost: no standby for a1/1: b1/2 has failed lately (pair/daemon: no disk) until 12:00`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			done, over, err := judge(before, c.now)
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if over != c.over || text != c.want || done.Done != (over && err == nil) {
+				t.Errorf("over %v, done %+v, %q; want over %v, %q", over, done, text, c.over, c.want)
+			}
+		})
+	}
+}
+
 func TestWhatFailsAtRunTimeIsOneLineAndStatus1(t *testing.T) {
 	nobody := closed(t)
 	for name, c := range map[string]struct {
@@ -186,7 +234,7 @@ func TestWhatFailsAtRunTimeIsOneLineAndStatus1(t *testing.T) {
 		},
 		"it never happens": {
 			[]string{"switchover", "pair", "--wait", "1ms", "--admin", serve(t, &window{status: demo})},
-			`switchover: group "pair": ordered, and not done within 1ms: active a1, epoch 2`,
+			`switchover: group "pair": ordered, and not done within 1ms: active a1, epoch 2: redundancy-lost: b1 is silent`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gendac/gendac/cluster/admin"
+	"github.com/gendac/gendac/cluster/model"
 )
 
 const pollStatus = 50 * time.Millisecond
@@ -20,9 +21,10 @@ func switchoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "switchover GROUP",
 		Short: "Have the standby of a group take over",
-		Long: `switchover orders a group's active member to hand over to its standby, and waits until that has happened. The active
-one stops acting first; what it hands over reaches the other one. Nothing is ordered when there is no standby or the group
-is on the move already.`,
+		Long: `switchover orders a group's active member to hand over to its standby, and waits until the standby is active and runs. The
+active one stops acting first; what it hands over reaches the other one. Nothing is ordered when there is no standby or the
+group is on the move already. If another member than the standby comes to act, or the standby is lost, the command fails and
+says what happened.`,
 		Example: "  gendac switchover pair\n  gendac switchover pair --wait 0s",
 		Args:    named("GROUP", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,36 +81,79 @@ func switchover(ctx context.Context, member admin.Client, group string, wait tim
 		return switchedJSON{Group: group}, nil
 	}
 	was, _ := before.Group(group)
-	now := was
+	now := before
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
 		s, err := member.Status(ctx)
 		if err == nil {
-			now, _ = s.Group(group)
-			if now.Epoch > was.Epoch && now.Active != "" && acting(s, now) {
-				return switchedJSON{Group: group, Done: true, Active: now.Active, Start: now.Start, Epoch: now.Epoch}, nil
+			now = s
+			if done, over, err := judge(was, now); over {
+				return done, err
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return switchedJSON{}, fmt.Errorf("group %q: ordered, and not done within %s: active %s, epoch %d",
-				group, wait, orDash(now.Active), now.Epoch)
+			at, _ := now.Group(group)
+			return switchedJSON{}, fmt.Errorf("group %q: ordered, and not done within %s: active %s, epoch %d%s",
+				group, wait, orDash(at.Active), at.Epoch, alarmsOf(group, now))
 		case <-time.After(pollStatus):
 		}
 	}
 }
 
-// acting says whether the instances on the group's active member that are known here run in this epoch. A member that does
-// not lead may know none of them; then the group's own word has to do.
-func acting(s admin.Status, g admin.Group) bool {
-	for _, i := range s.Instances {
-		if i.Member != g.Active || !strings.HasPrefix(i.Name, g.Name+"/") {
-			continue
-		}
-		if i.Role != "active" || i.Phase != "running" || i.Epoch != g.Epoch {
-			return false
+// judge says whether a switchover is over, and how it ended. It succeeded if the member that stood by runs the group under a
+// later epoch than before. Any other member that comes to act, and the loss of the one that took over, are failures.
+func judge(was admin.Group, s admin.Status) (done switchedJSON, over bool, err error) {
+	now, _ := s.Group(was.Name)
+	target := ""
+	if len(was.Standby) > 0 {
+		target = was.Standby[0]
+	}
+	switch {
+	case now.Epoch <= was.Epoch || target == "":
+		return switchedJSON{}, false, nil
+	case now.Active == target && now.Phase == model.Running.String():
+		return switchedJSON{Group: now.Name, Done: true, Active: now.Active, Start: now.Start, Epoch: now.Epoch}, true, nil
+	case now.Active == target:
+		return switchedJSON{}, false, nil
+	case now.Active == "" && now.Lost == target:
+		return switchedJSON{}, true, fmt.Errorf("group %q: %s took over and is lost, epoch %d%s", was.Name, target, now.Epoch, whyNot(target, s))
+	case now.Active == "":
+		return switchedJSON{}, false, nil
+	default:
+		return switchedJSON{}, true, fmt.Errorf("group %q: %s did not take over: %s is active, epoch %d%s",
+			was.Name, target, now.Active, now.Epoch, whyNot(target, s, now))
+	}
+}
+
+// whyNot says what is known of a member that did not take over: its state, if that is not up, else what failed there.
+func whyNot(target string, s admin.Status, groups ...admin.Group) string {
+	for _, m := range s.Members {
+		if m.Name == target && m.State != model.Up.String() {
+			return fmt.Sprintf(": %s is %s", target, was(m.State, m.Last))
 		}
 	}
-	return true
+	for _, g := range groups {
+		if text := alarmsOf(g.Name, s); text != "" {
+			return text
+		}
+		for _, i := range s.Instances {
+			if i.Member == target && i.Err != "" && strings.HasPrefix(i.Name, g.Name+"/") {
+				return fmt.Sprintf(": %s: %s", i.Name, i.Err)
+			}
+		}
+	}
+	return ""
+}
+
+// alarmsOf are the alarms of one group. They name the reason, and until when something is waited for.
+func alarmsOf(group string, s admin.Status) string {
+	var text strings.Builder
+	for _, alarm := range s.Alarms {
+		if what, of := strings.CutPrefix(alarm, group+": "); of {
+			text.WriteString(": " + what)
+		}
+	}
+	return text.String()
 }

@@ -33,6 +33,7 @@ func isUsage(err error) bool {
 
 // explained is what kept a command from starting, with the command and how it is used.
 func explained(cmd *cobra.Command, err error) error {
+	err = suggested(cmd, err)
 	if cmd.HasSubCommands() {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	}

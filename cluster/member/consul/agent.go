@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/consul/api"
 
@@ -37,8 +38,21 @@ type agent struct {
 func (a *agent) close() { a.idle() }
 
 // serviceID is the same for every incarnation, so that a restart replaces what its predecessor left behind. Names hold
-// no colon, so no two clusters' members get the same one.
-func (a *agent) serviceID() string { return a.cluster + ":" + a.self.Name }
+// no colon, so no two clusters' members get the same one. Consul's catalogue does not tell ids apart that differ in case
+// only, so capitals are written differently.
+func (a *agent) serviceID() string { return caseless(a.cluster) + ":" + caseless(a.self.Name) }
+
+// caseless is an injective map from names to names without capitals: "Demo" becomes "~demo". No name holds a '~'.
+func caseless(name string) string {
+	var b strings.Builder
+	for _, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			b.WriteByte('~')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}
 
 // checkID differs between incarnations, so that a displaced process cannot keep its successor's check passing.
 func (a *agent) checkID() string {
@@ -46,17 +60,26 @@ func (a *agent) checkID() string {
 }
 
 // list returns the members and the index of the answer. It waits up to wait for a change since index; index 0 does not
-// wait.
+// wait. With an error the members are those that an incomplete answer lists, if there was one.
 func (a *agent) list(ctx context.Context, index uint64, wait time.Duration) ([]member.Member, uint64, error) {
 	// Consul adds up to a sixteenth to the wait.
 	ctx, cancel := context.WithTimeout(ctx, wait+wait/16+requestTimeout)
 	defer cancel()
-	q := (&api.QueryOptions{WaitIndex: index, WaitTime: wait, RequireConsistent: false}).WithContext(ctx)
+	// Near keeps the agent from answering out of its stream of changes, whose answers say neither that a token hides a part
+	// of them nor whether there is a leader.
+	q := (&api.QueryOptions{WaitIndex: index, WaitTime: wait, Near: "_agent"}).WithContext(ctx)
 	entries, meta, err := a.client.Health().Service(a.cluster, "", false, q)
-	if err != nil {
-		return nil, 0, oneLine(err)
+	switch {
+	case err != nil:
+		return nil, 0, plain(err)
+	case entries == nil:
+		return nil, 0, errors.New("the answer is null where a list of services was asked for")
+	case meta.ResultsFilteredByACLs:
+		return parse(a.cluster, entries), 0, errFiltered
+	case !meta.KnownLeader && meta.QueryBackend != api.QueryBackendStreaming:
+		return parse(a.cluster, entries), 0, errLeaderless
 	}
-	return parse(entries), meta.LastIndex, nil
+	return parse(a.cluster, entries), meta.LastIndex, nil
 }
 
 // announce registers the member with a passing check, unless a live process elsewhere holds its service on this agent:
@@ -66,7 +89,7 @@ func (a *agent) announce(ctx context.Context) error {
 	defer cancel()
 	status, info, err := a.client.Agent().AgentHealthServiceByIDOpts(a.serviceID(), (&api.QueryOptions{}).WithContext(ctx))
 	if err != nil {
-		return oneLine(err)
+		return plain(err)
 	}
 	if info != nil && info.Service != nil {
 		m, ok := parseService(info.Service, health(status))
@@ -75,7 +98,7 @@ func (a *agent) announce(ctx context.Context) error {
 		}
 	}
 	opts := api.ServiceRegisterOpts{ReplaceExistingChecks: true}.WithContext(ctx)
-	return oneLine(a.client.Agent().ServiceRegisterOpts(a.registration(), opts))
+	return plain(a.client.Agent().ServiceRegisterOpts(a.registration(), opts))
 }
 
 func (a *agent) registration() *api.AgentServiceRegistration {
@@ -109,17 +132,14 @@ func (a *agent) refresh(ctx context.Context) error {
 	if unknownCheck(err) {
 		return errLost
 	}
-	return oneLine(err)
+	return plain(err)
 }
 
-// unknownCheck tells the one refusal that registering again heals. Agents before 1.11 answer 500 with a text.
+// unknownCheck tells the one refusal that registering again heals. Agents before 1.11 answer 500.
 func unknownCheck(err error) bool {
-	var status api.StatusError
-	if !errors.As(err, &status) {
-		return false
-	}
-	return status.Code == http.StatusNotFound ||
-		status.Code == http.StatusInternalServerError && strings.Contains(status.Body, "does not have associated TTL")
+	refusal, ok := errors.AsType[*AnswerError](err)
+	return ok && (refusal.Status == http.StatusNotFound && strings.Contains(refusal.Text, "check ID") ||
+		refusal.Status == http.StatusInternalServerError && strings.Contains(refusal.Text, "does not have associated TTL"))
 }
 
 // withdraw removes our registration, unless another incarnation has replaced it. That there is none is no error.
@@ -128,22 +148,22 @@ func (a *agent) withdraw(ctx context.Context) error {
 	defer cancel()
 	q := (&api.QueryOptions{}).WithContext(ctx)
 	service, _, err := a.client.Agent().Service(a.serviceID(), q)
-	var status api.StatusError
-	switch {
-	case errors.As(err, &status) && status.Code == http.StatusNotFound:
+	if refusal, ok := errors.AsType[*AnswerError](err); ok && refusal.unknownService() {
 		return nil
-	case err != nil:
-		return oneLine(err)
+	}
+	if err != nil {
+		return plain(err)
 	}
 	if m, ok := parseService(service, member.Unknown); !ok || m.Incarnation != a.self.Incarnation {
 		return nil
 	}
-	return oneLine(a.client.Agent().ServiceDeregisterOpts(a.serviceID(), q))
+	return plain(a.client.Agent().ServiceDeregisterOpts(a.serviceID(), q))
 }
 
-// parse returns the members among entries, sorted. Where two agents hold one name, a passing one stands before others,
-// and then the one that was registered last.
-func parse(entries []*api.ServiceEntry) []member.Member {
+// parse returns the members of cluster among entries, sorted. Consul also answers with services whose names differ from
+// cluster's in case only; they are others'. Where two agents hold one name, a passing one stands before others, and then
+// the one that was registered last.
+func parse(cluster string, entries []*api.ServiceEntry) []member.Member {
 	type candidate struct {
 		member.Member
 		created uint64
@@ -151,7 +171,7 @@ func parse(entries []*api.ServiceEntry) []member.Member {
 	best := map[string]candidate{}
 	for _, e := range entries {
 		m, ok := parseEntry(e)
-		if !ok {
+		if !ok || e.Service.Service != cluster {
 			continue
 		}
 		was, seen := best[m.Name]
@@ -201,23 +221,3 @@ func health(status string) member.Health {
 	}
 	return member.Unknown
 }
-
-// oneLine keeps the cause of err and makes its text fit on one line: agents end theirs with a newline.
-func oneLine(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if text == err.Error() {
-		return err
-	}
-	return lineError{text, err}
-}
-
-type lineError struct {
-	text  string
-	cause error
-}
-
-func (e lineError) Error() string { return e.text }
-func (e lineError) Unwrap() error { return e.cause }

@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
-
-	"github.com/hashicorp/consul/api"
 
 	"github.com/gendac/gendac/cluster/member"
 )
@@ -51,17 +48,33 @@ func WithForget(d time.Duration) Option { return func(c *config) { c.forget = d 
 // slog.Default().
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
 
+// WithTokenFile names a file with the ACL token of every request. It is read anew for each one, so a token that is
+// replaced there is in use within one wait of a query. Without it the token is that of CONSUL_HTTP_TOKEN_FILE or
+// CONSUL_HTTP_TOKEN, if there is one.
+func WithTokenFile(path string) Option { return func(c *config) { c.tokenFile = path } }
+
+// WithTLS has the agent's interface spoken to over https. Without it that depends on the scheme of the address.
+func WithTLS(t TLS) Option { return func(c *config) { c.tls = &t } }
+
+// WithDatacenter names the datacenter that is asked for members; the default is the agent's own. Members register at
+// their agents, so it must be the one that the agent belongs to: with another one the agent's answers do not list this
+// member, and the view says so.
+func WithDatacenter(name string) Option { return func(c *config) { c.datacenter = name } }
+
+// WithNamespace names the namespace (of Consul Enterprise) that the members register in; the default is the token's.
+func WithNamespace(name string) Option { return func(c *config) { c.namespace = name } }
+
 // withTransport replaces the network, for tests.
 func withTransport(t http.RoundTripper) Option { return func(c *config) { c.transport = t } }
 
-// Discovery returns the discovery that talks to the Consul agent at addr, host:port or a URL. Nothing is contacted
-// before Join.
+// Discovery returns the discovery that talks to the Consul agent at addr: host:port, http://host:port,
+// https://host:port or unix:///path. Nothing is contacted before Join.
 func Discovery(addr string, opts ...Option) member.Discovery {
 	c := config{
 		addr:    addr,
 		cluster: defaultCluster,
 		ttl:     defaultTTL, wait: defaultWait, grace: defaultGrace, forget: minForget,
-		logger: slog.Default(),
+		logger: slog.Default(), most: maxAnswer,
 	}
 	for _, o := range opts {
 		o(&c)
@@ -73,7 +86,11 @@ type config struct {
 	addr, cluster            string
 	ttl, wait, grace, forget time.Duration
 	logger                   *slog.Logger
+	tokenFile                string
+	tls                      *TLS
+	datacenter, namespace    string
 	transport                http.RoundTripper
+	most                     int64 // bytes of an answer
 }
 
 func (c config) validate() error {
@@ -97,6 +114,9 @@ func (c config) validate() error {
 	if err := (member.Member{Name: c.cluster, Addr: "localhost:1"}).Validate(); err != nil {
 		return &member.Error{Field: "Cluster", Value: c.cluster, Problem: "want one or more of letters, digits, '.', '_', '-'"}
 	}
+	if c.tls != nil {
+		return c.tls.validate()
+	}
 	return nil
 }
 
@@ -116,7 +136,7 @@ func (c config) Join(ctx context.Context, self member.Member) (member.Session, e
 	}
 	a, err := dial(c, self)
 	if err != nil {
-		return nil, &member.Error{Field: "Consul", Value: c.addr, Problem: err.Error()}
+		return nil, err
 	}
 	members, err := a.join(ctx)
 	if err != nil {
@@ -157,19 +177,4 @@ func (a *agent) tryJoin(ctx context.Context) ([]member.Member, error) {
 		return nil, &member.ConflictError{Name: a.self.Name, Ours: a.self.Addr, Theirs: m.Addr}
 	}
 	return members, a.announce(ctx)
-}
-
-// dial prepares a client; it does not touch the network.
-func dial(c config, self member.Member) (*agent, error) {
-	conf := api.DefaultConfig()
-	conf.Address = c.addr
-	conf.Transport.DialContext = (&net.Dialer{Timeout: requestTimeout}).DialContext
-	if c.transport != nil {
-		conf.HttpClient = &http.Client{Transport: c.transport}
-	}
-	client, err := api.NewClient(conf)
-	if err != nil {
-		return nil, err
-	}
-	return &agent{config: c, self: self, client: client, idle: conf.Transport.CloseIdleConnections}, nil
 }

@@ -1,21 +1,21 @@
 package consul
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gendac/gendac/cluster/member"
 )
 
 // A phase is where the conversation about our own registration stands. Exactly one request of it is under way, or none
-// while resting.
+// while waiting.
 type phase uint8
 
 const (
-	refreshing  phase = iota // registered as far as we know; the check is refreshed each beat
+	refreshing  phase = iota // registered as far as we know; the check is refreshed each heartbeat
 	registering              // the agent does not know us: tell it
-	resting                  // a live process elsewhere holds our name: say nothing until it is gone
+	waiting                  // a live process elsewhere holds our name: say nothing until it is gone
 )
 
 func (p phase) String() string {
@@ -24,29 +24,31 @@ func (p phase) String() string {
 		return "refreshing"
 	case registering:
 		return "registering"
-	case resting:
-		return "resting"
+	case waiting:
+		return "waiting"
 	}
 	return fmt.Sprintf("phase(%d)", uint8(p))
 }
 
 // A state is one session as the core sees it: what is known, and how the two conversations with the agent stand.
 type state struct {
-	self  member.Member
-	agent string        // address, for errors
-	beat  time.Duration // between two refreshes of the check
-	grace time.Duration // how long the absent stay listed after Consul may have forgotten them
+	self      member.Member
+	agent     string        // address, for errors
+	heartbeat time.Duration // between two refreshes of the check
+	grace     time.Duration // how long the absent stay listed after Consul may have forgotten them
 
 	known    []member.Member // what the view lists
 	heard    []member.Member // what the last answer listed
 	source   member.Source
-	err      error
+	err      error  // why the source is Unreachable, or who holds our name
 	index    uint64 // of the last answer; 0 asks without waiting
 	failures int    // failed queries in a row
+	unlisted bool   // the answers have not listed us for long, though the agent has taken our registration
 
 	phase      phase
 	gen        uint64    // of the request under way; the outcome of an older one changes nothing
 	stumbles   int       // failed refreshes and registrations in a row
+	trouble    error     // why the last one of them failed; nil once one has succeeded
 	registered time.Time // when a registration was last asked for
 
 	recoverUntil time.Time // until then absence is no news; zero outside of a recovery
@@ -70,10 +72,11 @@ type (
 		index   uint64
 		members []member.Member
 	}
-	// queryFailed: a query did not return an answer.
+	// queryFailed: a query returned no answer, or an incomplete one that lists these members at least.
 	queryFailed struct {
-		err  error
-		roll float64
+		err     error
+		members []member.Member
+		roll    float64
 	}
 	// taken: the agent took a refresh or a registration.
 	taken struct{ gen uint64 }
@@ -82,6 +85,7 @@ type (
 		now  time.Time
 		gen  uint64
 		lost bool
+		err  error
 		roll float64
 	}
 	// displaced: we did not register, because a live process at that address has.
@@ -103,11 +107,13 @@ func (recovered) event()   {}
 
 func (e opened) String() string      { return fmt.Sprintf("opened %v", e.members) }
 func (e answered) String() string    { return fmt.Sprintf("answered index=%d %v", e.index, e.members) }
-func (e queryFailed) String() string { return fmt.Sprintf("query failed: %v", e.err) }
+func (e queryFailed) String() string { return fmt.Sprintf("query failed: %v %v", e.err, e.members) }
 func (e taken) String() string       { return fmt.Sprintf("taken gen=%d", e.gen) }
-func (e refused) String() string     { return fmt.Sprintf("refused gen=%d lost=%t", e.gen, e.lost) }
-func (e displaced) String() string   { return fmt.Sprintf("displaced gen=%d by %s", e.gen, e.theirs) }
-func (e recovered) String() string   { return "recovered" }
+func (e refused) String() string {
+	return fmt.Sprintf("refused gen=%d lost=%t: %v", e.gen, e.lost, e.err)
+}
+func (e displaced) String() string { return fmt.Sprintf("displaced gen=%d by %s", e.gen, e.theirs) }
+func (e recovered) String() string { return "recovered" }
 
 // An effect is what the shell is to do. Effects are carried out in order.
 type effect interface {
@@ -166,13 +172,14 @@ func step(s state, ev event) (state, []effect) {
 		s.heard = ev.members
 		s.known, s.source = s.withSelf(ev.members), member.Connected
 		s.gen++
-		return s, []effect{s.publish(), query{}, refresh{after: s.beat, gen: s.gen}}
+		return s, []effect{s.publish(), query{}, refresh{after: s.heartbeat, gen: s.gen}}
 	case answered:
 		return s.answered(ev)
 	case queryFailed:
 		s.source, s.index = member.Unreachable, 0
 		s.err = fmt.Errorf("consul: %s: %w", s.agent, ev.err)
 		s.failures++
+		s.known = s.withSelf(merge(ev.members, s.known))
 		return s, []effect{s.publish(), query{after: backoff(s.failures, ev.roll)}}
 	case taken:
 		return s.taken(ev)
@@ -190,22 +197,29 @@ func step(s state, ev event) (state, []effect) {
 	return s, nil
 }
 
-// answered takes over what Consul says, as far as it can be believed already.
+// answered takes over what Consul says, as far as it can be believed already. An answer that does not list us is not
+// complete, because we are registered or about to be: it may add members, but it removes none.
 func (s state) answered(ev answered) (state, []effect) {
 	mine, listed := find(ev.members, s.self.Name)
-	// A registration takes a moment to get from the agent to the catalogue; being absent for a beat is another matter.
-	absent := !listed && s.phase != resting && ev.now.Sub(s.registered) >= s.beat
+	// A registration takes a moment to get from the agent to the catalogue; being missing for a heartbeat is another
+	// matter.
+	absent := !listed && s.phase != waiting && ev.now.Sub(s.registered) >= s.heartbeat
 	backwards := ev.index < s.index
 	var fx []effect
-	if absent || backwards || s.source == member.Unreachable {
+	switch {
+	case listed && s.source == member.Unreachable && s.failures == 0: // we were missing for long
+		s.unlisted, s.recoverUntil = false, time.Time{} // the others may need as long as we did: a whole grace from now
+		s, fx = s.recover(ev.now)
+	case absent, backwards, s.source == member.Unreachable:
 		s, fx = s.recover(ev.now)
 	}
-	s.source, s.err, s.failures, s.heard = member.Connected, nil, 0, ev.members
+	s.failures, s.heard = 0, ev.members
 	if s.index = ev.index; backwards {
 		s.index = 0
 	}
+	s = s.assess()
 	members := ev.members
-	if !s.recoverUntil.IsZero() {
+	if !listed || !s.recoverUntil.IsZero() {
 		members = keep(members, s.known)
 	}
 	s.known = s.withSelf(members)
@@ -214,11 +228,29 @@ func (s state) answered(ev answered) (state, []effect) {
 	switch theirs := listed && foreign(s.self, mine); {
 	case theirs:
 		s, claim = s.yield(mine.Addr)
-	case absent, s.phase == resting:
+	case s.phase == waiting, absent && s.phase == refreshing:
 		s, claim = s.register(ev.now, 0)
 	}
 	fx = append(append(fx, s.publish()), claim...)
-	return s, append(fx, query{index: s.index, after: pace(ev.index)})
+	return s, append(fx, query{index: s.index, after: pace})
+}
+
+// errUnlisted says what may be wrong when an agent takes a registration and nobody ever sees it.
+var errUnlisted = errors.New("the agent has taken this member's registration, but its answers do not list it: " +
+	"is it an agent of another datacenter, or does it not reach its servers?")
+
+// assess judges the last answer: one without us is worth no more than an outage, if we cannot become listed.
+func (s state) assess() state {
+	_, listed := find(s.heard, s.self.Name)
+	s.source, s.err = member.Connected, nil
+	switch {
+	case listed:
+	case s.trouble != nil:
+		s.source = member.Unreachable
+	case s.unlisted:
+		s.source, s.err = member.Unreachable, fmt.Errorf("consul: %s: %w", s.agent, errUnlisted)
+	}
+	return s
 }
 
 // foreign reports whether mine, announced under self's name, is a live process elsewhere. A registration that is
@@ -230,45 +262,60 @@ func foreign(self, mine member.Member) bool {
 // yield leaves the name to a live process elsewhere: two processes that register by turns would help nobody.
 func (s state) yield(theirs string) (state, []effect) {
 	s.err = &member.ConflictError{Name: s.self.Name, Ours: s.self.Addr, Theirs: theirs}
-	if s.phase == resting {
+	if s.phase == waiting {
 		return s, nil
 	}
-	s.phase = resting
+	s.phase, s.trouble = waiting, nil
 	s.gen++
 	return s, []effect{rest{}}
 }
 
 // late reports whether the outcome of that request no longer matters.
-func (s state) late(gen uint64) bool { return s.phase == resting || gen != s.gen }
+func (s state) late(gen uint64) bool { return s.phase == waiting || gen != s.gen }
 
 func (s state) taken(ev taken) (state, []effect) {
 	if s.late(ev.gen) {
 		return s, nil
 	}
+	var fx []effect
 	s.phase, s.stumbles = refreshing, 0
+	if s.trouble != nil {
+		s.trouble = nil
+		if s.failures == 0 && s.source == member.Unreachable {
+			s.unlisted = true // until an answer lists us
+			s = s.assess()
+		}
+		fx = []effect{s.publish()}
+	}
 	s.gen++
-	return s, []effect{refresh{after: s.beat, gen: s.gen}}
+	return s, append(fx, refresh{after: s.heartbeat, gen: s.gen})
 }
 
 // refused tries again. Only an agent that does not know us is told anew: a refresh that merely failed says nothing
-// about the registration, and registering blindly could displace somebody.
+// about the registration, and registering blindly could displace somebody. Why it failed is in the view until one
+// succeeds: the others lose sight of a member that cannot announce itself.
 func (s state) refused(ev refused) (state, []effect) {
 	if s.late(ev.gen) {
 		return s, nil
 	}
 	s.stumbles++
 	pause := backoff(s.stumbles, ev.roll)
-	switch {
-	case ev.lost:
+	if ev.lost {
 		s, fx := s.recover(ev.now)
 		s, again := s.register(ev.now, 0)
 		return s, append(fx, again...)
-	case s.phase == registering:
-		return s.register(ev.now, pause)
-	default:
-		s.gen++
-		return s, []effect{refresh{after: pause, gen: s.gen}}
 	}
+	s.trouble = fmt.Errorf("consul: %s: this member cannot announce itself: %w", s.agent, ev.err)
+	if s.failures == 0 {
+		s = s.assess()
+	}
+	fx := []effect{s.publish()}
+	if s.phase == registering {
+		s, again := s.register(ev.now, pause)
+		return s, append(fx, again...)
+	}
+	s.gen++
+	return s, append(fx, refresh{after: pause, gen: s.gen})
 }
 
 func (s state) register(now time.Time, after time.Duration) (state, []effect) {
@@ -278,15 +325,21 @@ func (s state) register(now time.Time, after time.Duration) (state, []effect) {
 	return s, []effect{register{after: after, gen: s.gen}}
 }
 
-// recovered believes the last answer. During an outage there is nothing to believe; the next answer begins a new
-// recovery.
+// recovered believes the last answer, if it lists us; else it goes on waiting. During an outage there is nothing to
+// believe; the next answer begins a new recovery.
 func (s state) recovered(ev recovered) (state, []effect) {
 	if !ev.until.Equal(s.recoverUntil) {
 		return s, nil
 	}
 	s.recoverUntil = time.Time{}
-	if s.source == member.Unreachable {
+	if s.failures > 0 {
 		return s, nil
+	}
+	if _, listed := find(s.heard, s.self.Name); !listed {
+		s.unlisted = true
+		s = s.assess()
+		s, fx := s.recover(ev.until)
+		return s, append(fx, s.publish())
 	}
 	s.known = s.withSelf(s.heard)
 	return s, []effect{s.publish()}
@@ -301,67 +354,10 @@ func (s state) recover(now time.Time) (state, []effect) {
 	return s, []effect{arm{after: s.grace, until: s.recoverUntil}}
 }
 
-// withSelf returns members, sorted, with our own record in it as we know it; only its health is Consul's to say.
-func (s state) withSelf(members []member.Member) []member.Member {
-	me := s.self
-	all := make([]member.Member, 0, len(members)+1)
-	for _, m := range members {
-		if m.Name != me.Name {
-			all = append(all, m)
-		} else if m.Incarnation == me.Incarnation {
-			me.Health = m.Health
-		}
-	}
-	all = append(all, me)
-	member.Sort(all)
-	return all
-}
-
 func (s state) publish() publish {
-	return publish{member.View{Members: s.known, Source: s.source, Err: s.err}}
-}
-
-// keep returns members and, with their health unknown, whoever was known before and is absent now.
-func keep(members, known []member.Member) []member.Member {
-	all := slices.Clone(members)
-	for _, m := range known {
-		if _, ok := find(members, m.Name); !ok {
-			m.Health = member.Unknown
-			all = append(all, m)
-		}
+	v := member.View{Members: s.known, Source: s.source, Err: s.err}
+	if v.Err == nil {
+		v.Err = s.trouble
 	}
-	return all
-}
-
-func find(members []member.Member, name string) (member.Member, bool) {
-	for _, m := range members {
-		if m.Name == name {
-			return m, true
-		}
-	}
-	return member.Member{}, false
-}
-
-// pace returns the pause before the next query: enough that a service which changes all the time costs 50 queries a
-// second at most, and an agent that gives no index to wait for, one.
-func pace(index uint64) time.Duration {
-	if index == 0 {
-		return time.Second
-	}
-	return 20 * time.Millisecond
-}
-
-const (
-	firstBackoff = 100 * time.Millisecond
-	maxBackoff   = 2 * time.Second
-)
-
-// backoff returns the pause after that many failures in a row, at least 1: it doubles from 100 ms to 2 s, and roll, in
-// [0,1), places it in the upper half of that, so that members that lost the same agent do not come back in step.
-func backoff(failures int, roll float64) time.Duration {
-	d := maxBackoff
-	if shift := failures - 1; shift < 10 {
-		d = min(d, firstBackoff<<shift)
-	}
-	return d/2 + time.Duration(roll*float64(d/2))
+	return publish{v}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/gendac/gendac/cluster/member"
 )
 
-// A script steps one core: the session of a1, with a beat of 1 s and a grace of 10 s, on a clock that stands still
+// A script steps one core: the session of a1, with a heartbeat of 1 s and a grace of 10 s, on a clock that stands still
 // unless told. Members are written name, or name!critical, or name@port#incarnation.
 type script struct {
 	state state
@@ -24,7 +24,7 @@ type script struct {
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/core", func(t *testing.T, path string) {
 		s := &script{now: time.Unix(1000, 0)}
-		s.state = state{self: a1, agent: agentAddr, beat: time.Second, grace: 10 * time.Second}
+		s.state = state{self: a1, agent: agentAddr, heartbeat: time.Second, grace: 10 * time.Second}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "wait" {
 				s.now = s.now.Add(must(time.ParseDuration(d.CmdArgs[0].Key)))
@@ -59,11 +59,12 @@ func (s *script) event(t *testing.T, d *datadriven.TestData) event {
 		d.ScanArgs(t, "index", &index)
 		return answered{now: s.now, index: index, members: members(d.Input)}
 	case "query-failed":
-		return queryFailed{err: errors.New(d.Input)}
+		why, listed, _ := strings.Cut(d.Input, "\n")
+		return queryFailed{err: errors.New(why), members: members(listed)}
 	case "taken":
 		return taken{gen}
 	case "refused":
-		return refused{now: s.now, gen: gen, lost: d.HasArg("lost")}
+		return refused{now: s.now, gen: gen, lost: d.HasArg("lost"), err: errors.New(d.Input)}
 	case "displaced":
 		return displaced{gen: gen, theirs: d.Input}
 	case "recovered":
@@ -130,7 +131,7 @@ func wellFormedState(s state) error {
 	switch {
 	case !ok || me.Addr != s.self.Addr || me.Incarnation != s.self.Incarnation:
 		return fmt.Errorf("we are not listed as ourselves: %v", s.known)
-	case s.source == member.Unreachable && s.err == nil:
+	case s.source == member.Unreachable && s.publish().view.Err == nil:
 		return errors.New("unreachable without a reason")
 	}
 	return nil
@@ -141,8 +142,8 @@ func wellFormedState(s state) error {
 func TestAnyHistoryKeepsBothConversationsGoing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(1000, 0)
-		s, _ := step(state{self: a1, agent: agentAddr, beat: time.Second, grace: 10 * time.Second}, opened{now: now})
-		underway := s.gen // the request of our registration that was asked for last; 0 while resting
+		s, _ := step(state{self: a1, agent: agentAddr, heartbeat: time.Second, grace: 10 * time.Second}, opened{now: now})
+		underway := s.gen // the request of our registration that was asked for last; 0 while waiting
 		for range rapid.IntRange(1, 60).Draw(t, "length") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "pause")) * time.Millisecond)
 			ev := anyEvent(t, s, now)
@@ -171,11 +172,14 @@ func TestAnyHistoryKeepsBothConversationsGoing(t *testing.T) {
 			if want := heard || failed; want != (queries == 1) || queries > 1 {
 				t.Fatalf("%v: %d queries", ev, queries)
 			}
-			if (s.phase == resting) != (underway == 0) || underway != 0 && underway != s.gen {
+			if (s.phase == waiting) != (underway == 0) || underway != 0 && underway != s.gen {
 				t.Fatalf("%v: phase %v, generation %d, under way %d", ev, s.phase, s.gen, underway)
 			}
 			if failed && len(s.known) != len(before.known) {
 				t.Fatalf("an outage changed the members: %v, then %v", before.known, s.known)
+			}
+			if _, listed := find(s.heard, a1.Name); !listed && s.failures == 0 && len(s.known) < len(before.known) {
+				t.Fatalf("%v: an answer that does not list us removed members: %v, then %v", ev, before.known, s.known)
 			}
 		}
 	})
@@ -192,7 +196,7 @@ func anyEvent(t *rapid.T, s state, now time.Time) event {
 	case 2:
 		return taken{gen}
 	case 3:
-		return refused{now: now, gen: gen, lost: rapid.Bool().Draw(t, "lost")}
+		return refused{now: now, gen: gen, lost: rapid.Bool().Draw(t, "lost"), err: errRefused}
 	case 4:
 		return displaced{gen: gen, theirs: "127.0.0.1:7999"}
 	default:

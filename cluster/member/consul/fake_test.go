@@ -20,14 +20,18 @@ var errRefused = errors.New("connection refused")
 // A fake is a Consul agent without a network: an http.RoundTripper, so that it works on a bubble's clock. It knows
 // registration, TTL checks that expire, and blocking queries.
 type fake struct {
-	mu       sync.Mutex
-	index    uint64
-	services map[string]*registered
-	changed  chan struct{} // closed and replaced by every change
-	down     bool
-	status   int    // not 0: what every request is answered with
-	body     string // and this text
-	requests []string
+	mu         sync.Mutex
+	index      uint64
+	services   map[string]*registered
+	changed    chan struct{} // closed and replaced by every change
+	down       bool
+	status     int    // not 0: what every request is answered with
+	body       string // and this text
+	requests   []string
+	tokens     []string                                      // of each request
+	hide       func(*api.AgentServiceRegistration) bool      // what the token may not read
+	deny       func(*http.Request) (status int, text string) // the requests that are refused, unless status is 0
+	leaderless bool
 }
 
 type registered struct {
@@ -44,7 +48,11 @@ func newFake() *fake {
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	f.requests = append(f.requests, r.Method+" "+r.URL.Path)
+	f.tokens = append(f.tokens, r.Header.Get("X-Consul-Token"))
 	down, status, body := f.down, f.status, f.body
+	if f.deny != nil && status == 0 {
+		status, body = f.deny(r)
+	}
 	f.mu.Unlock()
 	w := httptest.NewRecorder()
 	switch {
@@ -109,9 +117,13 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request, name string) error {
 	if f.down {
 		return io.ErrUnexpectedEOF
 	}
-	var entries []*api.ServiceEntry
+	entries := []*api.ServiceEntry{}
 	for _, s := range f.services {
-		if s.service.Name != name {
+		if !strings.EqualFold(s.service.Name, name) {
+			continue
+		}
+		if f.hide != nil && f.hide(s.service) {
+			w.Header().Set("X-Consul-Results-Filtered-By-ACLs", "true")
 			continue
 		}
 		entries = append(entries, &api.ServiceEntry{
@@ -120,6 +132,9 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request, name string) error {
 		})
 	}
 	w.Header().Set("X-Consul-Index", fmt.Sprint(f.index))
+	w.Header().Set("X-Consul-KnownLeader", strconv.FormatBool(!f.leaderless))
+	w.Header().Set("X-Consul-LastContact", "0")
+	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(entries)
 }
 
@@ -127,8 +142,10 @@ func (f *fake) local(w http.ResponseWriter, id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, ok := f.services[id]
+	w.Header().Set("Content-Type", "application/json")
 	if !ok {
-		http.Error(w, "ServiceId not found", http.StatusNotFound)
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(api.AgentServiceChecksInfo{AggregatedStatus: api.HealthCritical})
 		return
 	}
 	if s.health() != api.HealthPassing {
@@ -145,6 +162,7 @@ func (f *fake) service(w http.ResponseWriter, id string) {
 		http.Error(w, "unknown service ID: "+id, http.StatusNotFound)
 		return
 	}
+	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(s.agentService())
 }
 

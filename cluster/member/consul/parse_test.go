@@ -12,15 +12,15 @@ import (
 // Whatever an agent sends, only members that can be talked to come out of it, each name once and sorted.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`[]`))
-	f.Add([]byte(`[null, {}, {"Service": null}, {"Service": {"Address": "127.0.0.1", "Port": 7101,
+	f.Add([]byte(`[null, {}, {"Service": null}, {"Service": {"Service": "demo", "Address": "127.0.0.1", "Port": 7101,
 		"Meta": {"gendac-member": "a1", "gendac-incarnation": "18446744073709551615"}}, "Checks": [{"Status": "passing"}]}]`))
-	f.Add([]byte(`[{"Service": {"Port": -1, "Meta": {"gendac-member": "a b", "gendac-incarnation": "x"}}, "Checks": [null]}]`))
+	f.Add([]byte(`[{"Service": {"Service": "demo", "Port": -1, "Meta": {"gendac-member": "a b", "gendac-incarnation": "x"}}, "Checks": [null]}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var entries []*api.ServiceEntry
 		if json.Unmarshal(data, &entries) != nil {
 			return
 		}
-		members := parse(entries)
+		members := parse("demo", entries)
 		for i, m := range members {
 			if err := m.Validate(); err != nil {
 				t.Fatalf("%v: %v", m, err)
@@ -36,7 +36,7 @@ func TestOfTwoRegistrationsTheLivingOneCountsThenTheLater(t *testing.T) {
 	entry := func(port int, created uint64, status string) *api.ServiceEntry {
 		return &api.ServiceEntry{
 			Service: &api.AgentService{
-				Address: "127.0.0.1", Port: port, CreateIndex: created,
+				Service: "demo", Address: "127.0.0.1", Port: port, CreateIndex: created,
 				Meta: map[string]string{metaMember: "a1", metaIncarnation: "1"},
 			},
 			Checks: api.HealthChecks{{Status: status}},
@@ -53,7 +53,7 @@ func TestOfTwoRegistrationsTheLivingOneCountsThenTheLater(t *testing.T) {
 		{[]*api.ServiceEntry{entry(1, 5, api.HealthPassing), entry(2, 9, api.HealthWarning)}, "2", member.Passing},
 		{[]*api.ServiceEntry{maintained, entry(2, 5, api.HealthCritical)}, "1", member.Critical},
 	} {
-		got := parse(c.entries)
+		got := parse("demo", c.entries)
 		if len(got) != 1 || got[0].Addr != "127.0.0.1:"+c.port || got[0].Health != c.health {
 			t.Errorf("got %v, want port %s, %v", got, c.port, c.health)
 		}

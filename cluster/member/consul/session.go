@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type session struct {
 func open(c config, a *agent, members []member.Member) *session {
 	s := &session{agent: a, feed: member.NewFeed(), events: make(chan event), abort: func() {}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	st := state{self: a.self, agent: c.addr, beat: c.ttl / 3, grace: c.grace}
+	st := state{self: a.self, agent: c.addr, heartbeat: c.ttl / 3, grace: c.grace}
 	st.self.Health = member.Unknown
 	st, fx := step(st, opened{now: time.Now(), members: members})
 	s.perform(fx)
@@ -102,7 +103,7 @@ func (s *session) query(ctx context.Context, f query) event {
 	}
 	members, index, err := s.agent.list(ctx, f.index, wait)
 	if err != nil {
-		return queryFailed{err: err, roll: roll()}
+		return queryFailed{err: err, members: members, roll: roll()}
 	}
 	return answered{now: time.Now(), index: index, members: members}
 }
@@ -115,14 +116,21 @@ func (s *session) outcome(gen uint64, err error) event {
 	case errors.As(err, &conflict):
 		return displaced{gen, conflict.Theirs}
 	}
-	return refused{now: time.Now(), gen: gen, lost: errors.Is(err, errLost), roll: roll()}
+	return refused{now: time.Now(), gen: gen, lost: errors.Is(err, errLost), err: err, roll: roll()}
 }
 
 // log writes one line for each change that an operator wants to know of; a healthy session is silent.
 func (s *session) log(was, now state, ev event) {
 	l := s.agent.logger.With("member", now.self.Name, "consul", now.agent)
+	level := slog.LevelInfo
+	if now.source == member.Unreachable || now.trouble != nil {
+		level = slog.LevelWarn
+	}
 	if was.source != now.source {
-		l.Info("consul: source changed", "from", was.source, "to", now.source, "err", now.err)
+		l.Log(s.ctx, level, "consul: source changed", "from", was.source, "to", now.source, "err", now.publish().view.Err)
+	}
+	if (was.trouble == nil) != (now.trouble == nil) {
+		l.Log(s.ctx, level, "consul: announcement changed", "err", now.trouble)
 	}
 	if was.phase != now.phase {
 		l.Info("consul: registration changed", "from", was.phase, "to", now.phase, "on", ev, "err", now.err)

@@ -45,9 +45,9 @@ type Op struct {
 	Kind isOp_Kind `protobuf_oneof:"kind"`
 	// Which write of which session this is. Without a session it is carried out as often as it comes.
 	Session       uint64  `protobuf:"fixed64,20,opt,name=session,proto3" json:"session,omitempty"`
-	Seq           uint64  `protobuf:"varint,21,opt,name=seq,proto3" json:"seq,omitempty"`         // counts the writes of the session, from 1
-	Settled       uint64  `protobuf:"varint,22,opt,name=settled,proto3" json:"settled,omitempty"` // the caller repeats no write below this one
-	Born          uint64  `protobuf:"varint,23,opt,name=born,proto3" json:"born,omitempty"`       // a revision from before the session's first write
+	Seq           uint64  `protobuf:"varint,21,opt,name=seq,proto3" json:"seq,omitempty"`                   // counts the writes of the session, from 1
+	Acknowledged  uint64  `protobuf:"varint,22,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"` // the caller repeats no write below this one
+	Born          uint64  `protobuf:"varint,23,opt,name=born,proto3" json:"born,omitempty"`                 // a revision from before the session's first write
 	Limits        *Limits `protobuf:"bytes,24,opt,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -228,9 +228,9 @@ func (x *Op) GetSeq() uint64 {
 	return 0
 }
 
-func (x *Op) GetSettled() uint64 {
+func (x *Op) GetAcknowledged() uint64 {
 	if x != nil {
-		return x.Settled
+		return x.Acknowledged
 	}
 	return 0
 }
@@ -2444,7 +2444,7 @@ type Session struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
 	Used          uint64                 `protobuf:"varint,2,opt,name=used,proto3" json:"used,omitempty"`
-	Settled       uint64                 `protobuf:"varint,3,opt,name=settled,proto3" json:"settled,omitempty"`
+	Acknowledged  uint64                 `protobuf:"varint,3,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
 	Kept          []*Kept                `protobuf:"bytes,4,rep,name=kept,proto3" json:"kept,omitempty"` // in ascending order of seq
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2494,9 +2494,9 @@ func (x *Session) GetUsed() uint64 {
 	return 0
 }
 
-func (x *Session) GetSettled() uint64 {
+func (x *Session) GetAcknowledged() uint64 {
 	if x != nil {
-		return x.Settled
+		return x.Acknowledged
 	}
 	return 0
 }
@@ -2686,7 +2686,7 @@ var File_op_proto protoreflect.FileDescriptor
 
 const file_op_proto_rawDesc = "" +
 	"\n" +
-	"\bop.proto\x12\x0fgendac.gdict.v1\"\x9c\a\n" +
+	"\bop.proto\x12\x0fgendac.gdict.v1\"\xa6\a\n" +
 	"\x02Op\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12.\n" +
 	"\x05store\x18\x02 \x01(\v2\x16.gendac.gdict.v1.StoreH\x00R\x05store\x12.\n" +
@@ -2706,8 +2706,8 @@ const file_op_proto_rawDesc = "" +
 	"\vmember_ends\x18\x0e \x01(\v2\x1b.gendac.gdict.v1.MemberEndsH\x00R\n" +
 	"memberEnds\x12\x18\n" +
 	"\asession\x18\x14 \x01(\x06R\asession\x12\x10\n" +
-	"\x03seq\x18\x15 \x01(\x04R\x03seq\x12\x18\n" +
-	"\asettled\x18\x16 \x01(\x04R\asettled\x12\x12\n" +
+	"\x03seq\x18\x15 \x01(\x04R\x03seq\x12\"\n" +
+	"\facknowledged\x18\x16 \x01(\x04R\facknowledged\x12\x12\n" +
 	"\x04born\x18\x17 \x01(\x04R\x04born\x12/\n" +
 	"\x06limits\x18\x18 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limitsB\x06\n" +
 	"\x04kind\"]\n" +
@@ -2852,11 +2852,11 @@ const file_op_proto_rawDesc = "" +
 	"\x06limits\x18\x01 \x01(\v2\x17.gendac.gdict.v1.LimitsR\x06limits\x12\x14\n" +
 	"\x05floor\x18\x02 \x01(\x04R\x05floor\x12*\n" +
 	"\x04gone\x18\x03 \x03(\v2\x16.gendac.gdict.v1.OwnerR\x04gone\x12.\n" +
-	"\x06actors\x18\x04 \x03(\v2\x16.gendac.gdict.v1.OwnerR\x06actors\"r\n" +
+	"\x06actors\x18\x04 \x03(\v2\x16.gendac.gdict.v1.OwnerR\x06actors\"|\n" +
 	"\aSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
-	"\x04used\x18\x02 \x01(\x04R\x04used\x12\x18\n" +
-	"\asettled\x18\x03 \x01(\x04R\asettled\x12)\n" +
+	"\x04used\x18\x02 \x01(\x04R\x04used\x12\"\n" +
+	"\facknowledged\x18\x03 \x01(\x04R\facknowledged\x12)\n" +
 	"\x04kept\x18\x04 \x03(\v2\x15.gendac.gdict.v1.KeptR\x04kept\".\n" +
 	"\x04Kept\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +

@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// HubFrame is what the groups of one process say to those of another, in order. One without parts is a beat of the link.
+// HubFrame is what the groups of one process say to those of another, in order. One without parts is a heartbeat of the link.
 type HubFrame struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Changes       uint64                 `protobuf:"varint,1,opt,name=changes,proto3" json:"changes,omitempty"` // how often the sender's list of open groups has changed by now

@@ -73,7 +73,7 @@ func (x TransferAnswer_Why) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TransferAnswer_Why.Descriptor instead.
 func (TransferAnswer_Why) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18, 0}
+	return file_wire_proto_rawDescGZIP(), []int{20, 0}
 }
 
 type Progress_State int32
@@ -122,7 +122,7 @@ func (x Progress_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Progress_State.Descriptor instead.
 func (Progress_State) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29, 0}
+	return file_wire_proto_rawDescGZIP(), []int{31, 0}
 }
 
 // Frame is everything one member says to another in one turn, in order.
@@ -174,10 +174,10 @@ type Packet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to What:
 	//
-	//	*Packet_Seek
-	//	*Packet_Genesis
+	//	*Packet_Join
+	//	*Packet_Bootstrap
 	//	*Packet_Raft
-	//	*Packet_Beat
+	//	*Packet_Heartbeat
 	//	*Packet_Ack
 	//	*Packet_Call
 	//	*Packet_Answered
@@ -194,6 +194,7 @@ type Packet struct {
 	//	*Packet_TransferAnswer
 	//	*Packet_Question
 	//	*Packet_Response
+	//	*Packet_Stranded
 	What          isPacket_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -236,19 +237,19 @@ func (x *Packet) GetWhat() isPacket_What {
 	return nil
 }
 
-func (x *Packet) GetSeek() *Seek {
+func (x *Packet) GetJoin() *Join {
 	if x != nil {
-		if x, ok := x.What.(*Packet_Seek); ok {
-			return x.Seek
+		if x, ok := x.What.(*Packet_Join); ok {
+			return x.Join
 		}
 	}
 	return nil
 }
 
-func (x *Packet) GetGenesis() *Genesis {
+func (x *Packet) GetBootstrap() *Bootstrap {
 	if x != nil {
-		if x, ok := x.What.(*Packet_Genesis); ok {
-			return x.Genesis
+		if x, ok := x.What.(*Packet_Bootstrap); ok {
+			return x.Bootstrap
 		}
 	}
 	return nil
@@ -263,10 +264,10 @@ func (x *Packet) GetRaft() []byte {
 	return nil
 }
 
-func (x *Packet) GetBeat() *Beat {
+func (x *Packet) GetHeartbeat() *Heartbeat {
 	if x != nil {
-		if x, ok := x.What.(*Packet_Beat); ok {
-			return x.Beat
+		if x, ok := x.What.(*Packet_Heartbeat); ok {
+			return x.Heartbeat
 		}
 	}
 	return nil
@@ -416,24 +417,33 @@ func (x *Packet) GetResponse() *Response {
 	return nil
 }
 
+func (x *Packet) GetStranded() *Stranded {
+	if x != nil {
+		if x, ok := x.What.(*Packet_Stranded); ok {
+			return x.Stranded
+		}
+	}
+	return nil
+}
+
 type isPacket_What interface {
 	isPacket_What()
 }
 
-type Packet_Seek struct {
-	Seek *Seek `protobuf:"bytes,1,opt,name=seek,proto3,oneof"`
+type Packet_Join struct {
+	Join *Join `protobuf:"bytes,1,opt,name=join,proto3,oneof"`
 }
 
-type Packet_Genesis struct {
-	Genesis *Genesis `protobuf:"bytes,2,opt,name=genesis,proto3,oneof"`
+type Packet_Bootstrap struct {
+	Bootstrap *Bootstrap `protobuf:"bytes,2,opt,name=bootstrap,proto3,oneof"`
 }
 
 type Packet_Raft struct {
 	Raft []byte `protobuf:"bytes,3,opt,name=raft,proto3,oneof"`
 }
 
-type Packet_Beat struct {
-	Beat *Beat `protobuf:"bytes,4,opt,name=beat,proto3,oneof"`
+type Packet_Heartbeat struct {
+	Heartbeat *Heartbeat `protobuf:"bytes,4,opt,name=heartbeat,proto3,oneof"`
 }
 
 type Packet_Ack struct {
@@ -500,13 +510,17 @@ type Packet_Response struct {
 	Response *Response `protobuf:"bytes,22,opt,name=response,proto3,oneof"`
 }
 
-func (*Packet_Seek) isPacket_What() {}
+type Packet_Stranded struct {
+	Stranded *Stranded `protobuf:"bytes,23,opt,name=stranded,proto3,oneof"`
+}
 
-func (*Packet_Genesis) isPacket_What() {}
+func (*Packet_Join) isPacket_What() {}
+
+func (*Packet_Bootstrap) isPacket_What() {}
 
 func (*Packet_Raft) isPacket_What() {}
 
-func (*Packet_Beat) isPacket_What() {}
+func (*Packet_Heartbeat) isPacket_What() {}
 
 func (*Packet_Ack) isPacket_What() {}
 
@@ -539,6 +553,8 @@ func (*Packet_TransferAnswer) isPacket_What() {}
 func (*Packet_Question) isPacket_What() {}
 
 func (*Packet_Response) isPacket_What() {}
+
+func (*Packet_Stranded) isPacket_What() {}
 
 // Identity is a process, and with an id the member of the electorate that it is for raft.
 type Identity struct {
@@ -609,15 +625,18 @@ func (x *Identity) GetWitness() bool {
 	return false
 }
 
-// Hello says who the sender is: under which raft id it speaks, of which cluster it is, and which founding its state goes
+// Hello says who the sender is: under which raft id it speaks, of which cluster it is, and which bootstrap its state goes
 // back to; zero if it has no state.
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	Founding      uint64                 `protobuf:"varint,3,opt,name=founding,proto3" json:"founding,omitempty"`
+	GroupId       uint64                 `protobuf:"varint,3,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	Witness       bool                   `protobuf:"varint,4,opt,name=witness,proto3" json:"witness,omitempty"`
-	Protocol      uint32                 `protobuf:"varint,5,opt,name=protocol,proto3" json:"protocol,omitempty"` // what the sender's log and packets mean
+	Protocol      uint32                 `protobuf:"varint,5,opt,name=protocol,proto3" json:"protocol,omitempty"`                 // what the sender's log and packets mean
+	Durable       bool                   `protobuf:"varint,6,opt,name=durable,proto3" json:"durable,omitempty"`                   // it keeps its state through restarts
+	LastTerm      uint64                 `protobuf:"varint,7,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"` // of the last entry of its log
+	LastIndex     uint64                 `protobuf:"varint,8,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -666,9 +685,9 @@ func (x *Hello) GetCluster() string {
 	return ""
 }
 
-func (x *Hello) GetFounding() uint64 {
+func (x *Hello) GetGroupId() uint64 {
 	if x != nil {
-		return x.Founding
+		return x.GroupId
 	}
 	return 0
 }
@@ -687,28 +706,49 @@ func (x *Hello) GetProtocol() uint32 {
 	return 0
 }
 
-// Seek says who the sender is, and that it looks for its group: it has no state, or it has and finds no leader.
-type Seek struct {
+func (x *Hello) GetDurable() bool {
+	if x != nil {
+		return x.Durable
+	}
+	return false
+}
+
+func (x *Hello) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
+}
+
+func (x *Hello) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+// Join says who the sender is, and that it looks for its group: it has no state, or it has and finds no leader.
+type Join struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Hello         *Hello                 `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Seek) Reset() {
-	*x = Seek{}
+func (x *Join) Reset() {
+	*x = Join{}
 	mi := &file_wire_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Seek) String() string {
+func (x *Join) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Seek) ProtoMessage() {}
+func (*Join) ProtoMessage() {}
 
-func (x *Seek) ProtoReflect() protoreflect.Message {
+func (x *Join) ProtoReflect() protoreflect.Message {
 	mi := &file_wire_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -720,16 +760,138 @@ func (x *Seek) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Seek.ProtoReflect.Descriptor instead.
-func (*Seek) Descriptor() ([]byte, []int) {
+// Deprecated: Use Join.ProtoReflect.Descriptor instead.
+func (*Join) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *Seek) GetHello() *Hello {
+func (x *Join) GetHello() *Hello {
 	if x != nil {
 		return x.Hello
 	}
 	return nil
+}
+
+// Stranded answers a member without state that looks for its group: no leader can come, because too many voters were
+// restarted without their state.
+type Stranded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Voters        uint32                 `protobuf:"varint,1,opt,name=voters,proto3" json:"voters,omitempty"`      // that there are
+	Survivors     []*Survivor            `protobuf:"bytes,2,rep,name=survivors,proto3" json:"survivors,omitempty"` // who has the log, the furthest one first
+	Stateless     []string               `protobuf:"bytes,3,rep,name=stateless,proto3" json:"stateless,omitempty"` // voters whose processes were restarted and have lost it
+	Missing       []string               `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`     // voters that the sender has no link to
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stranded) Reset() {
+	*x = Stranded{}
+	mi := &file_wire_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stranded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stranded) ProtoMessage() {}
+
+func (x *Stranded) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stranded.ProtoReflect.Descriptor instead.
+func (*Stranded) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Stranded) GetVoters() uint32 {
+	if x != nil {
+		return x.Voters
+	}
+	return 0
+}
+
+func (x *Stranded) GetSurvivors() []*Survivor {
+	if x != nil {
+		return x.Survivors
+	}
+	return nil
+}
+
+func (x *Stranded) GetStateless() []string {
+	if x != nil {
+		return x.Stateless
+	}
+	return nil
+}
+
+func (x *Stranded) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+type Survivor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Durable       bool                   `protobuf:"varint,2,opt,name=durable,proto3" json:"durable,omitempty"` // its log survives a restart
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Survivor) Reset() {
+	*x = Survivor{}
+	mi := &file_wire_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Survivor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Survivor) ProtoMessage() {}
+
+func (x *Survivor) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Survivor.ProtoReflect.Descriptor instead.
+func (*Survivor) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Survivor) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Survivor) GetDurable() bool {
+	if x != nil {
+		return x.Durable
+	}
+	return false
 }
 
 // Refused says that the receiver is not taken in, and why.
@@ -737,13 +899,16 @@ type Refused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Cluster       string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`        // of the sender, which is another one
 	Superseded    uint64                 `protobuf:"varint,2,opt,name=superseded,proto3" json:"superseded,omitempty"` // the incarnation that has the receiver's name now
+	Gone          bool                   `protobuf:"varint,3,opt,name=gone,proto3" json:"gone,omitempty"`             // the process of that incarnation is known to have ended
+	Unseen        int64                  `protobuf:"varint,4,opt,name=unseen,proto3" json:"unseen,omitempty"`         // for so long, in nanoseconds, the sender has had no link to that process
+	Ahead         int64                  `protobuf:"varint,5,opt,name=ahead,proto3" json:"ahead,omitempty"`           // the receiver's incarnation is so far ahead of the sender's clock, in nanoseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +920,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +933,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Refused) GetCluster() string {
@@ -785,30 +950,52 @@ func (x *Refused) GetSuperseded() uint64 {
 	return 0
 }
 
-// Genesis is the first electorate of a group, decided once.
-type Genesis struct {
+func (x *Refused) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
+func (x *Refused) GetUnseen() int64 {
+	if x != nil {
+		return x.Unseen
+	}
+	return 0
+}
+
+func (x *Refused) GetAhead() int64 {
+	if x != nil {
+		return x.Ahead
+	}
+	return 0
+}
+
+// Bootstrap is the first electorate of a group, decided once.
+type Bootstrap struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Voters        []*Identity            `protobuf:"bytes,1,rep,name=voters,proto3" json:"voters,omitempty"`
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Began         uint64                 `protobuf:"varint,3,opt,name=began,proto3" json:"began,omitempty"` // when, in milliseconds since 1970; terms and indexes begin there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Genesis) Reset() {
-	*x = Genesis{}
-	mi := &file_wire_proto_msgTypes[6]
+func (x *Bootstrap) Reset() {
+	*x = Bootstrap{}
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Genesis) String() string {
+func (x *Bootstrap) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Genesis) ProtoMessage() {}
+func (*Bootstrap) ProtoMessage() {}
 
-func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+func (x *Bootstrap) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,55 +1006,64 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
-func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+// Deprecated: Use Bootstrap.ProtoReflect.Descriptor instead.
+func (*Bootstrap) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *Genesis) GetVoters() []*Identity {
+func (x *Bootstrap) GetVoters() []*Identity {
 	if x != nil {
 		return x.Voters
 	}
 	return nil
 }
 
-func (x *Genesis) GetCluster() string {
+func (x *Bootstrap) GetCluster() string {
 	if x != nil {
 		return x.Cluster
 	}
 	return ""
 }
 
-// Beat is the leader's heartbeat. With granted, it grants a lease that counts from the receiver's own stamp and begins
+func (x *Bootstrap) GetBegan() uint64 {
+	if x != nil {
+		return x.Began
+	}
+	return 0
+}
+
+// Heartbeat is the leader's heartbeat. With granted, it grants a lease that counts from the receiver's own stamp and begins
 // once the receiver has applied all that the leader's log held, committed or not.
-// With rest, it proposes to rest at that index of the log.
-type Beat struct {
+// With hibernate_at, it proposes to hibernate at that index of the log.
+type Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
 	Round         uint64                 `protobuf:"varint,2,opt,name=round,proto3" json:"round,omitempty"`
 	Granted       bool                   `protobuf:"varint,3,opt,name=granted,proto3" json:"granted,omitempty"`
 	Stamp         int64                  `protobuf:"varint,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
 	Reached       uint64                 `protobuf:"varint,5,opt,name=reached,proto3" json:"reached,omitempty"`
-	Rest          uint64                 `protobuf:"varint,20,opt,name=rest,proto3" json:"rest,omitempty"`
+	HibernateAt   uint64                 `protobuf:"varint,20,opt,name=hibernate_at,json=hibernateAt,proto3" json:"hibernate_at,omitempty"`
+	Released      uint64                 `protobuf:"varint,21,opt,name=released,proto3" json:"released,omitempty"` // the receiver's giving_up of that number is done: it has no vote, and the others have everything
+	Withheld      string                 `protobuf:"bytes,22,opt,name=withheld,proto3" json:"withheld,omitempty"`  // why it is not yet
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Beat) Reset() {
-	*x = Beat{}
-	mi := &file_wire_proto_msgTypes[7]
+func (x *Heartbeat) Reset() {
+	*x = Heartbeat{}
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Beat) String() string {
+func (x *Heartbeat) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Beat) ProtoMessage() {}
+func (*Heartbeat) ProtoMessage() {}
 
-func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+func (x *Heartbeat) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,54 +1074,68 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Beat.ProtoReflect.Descriptor instead.
-func (*Beat) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+// Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
+func (*Heartbeat) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *Beat) GetTerm() uint64 {
+func (x *Heartbeat) GetTerm() uint64 {
 	if x != nil {
 		return x.Term
 	}
 	return 0
 }
 
-func (x *Beat) GetRound() uint64 {
+func (x *Heartbeat) GetRound() uint64 {
 	if x != nil {
 		return x.Round
 	}
 	return 0
 }
 
-func (x *Beat) GetGranted() bool {
+func (x *Heartbeat) GetGranted() bool {
 	if x != nil {
 		return x.Granted
 	}
 	return false
 }
 
-func (x *Beat) GetStamp() int64 {
+func (x *Heartbeat) GetStamp() int64 {
 	if x != nil {
 		return x.Stamp
 	}
 	return 0
 }
 
-func (x *Beat) GetReached() uint64 {
+func (x *Heartbeat) GetReached() uint64 {
 	if x != nil {
 		return x.Reached
 	}
 	return 0
 }
 
-func (x *Beat) GetRest() uint64 {
+func (x *Heartbeat) GetHibernateAt() uint64 {
 	if x != nil {
-		return x.Rest
+		return x.HibernateAt
 	}
 	return 0
 }
 
-// Woke says that the sender follows in that term and rests no more: whoever hears it wakes, and the leader sends beats.
+func (x *Heartbeat) GetReleased() uint64 {
+	if x != nil {
+		return x.Released
+	}
+	return 0
+}
+
+func (x *Heartbeat) GetWithheld() string {
+	if x != nil {
+		return x.Withheld
+	}
+	return ""
+}
+
+// Woke says that the sender follows in that term and hibernates no more: whoever hears it wakes, and the leader sends heartbeats.
 type Woke struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
@@ -935,7 +1145,7 @@ type Woke struct {
 
 func (x *Woke) Reset() {
 	*x = Woke{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1157,7 @@ func (x *Woke) String() string {
 func (*Woke) ProtoMessage() {}
 
 func (x *Woke) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1170,7 @@ func (x *Woke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Woke.ProtoReflect.Descriptor instead.
 func (*Woke) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Woke) GetTerm() uint64 {
@@ -970,7 +1180,7 @@ func (x *Woke) GetTerm() uint64 {
 	return 0
 }
 
-// Ack answers a beat. With rests, the sender rests at that index from now on. The stamp is the sender's own clock; since_older is how long ago it acknowledged a leader of an
+// Ack answers a heartbeat. With hibernates, the sender hibernates at that index from now on. The stamp is the sender's own clock; since_older is how long ago it acknowledged a leader of an
 // older term, in nanoseconds, if it ever did.
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -981,14 +1191,15 @@ type Ack struct {
 	AckedOlder    bool                   `protobuf:"varint,5,opt,name=acked_older,json=ackedOlder,proto3" json:"acked_older,omitempty"`
 	SinceOlder    int64                  `protobuf:"varint,6,opt,name=since_older,json=sinceOlder,proto3" json:"since_older,omitempty"`
 	Applied       uint64                 `protobuf:"varint,7,opt,name=applied,proto3" json:"applied,omitempty"` // how far the sender has applied the log
-	Rests         uint64                 `protobuf:"varint,20,opt,name=rests,proto3" json:"rests,omitempty"`
+	Hibernates    uint64                 `protobuf:"varint,20,opt,name=hibernates,proto3" json:"hibernates,omitempty"`
+	GivingUp      uint64                 `protobuf:"varint,21,opt,name=giving_up,json=givingUp,proto3" json:"giving_up,omitempty"` // the sender gives up its vote; a number that rises with each time it begins to. Zero: it does not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1211,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1224,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ack) GetTerm() uint64 {
@@ -1065,9 +1276,16 @@ func (x *Ack) GetApplied() uint64 {
 	return 0
 }
 
-func (x *Ack) GetRests() uint64 {
+func (x *Ack) GetHibernates() uint64 {
 	if x != nil {
-		return x.Rests
+		return x.Hibernates
+	}
+	return 0
+}
+
+func (x *Ack) GetGivingUp() uint64 {
+	if x != nil {
+		return x.GivingUp
 	}
 	return 0
 }
@@ -1084,7 +1302,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1314,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1327,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Call) GetTerm() uint64 {
@@ -1147,7 +1365,7 @@ type Answered struct {
 
 func (x *Answered) Reset() {
 	*x = Answered{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1377,7 @@ func (x *Answered) String() string {
 func (*Answered) ProtoMessage() {}
 
 func (x *Answered) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1390,7 @@ func (x *Answered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answered.ProtoReflect.Descriptor instead.
 func (*Answered) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Answered) GetSeq() uint64 {
@@ -1220,7 +1438,7 @@ type Cast struct {
 
 func (x *Cast) Reset() {
 	*x = Cast{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1450,7 @@ func (x *Cast) String() string {
 func (*Cast) ProtoMessage() {}
 
 func (x *Cast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1463,7 @@ func (x *Cast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cast.ProtoReflect.Descriptor instead.
 func (*Cast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Cast) GetTerm() uint64 {
@@ -1271,7 +1489,7 @@ type Bye struct {
 
 func (x *Bye) Reset() {
 	*x = Bye{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1501,7 @@ func (x *Bye) String() string {
 func (*Bye) ProtoMessage() {}
 
 func (x *Bye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1514,7 @@ func (x *Bye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bye.ProtoReflect.Descriptor instead.
 func (*Bye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 // ReadAsk asks the leader for an index to read from. Asks of one process are numbered.
@@ -1309,7 +1527,7 @@ type ReadAsk struct {
 
 func (x *ReadAsk) Reset() {
 	*x = ReadAsk{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1321,7 +1539,7 @@ func (x *ReadAsk) String() string {
 func (*ReadAsk) ProtoMessage() {}
 
 func (x *ReadAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1334,7 +1552,7 @@ func (x *ReadAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAsk.ProtoReflect.Descriptor instead.
 func (*ReadAsk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReadAsk) GetAsk() uint64 {
@@ -1355,7 +1573,7 @@ type ReadAnswer struct {
 
 func (x *ReadAnswer) Reset() {
 	*x = ReadAnswer{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1585,7 @@ func (x *ReadAnswer) String() string {
 func (*ReadAnswer) ProtoMessage() {}
 
 func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1598,7 @@ func (x *ReadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadAnswer.ProtoReflect.Descriptor instead.
 func (*ReadAnswer) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReadAnswer) GetAsk() uint64 {
@@ -1409,7 +1627,7 @@ type Appoint struct {
 
 func (x *Appoint) Reset() {
 	*x = Appoint{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1639,7 @@ func (x *Appoint) String() string {
 func (*Appoint) ProtoMessage() {}
 
 func (x *Appoint) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1652,7 @@ func (x *Appoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Appoint.ProtoReflect.Descriptor instead.
 func (*Appoint) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Appoint) GetTerm() uint64 {
@@ -1462,7 +1680,7 @@ type TransferAsk struct {
 
 func (x *TransferAsk) Reset() {
 	*x = TransferAsk{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1692,7 @@ func (x *TransferAsk) String() string {
 func (*TransferAsk) ProtoMessage() {}
 
 func (x *TransferAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1705,7 @@ func (x *TransferAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferAsk.ProtoReflect.Descriptor instead.
 func (*TransferAsk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TransferAsk) GetSeq() uint64 {
@@ -1515,7 +1733,7 @@ type TransferAnswer struct {
 
 func (x *TransferAnswer) Reset() {
 	*x = TransferAnswer{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +1745,7 @@ func (x *TransferAnswer) String() string {
 func (*TransferAnswer) ProtoMessage() {}
 
 func (x *TransferAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +1758,7 @@ func (x *TransferAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferAnswer.ProtoReflect.Descriptor instead.
 func (*TransferAnswer) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TransferAnswer) GetSeq() uint64 {
@@ -1568,7 +1786,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1798,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1811,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Question) GetSeq() uint64 {
@@ -1623,7 +1841,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1853,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1866,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Response) GetSeq() uint64 {
@@ -1693,7 +1911,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1705,7 +1923,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1718,7 +1936,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Record) GetWhat() isRecord_What {
@@ -1773,7 +1991,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +2003,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +2016,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Batch) GetOrigins() []*Identity {
@@ -1828,7 +2046,7 @@ type Broadcast struct {
 
 func (x *Broadcast) Reset() {
 	*x = Broadcast{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +2058,7 @@ func (x *Broadcast) String() string {
 func (*Broadcast) ProtoMessage() {}
 
 func (x *Broadcast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +2071,7 @@ func (x *Broadcast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Broadcast.ProtoReflect.Descriptor instead.
 func (*Broadcast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Broadcast) GetOrigin() uint32 {
@@ -1904,7 +2122,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2134,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2147,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Sync) GetLeader() *Identity {
@@ -1970,7 +2188,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2200,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2213,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Change) GetJoins() *Identity {
@@ -2011,16 +2229,18 @@ type Image struct {
 	Electorate    []*Identity            `protobuf:"bytes,1,rep,name=electorate,proto3" json:"electorate,omitempty"`
 	Sync          *Sync                  `protobuf:"bytes,2,opt,name=sync,proto3" json:"sync,omitempty"`
 	Welcomes      []*Sync                `protobuf:"bytes,3,rep,name=welcomes,proto3" json:"welcomes,omitempty"` // those of that term which are for one joiner each
-	Founding      uint64                 `protobuf:"varint,4,opt,name=founding,proto3" json:"founding,omitempty"`
-	Whole         uint64                 `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"` // voters there were when one was added last
-	Extra         uint64                 `protobuf:"varint,6,opt,name=extra,proto3" json:"extra,omitempty"` // broadcasts so far beyond one for each entry
+	GroupId       uint64                 `protobuf:"varint,4,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	Whole         uint64                 `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`  // voters there were when one was added last
+	Extra         uint64                 `protobuf:"varint,6,opt,name=extra,proto3" json:"extra,omitempty"`  // broadcasts so far beyond one for each entry
+	Began         uint64                 `protobuf:"varint,8,opt,name=began,proto3" json:"began,omitempty"`  // when the group began, in milliseconds since 1970
+	Former        []*Identity            `protobuf:"bytes,7,rep,name=former,proto3" json:"former,omitempty"` // the highest incarnation of each name that has left the electorate
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2032,7 +2252,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2045,7 +2265,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Image) GetElectorate() []*Identity {
@@ -2069,9 +2289,9 @@ func (x *Image) GetWelcomes() []*Sync {
 	return nil
 }
 
-func (x *Image) GetFounding() uint64 {
+func (x *Image) GetGroupId() uint64 {
 	if x != nil {
-		return x.Founding
+		return x.GroupId
 	}
 	return 0
 }
@@ -2088,6 +2308,20 @@ func (x *Image) GetExtra() uint64 {
 		return x.Extra
 	}
 	return 0
+}
+
+func (x *Image) GetBegan() uint64 {
+	if x != nil {
+		return x.Began
+	}
+	return 0
+}
+
+func (x *Image) GetFormer() []*Identity {
+	if x != nil {
+		return x.Former
+	}
+	return nil
 }
 
 // Stream is one word on a snapshot's way from a leader to a member. The id is the leader's own and rises with each stream.
@@ -2108,7 +2342,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2120,7 +2354,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2133,7 +2367,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Stream) GetId() uint64 {
@@ -2242,7 +2476,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2488,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2501,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -2312,7 +2546,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2324,7 +2558,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2337,7 +2571,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Progress) GetState() Progress_State {
@@ -2375,12 +2609,12 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"wire.proto\x12\x13gendac.genleader.v1\">\n" +
 	"\x05Frame\x125\n" +
-	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xdd\b\n" +
+	"\apackets\x18\x01 \x03(\v2\x1b.gendac.genleader.v1.PacketR\apackets\"\xaf\t\n" +
 	"\x06Packet\x12/\n" +
-	"\x04seek\x18\x01 \x01(\v2\x19.gendac.genleader.v1.SeekH\x00R\x04seek\x128\n" +
-	"\agenesis\x18\x02 \x01(\v2\x1c.gendac.genleader.v1.GenesisH\x00R\agenesis\x12\x14\n" +
-	"\x04raft\x18\x03 \x01(\fH\x00R\x04raft\x12/\n" +
-	"\x04beat\x18\x04 \x01(\v2\x19.gendac.genleader.v1.BeatH\x00R\x04beat\x12,\n" +
+	"\x04join\x18\x01 \x01(\v2\x19.gendac.genleader.v1.JoinH\x00R\x04join\x12>\n" +
+	"\tbootstrap\x18\x02 \x01(\v2\x1e.gendac.genleader.v1.BootstrapH\x00R\tbootstrap\x12\x14\n" +
+	"\x04raft\x18\x03 \x01(\fH\x00R\x04raft\x12>\n" +
+	"\theartbeat\x18\x04 \x01(\v2\x1e.gendac.genleader.v1.HeartbeatH\x00R\theartbeat\x12,\n" +
 	"\x03ack\x18\x05 \x01(\v2\x18.gendac.genleader.v1.AckH\x00R\x03ack\x12/\n" +
 	"\x04call\x18\x06 \x01(\v2\x19.gendac.genleader.v1.CallH\x00R\x04call\x12;\n" +
 	"\banswered\x18\a \x01(\v2\x1d.gendac.genleader.v1.AnsweredH\x00R\banswered\x12/\n" +
@@ -2398,38 +2632,57 @@ const file_wire_proto_rawDesc = "" +
 	"\ftransfer_ask\x18\x10 \x01(\v2 .gendac.genleader.v1.TransferAskH\x00R\vtransferAsk\x12N\n" +
 	"\x0ftransfer_answer\x18\x11 \x01(\v2#.gendac.genleader.v1.TransferAnswerH\x00R\x0etransferAnswer\x12;\n" +
 	"\bquestion\x18\x15 \x01(\v2\x1d.gendac.genleader.v1.QuestionH\x00R\bquestion\x12;\n" +
-	"\bresponse\x18\x16 \x01(\v2\x1d.gendac.genleader.v1.ResponseH\x00R\bresponseB\x06\n" +
+	"\bresponse\x18\x16 \x01(\v2\x1d.gendac.genleader.v1.ResponseH\x00R\bresponse\x12;\n" +
+	"\bstranded\x18\x17 \x01(\v2\x1d.gendac.genleader.v1.StrandedH\x00R\bstrandedB\x06\n" +
 	"\x04what\"j\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\x04R\x02id\x12\x18\n" +
-	"\awitness\x18\x04 \x01(\bR\awitness\"\x83\x01\n" +
+	"\awitness\x18\x04 \x01(\bR\awitness\"\xd8\x01\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
-	"\acluster\x18\x02 \x01(\tR\acluster\x12\x1a\n" +
-	"\bfounding\x18\x03 \x01(\x04R\bfounding\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x19\n" +
+	"\bgroup_id\x18\x03 \x01(\x04R\agroupId\x12\x18\n" +
 	"\awitness\x18\x04 \x01(\bR\awitness\x12\x1a\n" +
-	"\bprotocol\x18\x05 \x01(\rR\bprotocol\"8\n" +
-	"\x04Seek\x120\n" +
-	"\x05hello\x18\x01 \x01(\v2\x1a.gendac.genleader.v1.HelloR\x05hello\"C\n" +
+	"\bprotocol\x18\x05 \x01(\rR\bprotocol\x12\x18\n" +
+	"\adurable\x18\x06 \x01(\bR\adurable\x12\x1b\n" +
+	"\tlast_term\x18\a \x01(\x04R\blastTerm\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\b \x01(\x04R\tlastIndex\"8\n" +
+	"\x04Join\x120\n" +
+	"\x05hello\x18\x01 \x01(\v2\x1a.gendac.genleader.v1.HelloR\x05hello\"\x97\x01\n" +
+	"\bStranded\x12\x16\n" +
+	"\x06voters\x18\x01 \x01(\rR\x06voters\x12;\n" +
+	"\tsurvivors\x18\x02 \x03(\v2\x1d.gendac.genleader.v1.SurvivorR\tsurvivors\x12\x1c\n" +
+	"\tstateless\x18\x03 \x03(\tR\tstateless\x12\x18\n" +
+	"\amissing\x18\x04 \x03(\tR\amissing\"8\n" +
+	"\bSurvivor\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\adurable\x18\x02 \x01(\bR\adurable\"\x85\x01\n" +
 	"\aRefused\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1e\n" +
 	"\n" +
 	"superseded\x18\x02 \x01(\x04R\n" +
-	"superseded\"Z\n" +
-	"\aGenesis\x125\n" +
+	"superseded\x12\x12\n" +
+	"\x04gone\x18\x03 \x01(\bR\x04gone\x12\x16\n" +
+	"\x06unseen\x18\x04 \x01(\x03R\x06unseen\x12\x14\n" +
+	"\x05ahead\x18\x05 \x01(\x03R\x05ahead\"r\n" +
+	"\tBootstrap\x125\n" +
 	"\x06voters\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06voters\x12\x18\n" +
-	"\acluster\x18\x02 \x01(\tR\acluster\"\x8e\x01\n" +
-	"\x04Beat\x12\x12\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x14\n" +
+	"\x05began\x18\x03 \x01(\x04R\x05began\"\xda\x01\n" +
+	"\tHeartbeat\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x18\n" +
 	"\agranted\x18\x03 \x01(\bR\agranted\x12\x14\n" +
 	"\x05stamp\x18\x04 \x01(\x03R\x05stamp\x12\x18\n" +
-	"\areached\x18\x05 \x01(\x04R\areached\x12\x12\n" +
-	"\x04rest\x18\x14 \x01(\x04R\x04rest\"\x1a\n" +
+	"\areached\x18\x05 \x01(\x04R\areached\x12!\n" +
+	"\fhibernate_at\x18\x14 \x01(\x04R\vhibernateAt\x12\x1a\n" +
+	"\breleased\x18\x15 \x01(\x04R\breleased\x12\x1a\n" +
+	"\bwithheld\x18\x16 \x01(\tR\bwithheld\"\x1a\n" +
 	"\x04Woke\x12\x12\n" +
-	"\x04term\x18\x01 \x01(\x04R\x04term\"\xcf\x01\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\"\xf6\x01\n" +
 	"\x03Ack\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x14\n" +
@@ -2439,8 +2692,11 @@ const file_wire_proto_rawDesc = "" +
 	"ackedOlder\x12\x1f\n" +
 	"\vsince_older\x18\x06 \x01(\x03R\n" +
 	"sinceOlder\x12\x18\n" +
-	"\aapplied\x18\a \x01(\x04R\aapplied\x12\x14\n" +
-	"\x05rests\x18\x14 \x01(\x04R\x05rests\"F\n" +
+	"\aapplied\x18\a \x01(\x04R\aapplied\x12\x1e\n" +
+	"\n" +
+	"hibernates\x18\x14 \x01(\x04R\n" +
+	"hibernates\x12\x1b\n" +
+	"\tgiving_up\x18\x15 \x01(\x04R\bgivingUp\"F\n" +
 	"\x04Call\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
@@ -2508,16 +2764,18 @@ const file_wire_proto_rawDesc = "" +
 	"\x02to\x18\x03 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x02to\x12\x12\n" +
 	"\x04sync\x18\x04 \x01(\fR\x04sync\"=\n" +
 	"\x06Change\x123\n" +
-	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xf4\x01\n" +
+	"\x05joins\x18\x01 \x01(\v2\x1d.gendac.genleader.v1.IdentityR\x05joins\"\xc0\x02\n" +
 	"\x05Image\x12=\n" +
 	"\n" +
 	"electorate\x18\x01 \x03(\v2\x1d.gendac.genleader.v1.IdentityR\n" +
 	"electorate\x12-\n" +
 	"\x04sync\x18\x02 \x01(\v2\x19.gendac.genleader.v1.SyncR\x04sync\x125\n" +
-	"\bwelcomes\x18\x03 \x03(\v2\x19.gendac.genleader.v1.SyncR\bwelcomes\x12\x1a\n" +
-	"\bfounding\x18\x04 \x01(\x04R\bfounding\x12\x14\n" +
+	"\bwelcomes\x18\x03 \x03(\v2\x19.gendac.genleader.v1.SyncR\bwelcomes\x12\x19\n" +
+	"\bgroup_id\x18\x04 \x01(\x04R\agroupId\x12\x14\n" +
 	"\x05whole\x18\x05 \x01(\x04R\x05whole\x12\x14\n" +
-	"\x05extra\x18\x06 \x01(\x04R\x05extra\"\xda\x01\n" +
+	"\x05extra\x18\x06 \x01(\x04R\x05extra\x12\x14\n" +
+	"\x05began\x18\b \x01(\x04R\x05began\x125\n" +
+	"\x06former\x18\a \x03(\v2\x1d.gendac.genleader.v1.IdentityR\x06former\"\xda\x01\n" +
 	"\x06Stream\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x05offer\x18\x02 \x01(\fH\x00R\x05offer\x122\n" +
@@ -2554,7 +2812,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_wire_proto_goTypes = []any{
 	(TransferAnswer_Why)(0), // 0: gendac.genleader.v1.TransferAnswer.Why
 	(Progress_State)(0),     // 1: gendac.genleader.v1.Progress.State
@@ -2562,76 +2820,81 @@ var file_wire_proto_goTypes = []any{
 	(*Packet)(nil),          // 3: gendac.genleader.v1.Packet
 	(*Identity)(nil),        // 4: gendac.genleader.v1.Identity
 	(*Hello)(nil),           // 5: gendac.genleader.v1.Hello
-	(*Seek)(nil),            // 6: gendac.genleader.v1.Seek
-	(*Refused)(nil),         // 7: gendac.genleader.v1.Refused
-	(*Genesis)(nil),         // 8: gendac.genleader.v1.Genesis
-	(*Beat)(nil),            // 9: gendac.genleader.v1.Beat
-	(*Woke)(nil),            // 10: gendac.genleader.v1.Woke
-	(*Ack)(nil),             // 11: gendac.genleader.v1.Ack
-	(*Call)(nil),            // 12: gendac.genleader.v1.Call
-	(*Answered)(nil),        // 13: gendac.genleader.v1.Answered
-	(*Cast)(nil),            // 14: gendac.genleader.v1.Cast
-	(*Bye)(nil),             // 15: gendac.genleader.v1.Bye
-	(*ReadAsk)(nil),         // 16: gendac.genleader.v1.ReadAsk
-	(*ReadAnswer)(nil),      // 17: gendac.genleader.v1.ReadAnswer
-	(*Appoint)(nil),         // 18: gendac.genleader.v1.Appoint
-	(*TransferAsk)(nil),     // 19: gendac.genleader.v1.TransferAsk
-	(*TransferAnswer)(nil),  // 20: gendac.genleader.v1.TransferAnswer
-	(*Question)(nil),        // 21: gendac.genleader.v1.Question
-	(*Response)(nil),        // 22: gendac.genleader.v1.Response
-	(*Record)(nil),          // 23: gendac.genleader.v1.Record
-	(*Batch)(nil),           // 24: gendac.genleader.v1.Batch
-	(*Broadcast)(nil),       // 25: gendac.genleader.v1.Broadcast
-	(*Sync)(nil),            // 26: gendac.genleader.v1.Sync
-	(*Change)(nil),          // 27: gendac.genleader.v1.Change
-	(*Image)(nil),           // 28: gendac.genleader.v1.Image
-	(*Stream)(nil),          // 29: gendac.genleader.v1.Stream
-	(*Chunk)(nil),           // 30: gendac.genleader.v1.Chunk
-	(*Progress)(nil),        // 31: gendac.genleader.v1.Progress
+	(*Join)(nil),            // 6: gendac.genleader.v1.Join
+	(*Stranded)(nil),        // 7: gendac.genleader.v1.Stranded
+	(*Survivor)(nil),        // 8: gendac.genleader.v1.Survivor
+	(*Refused)(nil),         // 9: gendac.genleader.v1.Refused
+	(*Bootstrap)(nil),       // 10: gendac.genleader.v1.Bootstrap
+	(*Heartbeat)(nil),       // 11: gendac.genleader.v1.Heartbeat
+	(*Woke)(nil),            // 12: gendac.genleader.v1.Woke
+	(*Ack)(nil),             // 13: gendac.genleader.v1.Ack
+	(*Call)(nil),            // 14: gendac.genleader.v1.Call
+	(*Answered)(nil),        // 15: gendac.genleader.v1.Answered
+	(*Cast)(nil),            // 16: gendac.genleader.v1.Cast
+	(*Bye)(nil),             // 17: gendac.genleader.v1.Bye
+	(*ReadAsk)(nil),         // 18: gendac.genleader.v1.ReadAsk
+	(*ReadAnswer)(nil),      // 19: gendac.genleader.v1.ReadAnswer
+	(*Appoint)(nil),         // 20: gendac.genleader.v1.Appoint
+	(*TransferAsk)(nil),     // 21: gendac.genleader.v1.TransferAsk
+	(*TransferAnswer)(nil),  // 22: gendac.genleader.v1.TransferAnswer
+	(*Question)(nil),        // 23: gendac.genleader.v1.Question
+	(*Response)(nil),        // 24: gendac.genleader.v1.Response
+	(*Record)(nil),          // 25: gendac.genleader.v1.Record
+	(*Batch)(nil),           // 26: gendac.genleader.v1.Batch
+	(*Broadcast)(nil),       // 27: gendac.genleader.v1.Broadcast
+	(*Sync)(nil),            // 28: gendac.genleader.v1.Sync
+	(*Change)(nil),          // 29: gendac.genleader.v1.Change
+	(*Image)(nil),           // 30: gendac.genleader.v1.Image
+	(*Stream)(nil),          // 31: gendac.genleader.v1.Stream
+	(*Chunk)(nil),           // 32: gendac.genleader.v1.Chunk
+	(*Progress)(nil),        // 33: gendac.genleader.v1.Progress
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: gendac.genleader.v1.Frame.packets:type_name -> gendac.genleader.v1.Packet
-	6,  // 1: gendac.genleader.v1.Packet.seek:type_name -> gendac.genleader.v1.Seek
-	8,  // 2: gendac.genleader.v1.Packet.genesis:type_name -> gendac.genleader.v1.Genesis
-	9,  // 3: gendac.genleader.v1.Packet.beat:type_name -> gendac.genleader.v1.Beat
-	11, // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
-	12, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
-	13, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
-	14, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
-	15, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
+	6,  // 1: gendac.genleader.v1.Packet.join:type_name -> gendac.genleader.v1.Join
+	10, // 2: gendac.genleader.v1.Packet.bootstrap:type_name -> gendac.genleader.v1.Bootstrap
+	11, // 3: gendac.genleader.v1.Packet.heartbeat:type_name -> gendac.genleader.v1.Heartbeat
+	13, // 4: gendac.genleader.v1.Packet.ack:type_name -> gendac.genleader.v1.Ack
+	14, // 5: gendac.genleader.v1.Packet.call:type_name -> gendac.genleader.v1.Call
+	15, // 6: gendac.genleader.v1.Packet.answered:type_name -> gendac.genleader.v1.Answered
+	16, // 7: gendac.genleader.v1.Packet.cast:type_name -> gendac.genleader.v1.Cast
+	17, // 8: gendac.genleader.v1.Packet.bye:type_name -> gendac.genleader.v1.Bye
 	5,  // 9: gendac.genleader.v1.Packet.hello:type_name -> gendac.genleader.v1.Hello
-	16, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
-	17, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
-	10, // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
-	29, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
-	7,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
-	18, // 15: gendac.genleader.v1.Packet.appoint:type_name -> gendac.genleader.v1.Appoint
-	19, // 16: gendac.genleader.v1.Packet.transfer_ask:type_name -> gendac.genleader.v1.TransferAsk
-	20, // 17: gendac.genleader.v1.Packet.transfer_answer:type_name -> gendac.genleader.v1.TransferAnswer
-	21, // 18: gendac.genleader.v1.Packet.question:type_name -> gendac.genleader.v1.Question
-	22, // 19: gendac.genleader.v1.Packet.response:type_name -> gendac.genleader.v1.Response
-	5,  // 20: gendac.genleader.v1.Seek.hello:type_name -> gendac.genleader.v1.Hello
-	4,  // 21: gendac.genleader.v1.Genesis.voters:type_name -> gendac.genleader.v1.Identity
-	4,  // 22: gendac.genleader.v1.Appoint.before:type_name -> gendac.genleader.v1.Identity
-	0,  // 23: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
-	24, // 24: gendac.genleader.v1.Record.batch:type_name -> gendac.genleader.v1.Batch
-	26, // 25: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
-	4,  // 26: gendac.genleader.v1.Batch.origins:type_name -> gendac.genleader.v1.Identity
-	25, // 27: gendac.genleader.v1.Batch.broadcasts:type_name -> gendac.genleader.v1.Broadcast
-	4,  // 28: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
-	4,  // 29: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
-	4,  // 30: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
-	4,  // 31: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
-	26, // 32: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
-	26, // 33: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
-	30, // 34: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
-	31, // 35: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
-	1,  // 36: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	18, // 10: gendac.genleader.v1.Packet.read_ask:type_name -> gendac.genleader.v1.ReadAsk
+	19, // 11: gendac.genleader.v1.Packet.read_answer:type_name -> gendac.genleader.v1.ReadAnswer
+	12, // 12: gendac.genleader.v1.Packet.woke:type_name -> gendac.genleader.v1.Woke
+	31, // 13: gendac.genleader.v1.Packet.stream:type_name -> gendac.genleader.v1.Stream
+	9,  // 14: gendac.genleader.v1.Packet.refused:type_name -> gendac.genleader.v1.Refused
+	20, // 15: gendac.genleader.v1.Packet.appoint:type_name -> gendac.genleader.v1.Appoint
+	21, // 16: gendac.genleader.v1.Packet.transfer_ask:type_name -> gendac.genleader.v1.TransferAsk
+	22, // 17: gendac.genleader.v1.Packet.transfer_answer:type_name -> gendac.genleader.v1.TransferAnswer
+	23, // 18: gendac.genleader.v1.Packet.question:type_name -> gendac.genleader.v1.Question
+	24, // 19: gendac.genleader.v1.Packet.response:type_name -> gendac.genleader.v1.Response
+	7,  // 20: gendac.genleader.v1.Packet.stranded:type_name -> gendac.genleader.v1.Stranded
+	5,  // 21: gendac.genleader.v1.Join.hello:type_name -> gendac.genleader.v1.Hello
+	8,  // 22: gendac.genleader.v1.Stranded.survivors:type_name -> gendac.genleader.v1.Survivor
+	4,  // 23: gendac.genleader.v1.Bootstrap.voters:type_name -> gendac.genleader.v1.Identity
+	4,  // 24: gendac.genleader.v1.Appoint.before:type_name -> gendac.genleader.v1.Identity
+	0,  // 25: gendac.genleader.v1.TransferAnswer.why:type_name -> gendac.genleader.v1.TransferAnswer.Why
+	26, // 26: gendac.genleader.v1.Record.batch:type_name -> gendac.genleader.v1.Batch
+	28, // 27: gendac.genleader.v1.Record.sync:type_name -> gendac.genleader.v1.Sync
+	4,  // 28: gendac.genleader.v1.Batch.origins:type_name -> gendac.genleader.v1.Identity
+	27, // 29: gendac.genleader.v1.Batch.broadcasts:type_name -> gendac.genleader.v1.Broadcast
+	4,  // 30: gendac.genleader.v1.Sync.leader:type_name -> gendac.genleader.v1.Identity
+	4,  // 31: gendac.genleader.v1.Sync.to:type_name -> gendac.genleader.v1.Identity
+	4,  // 32: gendac.genleader.v1.Change.joins:type_name -> gendac.genleader.v1.Identity
+	4,  // 33: gendac.genleader.v1.Image.electorate:type_name -> gendac.genleader.v1.Identity
+	28, // 34: gendac.genleader.v1.Image.sync:type_name -> gendac.genleader.v1.Sync
+	28, // 35: gendac.genleader.v1.Image.welcomes:type_name -> gendac.genleader.v1.Sync
+	4,  // 36: gendac.genleader.v1.Image.former:type_name -> gendac.genleader.v1.Identity
+	32, // 37: gendac.genleader.v1.Stream.chunk:type_name -> gendac.genleader.v1.Chunk
+	33, // 38: gendac.genleader.v1.Stream.progress:type_name -> gendac.genleader.v1.Progress
+	1,  // 39: gendac.genleader.v1.Progress.state:type_name -> gendac.genleader.v1.Progress.State
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2640,10 +2903,10 @@ func file_wire_proto_init() {
 		return
 	}
 	file_wire_proto_msgTypes[1].OneofWrappers = []any{
-		(*Packet_Seek)(nil),
-		(*Packet_Genesis)(nil),
+		(*Packet_Join)(nil),
+		(*Packet_Bootstrap)(nil),
 		(*Packet_Raft)(nil),
-		(*Packet_Beat)(nil),
+		(*Packet_Heartbeat)(nil),
 		(*Packet_Ack)(nil),
 		(*Packet_Call)(nil),
 		(*Packet_Answered)(nil),
@@ -2660,12 +2923,13 @@ func file_wire_proto_init() {
 		(*Packet_TransferAnswer)(nil),
 		(*Packet_Question)(nil),
 		(*Packet_Response)(nil),
+		(*Packet_Stranded)(nil),
 	}
-	file_wire_proto_msgTypes[21].OneofWrappers = []any{
+	file_wire_proto_msgTypes[23].OneofWrappers = []any{
 		(*Record_Batch)(nil),
 		(*Record_Sync)(nil),
 	}
-	file_wire_proto_msgTypes[27].OneofWrappers = []any{
+	file_wire_proto_msgTypes[29].OneofWrappers = []any{
 		(*Stream_Offer)(nil),
 		(*Stream_Chunk)(nil),
 		(*Stream_Ask)(nil),
@@ -2678,7 +2942,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

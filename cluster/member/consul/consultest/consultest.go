@@ -76,15 +76,40 @@ func moduleRoot() (string, bool) {
 // An Agent is one Consul agent at one address, running or stopped. It is for one goroutine.
 type Agent struct {
 	binary string
-	ports  []int // http, server, serf lan, serf wan
+	ports  []int    // http, server, serf lan, serf wan, https
+	config []string // besides, in HCL
+	token  string   // that may do everything, with ACLs
+	secure bool     // https too
 	cmd    *exec.Cmd
 	exited chan struct{}
 	output strings.Builder // of the last start; read only after exited
 }
 
+// An Option changes how an agent is configured.
+type Option func(*Agent)
+
+// ACLs has the agent deny whatever a token does not allow. The token given may do everything.
+func ACLs(token string) Option {
+	return func(a *Agent) {
+		a.token = token
+		a.config = append(a.config, fmt.Sprintf("acl { enabled = true, default_policy = \"deny\", "+
+			"tokens { initial_management = %q, agent = %q } }", token, token))
+	}
+}
+
+// HTTPS has the agent answer at [Agent.HTTPS] too, with a certificate of its own, to clients that have one of the
+// authority.
+func HTTPS(caFile, certFile, keyFile string) Option {
+	return func(a *Agent) {
+		a.secure = true
+		a.config = append(a.config, fmt.Sprintf("tls { https { ca_file = %q, cert_file = %q, key_file = %q, verify_incoming = true } }",
+			caFile, certFile, keyFile))
+	}
+}
+
 // Start runs an agent until the test ends. Without a binary the test is skipped, saying how to get one; when CI=true it
 // fails instead.
-func Start(t testing.TB) *Agent {
+func Start(t testing.TB, opts ...Option) *Agent {
 	t.Helper()
 	binary, err := Find()
 	if err != nil {
@@ -93,7 +118,7 @@ func Start(t testing.TB) *Agent {
 		}
 		t.Skip(err)
 	}
-	a, err := Launch(binary)
+	a, err := Launch(binary, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,11 +127,14 @@ func Start(t testing.TB) *Agent {
 }
 
 // Launch runs the binary as an agent and returns when it answers queries. The caller stops it.
-func Launch(binary string) (*Agent, error) {
+func Launch(binary string, opts ...Option) (*Agent, error) {
 	var err error
 	for range startTries {
 		a := &Agent{binary: binary}
-		if a.ports, err = porttest.Free(4); err != nil {
+		for _, o := range opts {
+			o(a)
+		}
+		if a.ports, err = porttest.Free(5); err != nil {
 			return nil, err
 		}
 		if err = a.start(); err == nil {
@@ -118,6 +146,9 @@ func Launch(binary string) (*Agent, error) {
 
 // Addr returns the address of the HTTP interface, host:port. It stays the same over Stop and Restart.
 func (a *Agent) Addr() string { return fmt.Sprintf("127.0.0.1:%d", a.ports[0]) }
+
+// HTTPS returns the address of the interface with TLS, host:port, if there is one.
+func (a *Agent) HTTPS() string { return fmt.Sprintf("127.0.0.1:%d", a.ports[4]) }
 
 // Stop ends the agent and forgets all its state. A stopped agent stays stopped.
 func (a *Agent) Stop() {
@@ -153,10 +184,20 @@ func (a *Agent) Restart() error {
 
 func (a *Agent) start() error {
 	a.output.Reset()
-	ports := fmt.Sprintf("ports { http = %d, server = %d, serf_lan = %d, serf_wan = %d, dns = -1, grpc = -1, grpc_tls = -1 }",
-		a.ports[0], a.ports[1], a.ports[2], a.ports[3])
-	cmd := exec.Command(a.binary, "agent", "-dev", "-bind", "127.0.0.1", "-client", "127.0.0.1", "-node", "consultest",
-		"-log-level", "warn", "-hcl", ports, "-hcl", "disable_update_check = true")
+	https := -1
+	if a.secure {
+		https = a.ports[4]
+	}
+	ports := fmt.Sprintf("ports { http = %d, server = %d, serf_lan = %d, serf_wan = %d, https = %d, dns = -1, grpc = -1, grpc_tls = -1 }",
+		a.ports[0], a.ports[1], a.ports[2], a.ports[3], https)
+	args := []string{
+		"agent", "-dev", "-bind", "127.0.0.1", "-client", "127.0.0.1", "-node", "consultest",
+		"-log-level", "warn", "-hcl", ports, "-hcl", "disable_update_check = true",
+	}
+	for _, c := range a.config {
+		args = append(args, "-hcl", c)
+	}
+	cmd := exec.Command(a.binary, args...)
 	cmd.Stdout, cmd.Stderr = &a.output, &a.output
 	dieWithParent(cmd)
 	started, exited := make(chan error), make(chan struct{})
@@ -182,16 +223,21 @@ func (a *Agent) start() error {
 	return nil
 }
 
-// ready waits until the agent answers a query that needs a leader.
+// ready waits until the agent answers a query that needs a leader, and knows its token if it has one.
 func (a *Agent) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Addr()+"/v1/health/service/consul?passing", nil)
+		path := "/v1/health/service/consul?passing"
+		if a.token != "" {
+			path = "/v1/acl/token/self"
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Addr()+path, nil)
 		if err != nil {
 			return err
 		}
+		req.Header.Set("X-Consul-Token", a.token)
 		if resp, err := client.Do(req); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
