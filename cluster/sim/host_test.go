@@ -72,10 +72,15 @@ func (h *host) suspended() time.Duration {
 	return 0
 }
 
-// viewed is what the leader's controller reads of the group, which may be old once it is there.
+// viewed is what the leader's controller reads of the group, which may be old once it is there. That matters most while
+// somebody is silent whose lease may be over by then, or be renewed.
 func (h *host) viewed() genleader.View {
 	view := h.group.View()
-	h.stall(20)
+	if slices.ContainsFunc(view.Members, func(s genleader.MemberStatus) bool { return s.State == genleader.Suspect }) {
+		h.stall(2)
+	} else {
+		h.stall(20)
+	}
 	return view
 }
 

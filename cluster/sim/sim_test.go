@@ -68,7 +68,7 @@ func randomRun(t *testing.T, seed uint64) {
 func (w *world) trouble() {
 	a, b := w.names[w.random(len(w.names))], w.names[w.random(len(w.names))]
 	h := w.hosts[a]
-	switch what := w.random(13); what {
+	switch what := w.random(16); what {
 	case 0:
 		w.note("pause", a, "")
 		h.paused.Store(!h.dead.Load() && !h.leaving)
@@ -101,6 +101,26 @@ func (w *world) trouble() {
 		}
 	case 12:
 		w.crash()
+	case 13, 14, 15:
+		w.silence()
+	}
+}
+
+// silence cuts the active of the safe pair off, away from the leader, for a while that is shorter than its lease: it is
+// suspected, and comes back in time to go on.
+func (w *world) silence() {
+	w.mend()
+	leader, careful := w.leader(), instances[0].name
+	if l := w.witness.now(careful, app.Active); leader != nil && len(l) == 1 && l[0].host == leader {
+		w.note("switchover", leader.self.Name, "safe")
+		w.command(leader, "safe")
+		w.run(time.Second)
+	}
+	if l := w.witness.now(careful, app.Active); w.steadily() && len(l) == 1 && l[0].host != w.leader() {
+		w.isolate(l[0].host.self.Name, true)
+		w.run(silentAfter + time.Duration(w.random(500))*time.Millisecond)
+		w.note("heal", "", "")
+		w.net.heal()
 	}
 }
 
