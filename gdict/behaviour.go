@@ -29,10 +29,6 @@ func (b *behaviour) HandleLeaderCall(_ *genleader.Election, _ genleader.From, re
 	return genleader.Broadcast(cmd)
 }
 
-func (b *behaviour) HandleLeaderCast(e *genleader.Election, req []byte) genleader.Answer {
-	return b.HandleLeaderCall(e, genleader.From{}, req)
-}
-
 func (b *behaviour) Batch(apply func()) { b.dict.batch(apply) }
 
 func (b *behaviour) FromLeader(e *genleader.Election, msg []byte) []byte {
