@@ -162,6 +162,30 @@ func BenchmarkStartOneBesideOTP(b *testing.B) {
 	})
 }
 
+// BenchmarkSpawnBesideOTP is the least that protoactor needs for the same: a bare actor is told to spawn one, and that one
+// answers as it starts.
+func BenchmarkSpawnBesideOTP(b *testing.B) {
+	system := quiet()
+	besideOTP(b, "start", func(n int) []float64 {
+		begun := make(chan struct{}, 1)
+		child := actor.PropsFromProducer(func() actor.Actor { return &idleActor{begun} })
+		parent := system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(int); ok {
+				ctx.Spawn(child)
+			}
+		}))
+		times := make([]float64, n)
+		for i := range times {
+			begin := time.Now()
+			system.Root.Send(parent, i)
+			<-begun
+			times[i] = float64(time.Since(begin).Nanoseconds())
+		}
+		_ = system.Root.StopFuture(parent).Wait()
+		return times
+	})
+}
+
 // BenchmarkCrashToInitBesideOTP is the time from the cast that makes a child crash to the Init of its successor.
 func BenchmarkCrashToInitBesideOTP(b *testing.B) {
 	for _, how := range []string{"exit", "panic"} {
