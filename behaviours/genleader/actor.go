@@ -228,9 +228,7 @@ func (s *shell) perform(ctx actor.Context, e effect) {
 	case renumbered:
 		s.renumber(e.self)
 	case happened:
-		if s.group.cfg.Event != nil {
-			s.group.cfg.Event(e.what)
-		}
+		s.tell(e.what)
 	case inspected:
 		e.is.Dropped = s.group.inbox.dropped.Load()
 		s.asking[e.ask] <- e.is
@@ -370,8 +368,12 @@ func (s *shell) leaseEnded(term lease.Term) {
 	}
 	s.lapsed = term
 	s.group.cfg.Logger.Warn("lease ended", slog.String("member", s.group.cfg.Self.Name), slog.Uint64("lease", uint64(term)))
-	if s.group.cfg.LeaseEnded != nil {
-		s.group.cfg.LeaseEnded(term)
+	s.tell(LeaseEnded{term})
+}
+
+func (s *shell) tell(e Event) {
+	if s.group.cfg.Event != nil {
+		s.group.cfg.Event(e)
 	}
 }
 
@@ -412,8 +414,5 @@ func (s *shell) renumber(self Member) {
 	s.group.member.Store(&self)
 	s.group.cfg.Logger.Warn("group", slog.String("member", self.Name), slog.Uint64("from", former.Incarnation), slog.Uint64("incarnation", self.Incarnation),
 		slog.String("why", "the clock is behind that of a former process of this name"))
-	if s.group.cfg.Renumbered != nil {
-		s.group.cfg.Renumbered(self)
-	}
 	s.group.hub.renumbered(s.group, former)
 }

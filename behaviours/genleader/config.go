@@ -1,7 +1,6 @@
 package genleader
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -92,11 +91,6 @@ type Config struct {
 	// Send hands a frame to the transport. It must not block and may lose frames, but must keep their order per peer. An
 	// error says that this one is lost for certain: there is no link, or the peer takes its frames too slowly.
 	Send func(to string, frame []byte) error
-	// ViewChanged and LeaseEnded are told of changes, in the group's own turn; they must not block. Either may be nil.
-	ViewChanged func(View)
-	LeaseEnded  func(lease.Term)
-	// Renumbered is told, as ViewChanged is, that Group.Member is another one from now on. It may be nil.
-	Renumbered func(Member)
 	// Event is told what happens to the group, in the group's own turn; it must not block. It may be nil.
 	Event func(Event)
 
@@ -132,9 +126,6 @@ func (cfg *Config) complete() error {
 		if !field.given {
 			return fmt.Errorf("genleader: %s must be given", field.name)
 		}
-	}
-	if cfg.LeaseEnded != nil && !cfg.Leases {
-		return errors.New("genleader: LeaseEnded: is given, and without Leases there are none; set Leases")
 	}
 	if cfg.Suspended == nil {
 		cfg.Suspended = lease.Suspended

@@ -109,8 +109,8 @@ func (c *core) renumber(later Member) {
 		c.id = memoryID(c.self)
 	}
 	c.number.newer, c.shown.stale = Member{}, true
-	c.tell(Renumbered{Self: c.self, Former: later})
 	c.emit(renumbered{self: c.self})
+	c.tell(Renumbered{Self: c.self, Former: later})
 }
 
 // numbering says what keeps this member from being heard under its number.

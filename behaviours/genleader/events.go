@@ -3,6 +3,8 @@ package genleader
 import (
 	"fmt"
 	"strings"
+
+	"github.com/gendac/gendac/behaviours/lease"
 )
 
 // An Event is something that has happened to the group on this member, in the order in which it did here. Other members
@@ -52,7 +54,11 @@ type (
 	}
 	// SnapshotReceived says that this member's state was replaced by the snapshot at that index.
 	SnapshotReceived struct{ Index uint64 }
-	// Renumbered says that this process has taken the number after that of a former one of its name.
+	// ViewChanged says that Group.View returns this from now on.
+	ViewChanged struct{ View View }
+	// LeaseEnded says that the term of Group.Lease is over, each once; only with Config.Leases.
+	LeaseEnded struct{ Term lease.Term }
+	// Renumbered says that this process has taken the number after that of a former one of its name, as Group.Member.
 	Renumbered struct{ Self, Former Member }
 	// Hibernating says that this member has nothing to do, and neither sends nor waits for anything.
 	Hibernating struct{}
@@ -71,6 +77,8 @@ func (MemberLeft) happened()       {}
 func (VotersChanged) happened()    {}
 func (SnapshotSent) happened()     {}
 func (SnapshotReceived) happened() {}
+func (ViewChanged) happened()      {}
+func (LeaseEnded) happened()       {}
 func (Renumbered) happened()       {}
 func (Hibernating) happened()      {}
 func (Awake) happened()            {}
@@ -103,6 +111,9 @@ func (e SnapshotSent) String() string {
 func (e SnapshotReceived) String() string {
 	return fmt.Sprintf("state replaced by the snapshot at %d", e.Index)
 }
+
+func (e ViewChanged) String() string { return "view: " + e.View.String() }
+func (e LeaseEnded) String() string  { return fmt.Sprintf("lease %d ended", e.Term) }
 
 func (e Renumbered) String() string {
 	return fmt.Sprintf("is %v from now on: %v was later by its number, and is gone", e.Self, e.Former)

@@ -92,7 +92,7 @@ func TestEachTermsEndIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []lease.Term
 		s := &shell{group: &Group{
-			cfg:   Config{Logger: slog.New(slog.DiscardHandler), LeaseEnded: func(term lease.Term) { told = append(told, term) }},
+			cfg:   Config{Logger: slog.New(slog.DiscardHandler), Event: func(e Event) { told = append(told, e.(LeaseEnded).Term) }},
 			lease: &lease.Lease{},
 		}}
 		for range 3 {

@@ -77,10 +77,12 @@ func (n *net) startWith(name string, incarnation uint64, prepare func(*member), 
 	cfg := Config{
 		Self: self, Candidates: n.names, Leases: true, Behaviour: m, LogEntries: 20,
 		Send: func(to string, frame []byte) error { n.deliver(self, to, frame); return nil },
-		LeaseEnded: func(term lease.Term) {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.lapsed = append(m.lapsed, term)
+		Event: func(event Event) {
+			if e, ended := event.(LeaseEnded); ended {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.lapsed = append(m.lapsed, e.Term)
+			}
 		},
 	}
 	change(&cfg)

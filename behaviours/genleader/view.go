@@ -136,7 +136,5 @@ func (s *shell) announce(v View) {
 	}
 	s.current = v
 	s.group.view.Store(&v)
-	if s.group.cfg.ViewChanged != nil {
-		s.group.cfg.ViewChanged(v)
-	}
+	s.tell(ViewChanged{v})
 }

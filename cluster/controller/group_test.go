@@ -20,7 +20,6 @@ import (
 
 	"github.com/gendac/gendac/actors/app"
 	"github.com/gendac/gendac/behaviours/genleader"
-	"github.com/gendac/gendac/behaviours/lease"
 	"github.com/gendac/gendac/behaviours/process/actorstest"
 	"github.com/gendac/gendac/cluster/spec"
 	"github.com/gendac/gendac/gdict"
@@ -98,9 +97,15 @@ func (c *cluster) start(name string, incarnation uint64) {
 	self := genleader.Member{Name: name, Incarnation: incarnation}
 	group, err := genleader.New(m.system, genleader.Config{
 		Self: self, Candidates: slices.Sorted(maps.Keys(c.spec.Members)), Leases: true, Behaviour: m.dict.Behaviour(),
-		Send:        func(to string, frame []byte) error { c.deliver(self, to, frame); return nil },
-		ViewChanged: func(genleader.View) { m.system.Root.Send(m.leader.Load(), Look{}) },
-		LeaseEnded:  func(term lease.Term) { m.system.Root.Send(m.local.Load(), LeaseEnded{Term: term}) },
+		Send: func(to string, frame []byte) error { c.deliver(self, to, frame); return nil },
+		Event: func(event genleader.Event) {
+			switch e := event.(type) {
+			case genleader.ViewChanged:
+				m.system.Root.Send(m.leader.Load(), Look{})
+			case genleader.LeaseEnded:
+				m.system.Root.Send(m.local.Load(), LeaseEnded{Term: e.Term})
+			}
+		},
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -45,18 +45,20 @@ func (n *Node) number() error {
 	return nil
 }
 
-// renumbered is told by the group, in its turn, that this member is heard under another number.
-func (n *Node) renumbered(self genleader.Member) {
-	n.tell(&n.localPID, controller.Renumbered{Self: model.Member(self)})
-	go n.keepNumber()
-}
-
-// viewChanged is told by the group in its turn.
-func (n *Node) viewChanged(view genleader.View) {
-	if view.Leader.Name != "" && n.takenUp.CompareAndSwap(false, true) {
+// happened is told by the group in its turn.
+func (n *Node) happened(event genleader.Event) {
+	switch e := event.(type) {
+	case genleader.ViewChanged:
+		if e.View.Leader.Name != "" && n.takenUp.CompareAndSwap(false, true) {
+			go n.keepNumber()
+		}
+		n.tell(&n.leaderPID, controller.Look{})
+	case genleader.LeaseEnded:
+		n.tell(&n.localPID, controller.LeaseEnded{Term: e.Term})
+	case genleader.Renumbered:
+		n.tell(&n.localPID, controller.Renumbered{Self: model.Member(e.Self)})
 		go n.keepNumber()
 	}
-	n.tell(&n.leaderPID, controller.Look{})
 }
 
 // keepNumber keeps what is so when it has its turn.

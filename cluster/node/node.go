@@ -151,14 +151,12 @@ func (n *Node) newGroup() error {
 		n.storage = n.store
 	}
 	cfg := genleader.Config{
-		Timing:      n.timing(),
-		Leases:      true,
-		Behaviour:   n.dict.Behaviour(),
-		Storage:     n.storage,
-		ViewChanged: n.viewChanged,
-		Renumbered:  n.renumbered,
-		LeaseEnded:  func(term lease.Term) { n.tell(&n.localPID, controller.LeaseEnded{Term: term}) },
-		Logger:      n.cfg.Logger,
+		Timing:    n.timing(),
+		Leases:    true,
+		Behaviour: n.dict.Behaviour(),
+		Storage:   n.storage,
+		Event:     n.happened,
+		Logger:    n.cfg.Logger,
 	}
 	n.electorate(&cfg)
 	group, err := n.hub.Group(clusterGroup, cfg)

@@ -118,15 +118,14 @@ func (h *host) assemble() error {
 			Heartbeat: s.Timing.Heartbeat.Std(), Election: s.Timing.Election.Std(),
 			Lease: s.Timing.Lease.Std(), StartAfter: s.Timing.StartAfter.Std(),
 		},
-		Leases:      true,
-		Suspended:   h.suspended,
-		Behaviour:   h.dict.Behaviour(),
-		Send:        func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
-		ViewChanged: func(genleader.View) { h.tell(&h.leaderPID, controller.Look{}) },
-		LeaseEnded:  h.leaseEnded,
-		LogEntries:  50,
-		Seed:        h.w.seed*1000 + h.self.Incarnation,
-		Logger:      log,
+		Leases:     true,
+		Suspended:  h.suspended,
+		Behaviour:  h.dict.Behaviour(),
+		Send:       func(to string, frame []byte) error { h.w.net.send(h, to, frame); return nil },
+		Event:      h.happened,
+		LogEntries: 50,
+		Seed:       h.w.seed*1000 + h.self.Incarnation,
+		Logger:     log,
 	})
 	if err != nil {
 		return err
@@ -168,6 +167,15 @@ func (h *host) startTree(log *slog.Logger) error {
 func (h *host) tell(pid *atomic.Pointer[actor.PID], msg any) {
 	if to := pid.Load(); to != nil {
 		h.system.Root.Send(to, msg)
+	}
+}
+
+func (h *host) happened(event genleader.Event) {
+	switch e := event.(type) {
+	case genleader.ViewChanged:
+		h.tell(&h.leaderPID, controller.Look{})
+	case genleader.LeaseEnded:
+		h.leaseEnded(e.Term)
 	}
 }
 
