@@ -38,11 +38,24 @@ type meter struct {
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.ReadCloser.Read(p)
-	m.taken += int64(n)
-	if m.all.held.Add(int64(n)) > maxBodies {
-		return n, fmt.Errorf("%w: requests under way have more than %d bytes", ErrOverloaded, maxBodies)
+	if !m.all.take(int64(n)) {
+		return 0, fmt.Errorf("%w: requests under way have more than %d bytes", ErrOverloaded, maxBodies)
 	}
+	m.taken += int64(n)
 	return n, err
+}
+
+// take counts n bytes if the budget has room for them. Those that do not fit never stand in the way of others.
+func (b *bodies) take(n int64) bool {
+	for {
+		held := b.held.Load()
+		if held+n > maxBodies {
+			return false
+		}
+		if b.held.CompareAndSwap(held, held+n) {
+			return true
+		}
+	}
 }
 
 // decodeEntries reads {"entries": [...]} and counts the entries while it reads, because an empty one costs two bytes here and

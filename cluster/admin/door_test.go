@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -349,8 +350,11 @@ func TestBodiesOfAllRequestsShareABudget(t *testing.T) {
 		out, in := io.Pipe()
 		ends = append(ends, in)
 		go func() { done <- put(out).Code }()
-		if _, err := in.Write(make([]byte, maxDictBody)); err != nil { // read to the last byte, and waiting for more
-			t.Fatal(err)
+		// A pipe takes the second piece, of no bytes, when the next read begins: once the first has been counted.
+		for _, piece := range [][]byte{make([]byte, maxDictBody), nil} {
+			if _, err := in.Write(piece); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if w := put(strings.NewReader("one more")); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"overloaded"`) {
@@ -364,5 +368,21 @@ func TestBodiesOfAllRequestsShareABudget(t *testing.T) {
 	}
 	if w := put(strings.NewReader("a value")); w.Code != http.StatusOK {
 		t.Errorf("afterwards: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestARequestWithinTheBudgetIsNotRefusedForAnother: the bytes that did not fit count for nobody.
+func TestARequestWithinTheBudgetIsNotRefusedForAnother(t *testing.T) {
+	var all bodies
+	first := &meter{ReadCloser: io.NopCloser(bytes.NewReader(make([]byte, maxBodies))), all: &all}
+	if n, err := io.ReadFull(first, make([]byte, maxBodies)); err != nil {
+		t.Fatalf("within the budget: %d bytes, %v", n, err)
+	}
+	second := &meter{ReadCloser: io.NopCloser(strings.NewReader("x")), all: &all}
+	if _, err := second.Read(make([]byte, 1)); !errors.Is(err, ErrOverloaded) {
+		t.Errorf("beyond the budget: %v", err)
+	}
+	if _, err := first.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end of what was within it: %v", err)
 	}
 }
