@@ -96,16 +96,24 @@ func (c *core) loss() LogLoss {
 	return LogLoss{}
 }
 
-// lossHere counts the voters whose names belong to processes without state now. The processes from before are not there to
-// vote, whether they have ended or not: the later process has their name.
+// lossHere looks at the voters. While a change of them is under way a majority of those from before must answer, too.
 func (c *core) lossHere() LogLoss {
+	l := c.lossAmong(c.members.conf.GetVoters())
+	if !l.Any() {
+		l = c.lossAmong(c.members.conf.GetVotersOutgoing())
+	}
+	return l
+}
+
+// lossAmong counts the voters whose names belong to processes without state now, or to the voters that replace them. The
+// processes from before are not there to vote, whether they have ended or not: the later process has their name.
+func (c *core) lossAmong(voters []uint64) LogLoss {
 	var l LogLoss
-	voters := c.members.voterIDs()
 	for _, id := range voters {
 		name := c.members.names[id]
 		_, linked := c.peers.links[name]
 		switch fresh := c.peers.joining[name]; {
-		case fresh != nil && fresh.GetId() != id:
+		case fresh != nil && fresh.GetId() != id, c.members.idNamed(name) != id:
 			l.Stateless = append(l.Stateless, name)
 		case id != c.id && !linked:
 			l.Missing = append(l.Missing, name)

@@ -43,6 +43,7 @@ type View struct {
 	Leader        Member
 	Voters        []Member
 	Learners      []Member
+	Changing      bool // the voters are being changed, and a majority of those from before must still agree, too
 	Members       []MemberStatus
 	ForeignSafeAt time.Time
 	Problem       string
@@ -53,7 +54,7 @@ type View struct {
 }
 
 func (v View) equal(o View) bool {
-	return v.Phase == o.Phase && v.Term == o.Term && v.Leader == o.Leader && v.Problem == o.Problem && v.Bootstrapped.Equal(o.Bootstrapped) &&
+	return v.Phase == o.Phase && v.Term == o.Term && v.Leader == o.Leader && v.Problem == o.Problem && v.Changing == o.Changing && v.Bootstrapped.Equal(o.Bootstrapped) &&
 		v.ForeignSafeAt.Equal(o.ForeignSafeAt) && v.LogLoss.equal(o.LogLoss) && slices.Equal(v.Voters, o.Voters) && slices.Equal(v.Learners, o.Learners) &&
 		slices.EqualFunc(v.Members, o.Members, func(a, b MemberStatus) bool {
 			return a.Member == b.Member && a.State == b.State && a.SafeAt.Equal(b.SafeAt)
@@ -106,6 +107,7 @@ func (c *core) look() View {
 		v.Leader = c.members.memberOf(c.leader)
 	}
 	v.Voters, v.Learners = c.membersOf(c.members.voterIDs()), c.membersOf(c.members.learnerIDs())
+	v.Changing = len(c.members.conf.GetVotersOutgoing()) > 0
 	if c.phase == Leading {
 		v.Members, v.ForeignSafeAt = c.memberStatuses()
 	}
@@ -124,7 +126,7 @@ func (s *shell) announceEnd() {
 // announce lets others see a changed view.
 func (s *shell) announce(v View) {
 	if v.Phase != s.current.Phase || v.Leader != s.current.Leader {
-		s.group.cfg.Logger.Info("group", slog.String("member", s.group.cfg.Self.Name), slog.String("from", s.current.Phase.String()),
+		s.group.cfg.Logger.Info("phase changed", slog.String("member", s.group.cfg.Self.Name), slog.String("from", s.current.Phase.String()),
 			slog.String("to", v.Phase.String()), slog.Uint64("term", v.Term), slog.String("leader", v.Leader.Name))
 	}
 	if v.Problem != s.current.Problem && v.Problem != "" {
@@ -132,7 +134,7 @@ func (s *shell) announce(v View) {
 		if v.Phase == Gathering {
 			level = slog.LevelWarn // the others may be about to start
 		}
-		s.group.cfg.Logger.Log(context.Background(), level, "group", slog.String("problem", v.Problem))
+		s.group.cfg.Logger.Log(context.Background(), level, "group has a problem", slog.String("reason", v.Problem))
 	}
 	s.current = v
 	s.group.view.Store(&v)

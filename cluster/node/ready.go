@@ -16,7 +16,7 @@ import (
 const readyTimeout = 2 * time.Second
 
 // Ready returns nil if this member does its part: in each of its groups it has joined, has everything that was committed when
-// this was called, and votes if it is one that should. A rolling restart waits for it before it stops the next member. Else the
+// this was called, and votes if it is one that should, and no change of the voters is under way. A rolling restart waits for it before it stops the next member. Else the
 // error says what is missing. It asks the leaders, and takes at most two seconds.
 func (n *Node) Ready(ctx context.Context) error {
 	if n.stopping.Load() {
@@ -44,6 +44,9 @@ func (n *Node) readyIn(ctx context.Context, name string, group *genleader.Group)
 	votes := slices.ContainsFunc(view.Voters, func(m genleader.Member) bool { return m == group.Member() })
 	if !votes && slices.Contains(group.Config().Candidates, n.cfg.Name) && len(view.Voters) < min(group.Config().MaxVoters, len(group.Config().Candidates)) {
 		return fmt.Errorf("%w: group %s: this member does not vote yet", errNotReady, name)
+	}
+	if view.Changing {
+		return fmt.Errorf("%w: group %s: the voters are being changed, so those from before are still needed", errNotReady, name)
 	}
 	return nil
 }

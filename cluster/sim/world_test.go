@@ -169,7 +169,7 @@ func (w *world) well() bool {
 	for _, name := range w.names {
 		h := w.hosts[name]
 		if !h.healthy() || !slices.Contains(view.Voters, h.self) || h.group.View().Leader != leader.self ||
-			!slices.Equal(h.group.View().Voters, view.Voters) {
+			!slices.Equal(h.group.View().Voters, view.Voters) || h.group.View().Changing {
 			return false
 		}
 	}
