@@ -46,7 +46,7 @@ func (c *Config) setDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.Logger = c.Logger.With("instance", c.Instance, "member", c.Member)
+	c.Logger = c.Logger.With(slog.String("instance", c.Instance), slog.String("member", c.Member))
 }
 
 // Props describes the controller actor of one instance. It takes Goal, Lapsed and Shutdown, by value. A stop from outside
@@ -174,8 +174,7 @@ func (h *shell) tell(r Report) {
 	if r.Err != "" {
 		level = slog.LevelWarn
 	}
-	h.cfg.Logger.Log(context.Background(), level, "instance changed", "from", h.told.Phase, "to", r.Phase,
-		"role", r.Role, "epoch", r.Epoch, "err", r.Err)
+	h.cfg.Logger.Log(context.Background(), level, "instance changed", slog.String("from", h.told.Phase.String()), slog.String("to", r.Phase.String()), slog.String("role", r.Role.String()), slog.Uint64("epoch", r.Epoch), slog.String("err", r.Err))
 	h.told = r
 	h.cfg.Report(r)
 }

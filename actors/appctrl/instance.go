@@ -44,7 +44,7 @@ func (i *instance) Receive(c actor.Context) {
 	case *actor.Stopping: // abandoned or killed: what has started gets its Stop all the same
 		if i.entered {
 			if _, err := i.stop(); err != nil {
-				i.log.Warn("stop of a discarded instance failed", "err", err)
+				i.log.Warn("stop of a discarded instance failed", slog.Any("err", err))
 			}
 		}
 	case *actor.Started, *actor.Stopped, *actor.Restarting, *actor.Terminated:
@@ -105,7 +105,7 @@ func (i *instance) deliver(c actor.Context, msg any) {
 func (i *instance) guard(callback string, call func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			i.log.Error("panic in the application", "callback", callback, "panic", v, "stack", string(debug.Stack()))
+			i.log.Error("panic in the application", slog.String("callback", callback), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("panic in %s: %v", callback, v)
 		}
 	}()

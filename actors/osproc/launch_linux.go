@@ -120,8 +120,8 @@ func (c *child) spawn(log *slog.Logger) (status *os.File, err error) {
 		return nil, err
 	}
 	c.control = stdin[1]
-	go c.log(stdout[0], log.With("stream", "stdout"))
-	go c.log(stderr[0], log.With("stream", "stderr"))
+	go c.log(stdout[0], log.With(slog.String("stream", "stdout")))
+	go c.log(stderr[0], log.With(slog.String("stream", "stderr")))
 	return answer[0], nil
 }
 

@@ -104,7 +104,7 @@ func put(t *testing.T, cfg osproc.Config, s app.Start) *bench {
 	return b
 }
 
-// lines is a slog handler that keeps only messages, and of those only what the process has written.
+// lines is a slog handler that keeps only what the process has written.
 type lines struct {
 	slog.Handler
 	to chan<- string
@@ -113,8 +113,11 @@ type lines struct {
 func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
 func (l *lines) WithAttrs([]slog.Attr) slog.Handler       { return l }
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
-	if r.Message != "process started" {
-		l.to <- r.Message
+	if r.Message == "output" {
+		r.Attrs(func(a slog.Attr) bool {
+			l.to <- a.Value.String()
+			return false
+		})
 	}
 	return nil
 }
@@ -335,7 +338,7 @@ func startMember(t *testing.T) (*exec.Cmd, []int) {
 		t.Fatal(err)
 	}
 	go io.Copy(io.Discard, out) //nolint:errcheck // ends with the member
-	_, msg, found := strings.Cut(line, `msg="`)
+	_, msg, found := strings.Cut(line, `line="`)
 	if !found {
 		t.Fatalf("the member printed %q", line)
 	}

@@ -51,7 +51,7 @@ func (t *throttle) line(now time.Time, text string) {
 	}
 	t.mu.Unlock()
 	if pass {
-		t.log.Info(text)
+		t.log.Info("output", slog.String("line", text))
 	}
 }
 

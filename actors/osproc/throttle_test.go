@@ -25,7 +25,7 @@ func TestAFloodOfOutputIsBoundedAndCounted(t *testing.T) {
 				told++
 			}
 		}
-		if passed := strings.Count(log.String(), "msg=hello"); passed < (burst+59)*linesPerSecond || passed > (burst+61)*linesPerSecond {
+		if passed := strings.Count(log.String(), "line=hello"); passed < (burst+59)*linesPerSecond || passed > (burst+61)*linesPerSecond {
 			t.Errorf("%d of 60000 lines are in the log, want about %d", passed, (burst+60)*linesPerSecond)
 		}
 		if told < 40 || told > 60 {
@@ -34,7 +34,7 @@ func TestAFloodOfOutputIsBoundedAndCounted(t *testing.T) {
 		// Whoever pauses may write again.
 		log.Reset()
 		out.line(time.Now(), "hello")
-		if !strings.Contains(log.String(), "msg=hello") {
+		if !strings.Contains(log.String(), "line=hello") {
 			t.Error("a line after the flood is missing")
 		}
 		out.close()

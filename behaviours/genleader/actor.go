@@ -129,7 +129,7 @@ func (s *shell) lift(ctx actor.Context) (input, bool) {
 		s.group.inbox.give(len(msg.frame))
 		frame := &wire.Frame{}
 		if err := proto.Unmarshal(msg.frame, frame); err != nil {
-			s.group.cfg.Logger.Warn("dropped a frame that is not readable", slog.String("from", msg.from.Name), slog.Any("error", err))
+			s.group.cfg.Logger.Warn("dropped a frame that is not readable", slog.String("peer", msg.from.Name), slog.Any("err", err))
 			return in, false
 		}
 		in.event = received{from: msg.from, packets: frame.GetPackets()}
@@ -412,7 +412,7 @@ func (s *shell) end() {
 func (s *shell) renumber(self Member) {
 	former := s.group.Member()
 	s.group.member.Store(&self)
-	s.group.cfg.Logger.Warn("group", slog.String("member", self.Name), slog.Uint64("from", former.Incarnation), slog.Uint64("incarnation", self.Incarnation),
-		slog.String("why", "the clock is behind that of a former process of this name"))
+	s.group.cfg.Logger.Warn("incarnation taken", slog.String("member", self.Name), slog.Uint64("former", former.Incarnation), slog.Uint64("incarnation", self.Incarnation),
+		slog.String("reason", "the clock is behind that of a former process of this name"))
 	s.group.hub.renumbered(s.group, former)
 }

@@ -179,7 +179,7 @@ func (h *Hub) renumbered(g *Group, former Member) {
 func (h *Hub) Deliver(from Member, frame []byte) {
 	decoded := &wire.HubFrame{}
 	if err := proto.Unmarshal(frame, decoded); err != nil {
-		h.cfg.Logger.Warn("dropped a frame that is not readable", slog.String("from", from.Name), slog.Any("error", err))
+		h.cfg.Logger.Warn("dropped a frame that is not readable", slog.String("peer", from.Name), slog.Any("err", err))
 		return
 	}
 	h.take(framed{from, decoded})

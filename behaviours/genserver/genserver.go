@@ -20,9 +20,11 @@ package genserver
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/gendac/gendac/behaviours/internal/gen"
 	"github.com/gendac/gendac/behaviours/process"
 )
@@ -151,7 +153,7 @@ func (Defaults) HandleInfo(ctx *Context, msg any) Return { return unexpected(ctx
 func (Defaults) Terminate(*Context, error) {}
 
 func unexpected(ctx *Context, what string, msg any) Return {
-	ctx.Logger().Warn("genserver: unexpected "+what, "actor", ctx.Self().GetId(), "type", fmt.Sprintf("%T", msg))
+	ctx.Logger().Warn("unexpected message", slog.String("kind", what), slog.String("actor", ctx.Self().GetId()), slog.String("type", fmt.Sprintf("%T", msg)))
 	return NoReply()
 }
 

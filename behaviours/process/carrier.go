@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -80,7 +81,7 @@ func (t *Port) send(address string, frame *wire.Frame) error {
 // say sends what may get lost.
 func (t *Port) say(address string, frame *wire.Frame) {
 	if err := t.send(address, frame); err != nil {
-		t.plane.system.Logger().Debug("process: not sent", "to", address, "err", err)
+		t.plane.system.Logger().Debug("frame not sent", slog.String("addr", address), slog.Any("err", err))
 	}
 }
 
@@ -88,7 +89,7 @@ func (t *Port) say(address string, frame *wire.Frame) {
 func (t *Port) Arrived(address string, data []byte) {
 	var frame wire.Frame
 	if err := proto.Unmarshal(data, &frame); err != nil {
-		t.plane.system.Logger().Warn("process: malformed frame", "from", address, "err", err)
+		t.plane.system.Logger().Warn("dropped a frame that is not readable", slog.String("addr", address), slog.Any("err", err))
 		return
 	}
 	switch what := frame.GetWhat().(type) {

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -119,7 +120,7 @@ func (t *Port) answer(key farRef, out outcome) bool {
 		err = t.send(key.address, &wire.Frame{What: &wire.Frame_Answer{Answer: a}})
 	}
 	if err != nil {
-		t.plane.system.Logger().Debug("process: answer not sent", "to", key.address, "err", err)
+		t.plane.system.Logger().Debug("answer not sent", slog.String("addr", key.address), slog.Any("err", err))
 	}
 	return err == nil
 }

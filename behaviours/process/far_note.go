@@ -1,6 +1,8 @@
 package process
 
 import (
+	"log/slog"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/gendac/gendac/behaviours/process/internal/wire"
@@ -24,7 +26,7 @@ func (f *farProcess) SendUserMessage(pid *actor.PID, envelope any) {
 		err = t.send(pid.GetAddress(), &wire.Frame{What: &wire.Frame_Note{Note: note}})
 	}
 	if err != nil {
-		t.plane.system.Logger().Debug("process: message not sent", "to", pid.String(), "err", err)
+		t.plane.system.Logger().Debug("message not sent", slog.String("actor", pid.String()), slog.Any("err", err))
 		t.plane.system.DeadLetter.SendUserMessage(pid, envelope)
 	}
 }
@@ -32,8 +34,8 @@ func (f *farProcess) SendUserMessage(pid *actor.PID, envelope any) {
 // SendSystemMessage makes a dead letter of protoactor's own messages, which do not cross members.
 func (f *farProcess) SendSystemMessage(pid *actor.PID, msg any) {
 	if w, ok := msg.(*actor.Watch); ok {
-		f.plane.system.Logger().Error("process: Watch does not reach other members; use process.Monitor",
-			"who", pid.String(), "watcher", w.GetWatcher().String())
+		f.plane.system.Logger().Error("Watch does not reach other members; use process.Monitor",
+			slog.String("actor", pid.String()), slog.String("watcher", w.GetWatcher().String()))
 	}
 	f.plane.system.DeadLetter.SendSystemMessage(pid, msg)
 }
@@ -53,7 +55,7 @@ func (t *Port) noted(address string, n *wire.Note) {
 	}
 	msg, err := unpack(n.GetBody())
 	if err != nil {
-		system.Logger().Warn("process: message not understood", "to", to.GetId(), "from", address, "err", err)
+		system.Logger().Warn("dropped a message that is not readable", slog.String("actor", to.GetId()), slog.String("addr", address), slog.Any("err", err))
 		return
 	}
 	proc, _ := system.ProcessRegistry.Get(to) // or the dead letters

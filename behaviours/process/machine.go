@@ -1,6 +1,8 @@
 package process
 
 import (
+	"log/slog"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -181,8 +183,8 @@ func (i *interpreter[S, E, F]) fail(failure *PanicError) (final bool) {
 		i.reason = nil // a panic outranks the reason of an Exit in the same turn
 		i.end(failure)
 		if i.orphan {
-			i.plane.system.Logger().Error("process: an actor without a supervisor crashed", "actor", i.self.GetId(),
-				"reason", failure, "stack", failure.Stack.String())
+			i.plane.system.Logger().Error("an actor without a supervisor crashed", slog.String("actor", i.self.GetId()),
+				slog.Any("reason", failure), slog.String("stack", failure.Stack.String()))
 			i.plane.system.Root.Stop(i.self)
 			return true
 		}
@@ -207,8 +209,8 @@ func (i *interpreter[S, E, F]) end(reason error) {
 func (i *interpreter[S, E, F]) terminate() {
 	defer func() {
 		if v := recover(); v != nil {
-			i.plane.system.Logger().Error("process: panic in Terminate",
-				"actor", i.self.GetId(), "panic", v, "reason", i.reason)
+			i.plane.system.Logger().Error("panic in Terminate",
+				slog.String("actor", i.self.GetId()), slog.Any("panic", v), slog.Any("reason", i.reason))
 		}
 	}()
 	if i.machine.Terminate != nil {

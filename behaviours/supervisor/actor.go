@@ -3,9 +3,11 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/gendac/gendac/behaviours/process"
 )
 
@@ -284,6 +286,6 @@ func (h *shell) publish(ctx actor.Context, n Notice, pid *actor.PID) {
 	if n.What == Started || process.EndingOf(n.Reason) != process.Abnormal {
 		return
 	}
-	ctx.Logger().Warn("supervisor: child "+n.What.String(),
-		"supervisor", ctx.Self().GetId(), "child", n.Child, "reason", n.Reason)
+	ctx.Logger().Warn("child changed", slog.String("to", n.What.String()),
+		slog.String("supervisor", ctx.Self().GetId()), slog.String("child", n.Child), slog.Any("reason", n.Reason))
 }

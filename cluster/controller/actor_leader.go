@@ -130,10 +130,10 @@ func (h *leaderShell) perform(ctx actor.Context, e leaderEffect) {
 	case withhold:
 		h.withhold(e)
 	case complain:
-		h.Logger.Warn("a write failed", slog.String("why", e.what))
+		h.Logger.Warn("a write failed", slog.String("reason", e.what))
 	case note:
 		for _, s := range e.steps {
-			h.Logger.Info("planned", slog.String("group", s.Group), slog.String("what", s.What), slog.String("why", s.Why))
+			h.Logger.Info("planned", slog.String("group", s.Group), slog.String("what", s.What), slog.String("reason", s.Why))
 		}
 	}
 }

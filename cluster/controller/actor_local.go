@@ -89,7 +89,7 @@ func (h *localShell) follow() {
 		order := model.Order{Group: strings.TrimPrefix(ev.Key, orderKeys)}
 		if !ev.Erased {
 			if err := json.Unmarshal(ev.Value, &order); err != nil {
-				h.Logger.Error("an order that is not readable is ignored", slog.String("key", ev.Key), slog.Any("error", err))
+				h.Logger.Error("an order that is not readable is ignored", slog.String("key", ev.Key), slog.Any("err", err))
 				continue
 			}
 		}
@@ -167,7 +167,7 @@ func (h *localShell) perform(ctx actor.Context, e localEffect) {
 	case pauseFor:
 		process.After(ctx, e.pause, pauseOver{key: e.key})
 	case complain:
-		h.Logger.Error("a report was refused", slog.String("why", e.what))
+		h.Logger.Error("a report was refused", slog.String("reason", e.what))
 	case quiet:
 		if len(e.left) > 0 {
 			process.Exit(ctx, fmt.Errorf("%w: %s", ErrNotStopped, names(e.left)))

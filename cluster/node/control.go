@@ -161,7 +161,7 @@ func (c *control) send(to string, m message) error {
 func (c *control) receive(from model.Member, body []byte) {
 	var m message
 	if err := json.Unmarshal(body, &m); err != nil {
-		c.node.cfg.Logger.Warn("dropped a command that is not readable", slog.String("from", from.Name), slog.Any("error", err))
+		c.node.cfg.Logger.Warn("dropped a command that is not readable", slog.String("peer", from.Name), slog.Any("err", err))
 		return
 	}
 	if m.Answer {

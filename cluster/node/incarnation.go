@@ -70,7 +70,7 @@ func (n *Node) keepNumber() {
 	defer n.keeping.Unlock()
 	err := n.store.KeepNumber(disk.Number{Incarnation: n.member().Incarnation, TakenUp: n.takenUp.Load()})
 	if err != nil && !errors.Is(err, os.ErrClosed) {
-		n.cfg.Logger.Warn("the incarnation is not kept", slog.Any("error", err))
+		n.cfg.Logger.Warn("the incarnation is not kept", slog.Any("err", err))
 	}
 }
 

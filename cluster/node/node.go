@@ -121,7 +121,7 @@ func (n *Node) assemble() error {
 	if err != nil {
 		return err
 	}
-	n.cfg.Logger.Info("state", slog.String("directory", cmp.Or(n.cfg.DataDir, "none: in memory")))
+	n.cfg.Logger.Info("state kept", slog.String("directory", cmp.Or(n.cfg.DataDir, "none: in memory")))
 	if err := n.newHub(); err != nil {
 		return err
 	}
@@ -214,10 +214,8 @@ func (n *Node) listen() {
 	n.remoting.Links(func(ev remoting.LinkEvent) {
 		switch ev := ev.(type) {
 		case remoting.LinkUp:
-			n.cfg.Logger.Info("link up", slog.String("peer", ev.Peer.Name))
 			n.hub.LinkUp(genleader.Member(ev.Peer))
 		case remoting.LinkDown:
-			n.cfg.Logger.Info("link down", slog.String("peer", ev.Peer.Name), slog.Bool("gone", ev.Refused))
 			n.hub.LinkDown(genleader.Member(ev.Peer), ev.Refused)
 		case remoting.Replaced:
 			if n.stopping.CompareAndSwap(false, true) {
@@ -283,7 +281,7 @@ func (n *Node) localEnded(reason error) {
 func (n *Node) fail(reason error) {
 	n.stopping.Store(true)
 	reason = n.crashed.cause(reason)
-	n.cfg.Logger.Error("member failed", slog.Any("reason", reason))
+	n.cfg.Logger.Error("member failed", slog.Any("err", reason))
 	n.end(fmt.Errorf("%w: %w", ErrFailed, reason), endTimeout)
 }
 
@@ -305,7 +303,7 @@ func (n *Node) teardown(within time.Duration) {
 	}
 	if n.session != nil {
 		if err := n.session.Leave(ctx); err != nil {
-			n.cfg.Logger.Warn("leaving discovery", slog.Any("error", err))
+			n.cfg.Logger.Warn("leaving discovery", slog.Any("err", err))
 		}
 	}
 	for _, tree := range []*actor.PID{n.groupTree, n.tree} {
@@ -313,7 +311,7 @@ func (n *Node) teardown(within time.Duration) {
 			continue
 		}
 		if err := n.system.Root.StopFuture(tree).Wait(); err != nil {
-			n.cfg.Logger.Warn("stopping the actors", slog.Any("error", err))
+			n.cfg.Logger.Warn("stopping the actors", slog.Any("err", err))
 		}
 	}
 	n.closeStorage(ctx)
@@ -322,7 +320,7 @@ func (n *Node) teardown(within time.Duration) {
 	}
 	if n.remoting != nil {
 		if err := n.remoting.Stop(ctx); err != nil {
-			n.cfg.Logger.Warn("closing connections", slog.Any("error", err))
+			n.cfg.Logger.Warn("closing connections", slog.Any("err", err))
 		}
 	}
 	if n.system != nil {

@@ -90,7 +90,7 @@ func (n *Node) Shutdown(ctx context.Context, force bool) error {
 	}
 	go func() {
 		if err := n.Stop(context.Background(), Force()); err != nil {
-			n.cfg.Logger.Error("stop", slog.Any("error", err))
+			n.cfg.Logger.Error("stop failed", slog.Any("err", err))
 		}
 	}()
 	return nil
@@ -129,7 +129,7 @@ func (n *Node) giveUpVotes(ctx context.Context) error {
 	for _, group := range groups {
 		group.KeepVote()
 	}
-	n.cfg.Logger.Warn("held", slog.Any("reason", held))
+	n.cfg.Logger.Warn("stop held", slog.Any("err", held))
 	return fmt.Errorf("%w: %w", ErrHeld, held)
 }
 

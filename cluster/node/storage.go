@@ -36,7 +36,7 @@ func (n *Node) openStore(group string) (*disk.Store, error) {
 		return nil, fmt.Errorf("node: DataDir: %w", err)
 	}
 	if repaired := store.Repaired(); repaired != "" {
-		n.cfg.Logger.Warn("storage", slog.String("group", group), slog.String("repaired", repaired))
+		n.cfg.Logger.Warn("storage repaired", slog.String("group", group), slog.String("repaired", repaired))
 	}
 	return store, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -176,7 +177,7 @@ func (g *shell) step(name string, ev event) {
 	next, effects := step(l.linkState, ev)
 	l.linkState = next
 	if before != next.Phase {
-		g.r.log.Debug("remoting: link", "peer", name, "from", before.String(), "to", next.Phase.String(), "on", ev.String())
+		g.r.log.Debug("link", slog.String("peer", name), slog.String("from", before.String()), slog.String("to", next.Phase.String()), slog.String("on", ev.String()))
 	}
 	for _, fx := range effects {
 		g.perform(name, l, fx)
@@ -220,11 +221,11 @@ func (g *shell) perform(name string, l *line, fx effect) {
 	case Forget:
 		r.out.drop(endpoint{name, fx.Addr})
 	case TellUp:
-		r.log.Info("remoting: link up", "peer", name, "incarnation", hex(fx.Incarnation), "addr", l.Addr)
+		r.log.Info("link up", slog.String("peer", name), slog.String("incarnation", hex(fx.Incarnation)), slog.String("addr", l.Addr))
 		g.rose(name, l.Addr)
 		g.call("links", func() { r.onLink(LinkUp{model.Member{Name: name, Incarnation: fx.Incarnation}}) })
 	case TellDown:
-		r.log.Info("remoting: link down", "peer", name, "incarnation", hex(fx.Incarnation), "why", fx.Why.String())
+		r.log.Info("link down", slog.String("peer", name), slog.String("incarnation", hex(fx.Incarnation)), slog.String("reason", fx.Why.String()))
 		down := LinkDown{model.Member{Name: name, Incarnation: fx.Incarnation}, fx.Why == loseRefused, fx.Why == loseBye}
 		g.fell(name)
 		g.call("links", func() { r.onLink(down) })
@@ -251,7 +252,7 @@ func (g *shell) post(at endpoint, to uint64, kind string, body []byte) {
 
 func (g *shell) say(at endpoint, env *process.Envelope) {
 	if err := g.r.out.send(at, env, true); err != nil {
-		g.r.log.Debug("remoting: not sent", "addr", at.addr, "kind", env.GetKind(), "err", err)
+		g.r.log.Debug("not sent", slog.String("addr", at.addr), slog.String("kind", env.GetKind()), slog.Any("err", err))
 	}
 }
 
@@ -260,7 +261,7 @@ func (g *shell) call(what string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			g.r.stats.panics.Add(1)
-			g.r.log.Error("remoting: handler panicked", "handler", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			g.r.log.Error("handler panicked", slog.String("handler", what), slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	f()

@@ -1,6 +1,7 @@
 package remoting
 
 import (
+	"log/slog"
 	"slices"
 
 	"github.com/gendac/gendac/behaviours/process"
@@ -14,16 +15,16 @@ func (g *shell) envelope(in *inbound, env *process.Envelope) {
 	case in.speaks != nil && !slices.Contains(in.speaks, name):
 		g.r.stats.refused.Add(1)
 		if g.r.warn.allow("certificate " + name) {
-			g.r.log.Warn("remoting: a certificate speaks for another member", "member", name, "certificate", quoted(in.speaks), "addr", in.addr)
+			g.r.log.Warn("a certificate speaks for another member", slog.String("member", name), slog.String("certificate", quoted(in.speaks)), slog.String("addr", in.addr))
 		}
 	case name != g.r.cfg.Name && !g.r.cfg.Known(name):
 		g.r.stats.refused.Add(1)
 		if g.r.warn.allow("unknown " + in.addr) {
-			g.r.log.Warn("remoting: refused, the specification has no such member", "name", name, "addr", in.addr)
+			g.r.log.Warn("refused, the specification has no such member", slog.String("member", name), slog.String("addr", in.addr))
 		}
 	case name == g.r.cfg.Name:
 		if env.GetFromIncarnation() != g.r.cfg.Incarnation && g.r.warn.allow("namesake "+in.addr) {
-			g.r.log.Error("remoting: another process uses our name", "name", name, "addr", in.addr)
+			g.r.log.Error("another process uses our name", slog.String("member", name), slog.String("addr", in.addr))
 		}
 		g.r.stats.stale.Add(1)
 	case to != 0 && to != g.r.cfg.Incarnation && env.GetKind() != kindPing:
@@ -61,7 +62,7 @@ func (g *shell) unsupported(in *inbound, env *process.Envelope) {
 	g.r.stats.unsupported.Add(1)
 	name, kind := env.GetFrom(), env.GetKind()
 	if g.r.warn.allow("unsupported " + name + " " + kind) {
-		g.r.log.Warn("remoting: unsupported", "from", name, "kind", kind, "version", env.GetVersion())
+		g.r.log.Warn("unsupported", slog.String("peer", name), slog.String("kind", kind), slog.Uint64("version", uint64(env.GetVersion())))
 	}
 	l, ok := g.links[name]
 	if !ok || kind == kindUnsupported || !l.Accepts(env.GetFromIncarnation(), in.id) {
@@ -92,7 +93,7 @@ func (g *shell) linkKind(in *inbound, name string, env *process.Envelope) {
 		g.refusal(name, inc, kind, body)
 	case kind == kindUnsupported:
 		if g.r.warn.allow("peer lacks " + name + clip(body)) {
-			g.r.log.Warn("remoting: peer does not support", "peer", name, "kind", clip(body))
+			g.r.log.Warn("peer does not support", slog.String("peer", name), slog.String("kind", clip(body)))
 		}
 	default:
 		g.r.stats.foreign.Add(1)
@@ -111,7 +112,7 @@ func (g *shell) refusal(name string, inc uint64, kind string, body []byte) {
 		return
 	}
 	if g.r.warn.allow("refused by " + name) {
-		g.r.log.Warn("remoting: link refused by peer", "peer", name, "why", word.Why)
+		g.r.log.Warn("link refused by peer", slog.String("peer", name), slog.String("reason", word.Why))
 	}
 	g.step(name, RefusedUs{word.Challenge})
 }
@@ -158,6 +159,6 @@ func (g *shell) refuse(name string, inc uint64, h helloBody, why string) {
 	if !g.r.warn.allow("refuse " + name + " " + h.Addr) {
 		return
 	}
-	g.r.log.Warn("remoting: refused a peer", "peer", name, "addr", h.Addr, "why", why)
+	g.r.log.Warn("refused a peer", slog.String("peer", name), slog.String("addr", h.Addr), slog.String("reason", why))
 	g.post(endpoint{name, h.Addr}, inc, kindRefused, refusalBody{why, h.Challenge}.encode())
 }

@@ -161,7 +161,7 @@ func (k *keyring) watch(ctx context.Context, every time.Duration, log *slog.Logg
 	defer tick.Stop()
 	for {
 		if p, now := k.problem(time.Now()), time.Now(); p != "" && now.Sub(warned) >= warnEvery {
-			log.Warn("remoting: " + p)
+			log.Warn("certificate problem", slog.String("reason", p))
 			warned = now
 		}
 		select {
@@ -173,12 +173,12 @@ func (k *keyring) watch(ctx context.Context, every time.Duration, log *slog.Logg
 		switch {
 		case err != nil && err.Error() != failed:
 			failed = err.Error()
-			log.Warn("remoting: the certificate files cannot be used, what was read before stays in use", "err", err)
+			log.Warn("the certificate files cannot be used, what was read before stays in use", slog.Any("err", err))
 		case err == nil:
 			failed = ""
 		}
 		if changed {
-			log.Info("remoting: certificate files read again", "until", k.now.Load().end)
+			log.Info("certificate files read again", slog.Any("until", k.now.Load().end))
 			warned = time.Time{}
 		}
 	}

@@ -1,6 +1,7 @@
 package remoting
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/remote"
@@ -106,7 +107,7 @@ func (r *Remoting) screen(m *remote.RemoteMessage, addr string) []*process.Envel
 	}
 	r.stats.foreign.Add(uint64(foreign))
 	if foreign > 0 && r.warn.allow("foreign") {
-		r.log.Warn("remoting: dropped what is not for us", "addr", addr, "items", foreign)
+		r.log.Warn("dropped what is not for us", slog.String("addr", addr), slog.Int("items", foreign))
 	}
 	return kept
 }

@@ -169,7 +169,7 @@ func Start(system *actor.ActorSystem, cfg Config) (*Remoting, error) {
 				level = slog.LevelWarn
 			}
 			if r.warn.allow("connect " + addr) {
-				r.log.Log(context.Background(), level, "remoting: cannot connect", "addr", addr, "err", err)
+				r.log.Log(context.Background(), level, "cannot connect", slog.String("addr", addr), slog.Any("err", err))
 			}
 		},
 	}
@@ -245,7 +245,7 @@ func (r *Remoting) losePort(cause error) {
 		cause = errors.New("serving ended")
 	}
 	r.err = fmt.Errorf("%w: %s: %w", ErrPortLost, r.cfg.Bind, cause)
-	r.log.Error("remoting: serving ended", "addr", r.cfg.Bind, "err", cause)
+	r.log.Error("serving ended", slog.String("addr", r.cfg.Bind), slog.Any("err", cause))
 	close(r.lost)
 }
 
@@ -325,7 +325,7 @@ func (r *Remoting) envelope(kind string, to uint64, body []byte) *process.Envelo
 func (r *Remoting) Reload() error {
 	changed, err := r.ring.reload()
 	if changed {
-		r.log.Info("remoting: certificate files read again", "until", r.ring.now.Load().end)
+		r.log.Info("certificate files read again", slog.Any("until", r.ring.now.Load().end))
 	}
 	return err
 }

@@ -106,7 +106,7 @@ func runNode(ctx context.Context, f nodeFlags, stderr io.Writer) error {
 	defer cancel()
 	switch err := n.Stop(bounded); {
 	case errors.Is(err, node.ErrHeld):
-		cfg.Logger.Error("not stopped", slog.Any("reason", err), slog.String("do", "start the others, or end it all the same with "+
+		cfg.Logger.Error("not stopped", slog.Any("err", err), slog.String("do", "start the others, or end it all the same with "+
 			"gendac stop --force or a second signal: that loses what only this member has"))
 		<-n.Done()
 		return endOf(n)
@@ -130,7 +130,7 @@ func reloadOn(signals <-chan os.Signal, n *node.Node, log *slog.Logger) {
 		select {
 		case <-signals:
 			if err := n.Reload(); err != nil {
-				log.Warn("files cannot be used, what was read before stays in use", slog.Any("error", err))
+				log.Warn("files cannot be used, what was read before stays in use", slog.Any("err", err))
 				continue
 			}
 			log.Info("files read again, at a signal")

@@ -121,19 +121,19 @@ func (s *session) outcome(gen uint64, err error) event {
 
 // log writes one line for each change that an operator wants to know of; a healthy session is silent.
 func (s *session) log(was, now state, ev event) {
-	l := s.agent.logger.With("member", now.self.Name, "consul", now.agent)
+	l := s.agent.logger.With(slog.String("member", now.self.Name), slog.String("consul", now.agent))
 	level := slog.LevelInfo
 	if now.source == member.Unreachable || now.trouble != nil {
 		level = slog.LevelWarn
 	}
 	if was.source != now.source {
-		l.Log(s.ctx, level, "consul: source changed", "from", was.source, "to", now.source, "err", now.publish().view.Err)
+		l.Log(s.ctx, level, "Consul as a source changed", slog.Any("from", was.source), slog.Any("to", now.source), slog.Any("err", now.publish().view.Err))
 	}
 	if (was.trouble == nil) != (now.trouble == nil) {
-		l.Log(s.ctx, level, "consul: announcement changed", "err", now.trouble)
+		l.Log(s.ctx, level, "announcement to Consul changed", slog.Any("err", now.trouble))
 	}
 	if was.phase != now.phase {
-		l.Info("consul: registration changed", "from", was.phase, "to", now.phase, "on", ev, "err", now.err)
+		l.Info("registration with Consul changed", slog.Any("from", was.phase), slog.Any("to", now.phase), slog.Any("on", ev), slog.Any("err", now.err))
 	}
 }
 
