@@ -88,7 +88,17 @@ func TestBeforeAttachWritesSaySo(t *testing.T) {
 
 type callerFunc func(ctx context.Context, req []byte) ([]byte, error)
 
-func (f callerFunc) LeaderCall(ctx context.Context, req []byte) ([]byte, error) { return f(ctx, req) }
+func (f callerFunc) LeaderCallWithin(ctx context.Context, bounds genleader.Bounds, req []byte) ([]byte, error) {
+	ctx, cancel := context.WithDeadline(ctx, bounds.Until)
+	defer cancel()
+	return f(ctx, req)
+}
+
+// call is for a callerFunc that has a request carried out after all.
+func (l *testLog) call(ctx context.Context, req []byte) ([]byte, error) {
+	end, _ := ctx.Deadline()
+	return l.LeaderCallWithin(ctx, genleader.Bounds{Until: end}, req)
+}
 
 // An attempt gets half of the time that is left, so that there is time for another.
 func TestTheCallersDeadlineIsKeptAndAMissingOneIsAdded(t *testing.T) {

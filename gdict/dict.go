@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gendac/gendac/behaviours/genleader"
 	"github.com/gendac/gendac/behaviours/lease"
 )
 
@@ -17,7 +18,7 @@ const DefaultTimeout = 5 * time.Second
 
 // A Caller brings a request to the leader and its reply back; *genleader.Group is one.
 type Caller interface {
-	LeaderCall(ctx context.Context, req []byte) ([]byte, error)
+	LeaderCallWithin(ctx context.Context, bounds genleader.Bounds, req []byte) ([]byte, error)
 }
 
 // An Entry is a key and its value. Rev is the log index of the last change of this key. The bytes of Value belong to the

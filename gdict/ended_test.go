@@ -13,6 +13,14 @@ import (
 
 var errGivenUp = errors.New("the user has gone home")
 
+// endingBy is a context with a deadline at which it does not end by itself.
+type endingBy struct {
+	context.Context
+	end time.Time
+}
+
+func (e endingBy) Deadline() (end time.Time, ok bool) { return e.end, true }
+
 // endedContexts are contexts that have ended before anything begins, and what ended them.
 func endedContexts(t *testing.T) map[error]context.Context {
 	t.Helper()
@@ -20,7 +28,7 @@ func endedContexts(t *testing.T) map[error]context.Context {
 	giveUp(errGivenUp)
 	return map[error]context.Context{
 		errGivenUp:               given,
-		context.DeadlineExceeded: endingBy{t.Context(), time.Now().Add(-time.Second)}, // it does not end by itself
+		context.DeadlineExceeded: endingBy{t.Context(), time.Now().Add(-time.Second)},
 	}
 }
 

@@ -35,10 +35,10 @@ func newTestLog(dicts ...*Dict) *testLog {
 	return l
 }
 
-func (l *testLog) LeaderCall(ctx context.Context, req []byte) ([]byte, error) {
+func (l *testLog) LeaderCallWithin(_ context.Context, bounds genleader.Bounds, req []byte) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, bounded := ctx.Deadline(); !bounded {
+	if bounds.Until.IsZero() {
 		return nil, errors.New("a call without a deadline")
 	}
 	if l.fail != nil {

@@ -29,9 +29,9 @@ type traffic struct {
 
 type attempted struct{ request, reply []byte }
 
-// LeaderCall makes the machine the group that all its members write through. Attempts get lost on the way there and on the
+// LeaderCallWithin makes the machine the group that all its members write through. Attempts get lost on the way there and on the
 // way back; the members do not know which.
-func (m *machine) LeaderCall(_ context.Context, req []byte) ([]byte, error) {
+func (m *machine) LeaderCallWithin(_ context.Context, _ genleader.Bounds, req []byte) ([]byte, error) {
 	is := arrives
 	if len(m.fates) > 0 {
 		is, m.fates = m.fates[0], m.fates[1:]

@@ -108,7 +108,8 @@ type pending struct {
 	requestID requestID
 	what      op // for errors
 	request   []byte
-	open      bool // an attempt was made of which nobody knows whether it did anything
+	term      uint64 // in which alone it may be done; zero: any
+	open      bool   // an attempt was made of which nobody knows whether it did anything
 }
 
 // send brings the write to the leader, again and again until there is an answer, ctx ends or the time has come.
@@ -141,9 +142,7 @@ func (p *pending) attempt(ctx context.Context, end time.Time) (done result, agai
 	now := time.Now() // and not end less what is left: end may lie further ahead than any duration is long
 	left := end.Sub(now)
 	mine := now.Add(min(max(left/2, min(left, minAttempt)), maxAttempt))
-	bounded, cancel := p.session.within(ctx, mine)
-	defer cancel()
-	answer, err := p.session.caller.LeaderCall(bounded, p.request)
+	answer, err := p.session.caller.LeaderCallWithin(ctx, genleader.Bounds{Until: mine, Term: p.term}, p.request)
 	switch {
 	case err == nil:
 		if done, err = decodeReply(answer); err != nil {
@@ -158,22 +157,6 @@ func (p *pending) attempt(ctx context.Context, end time.Time) (done result, agai
 		return result{}, errors.Is(err, genleader.ErrNoLeader) && !time.Now().Before(mine), err
 	}
 }
-
-// within bounds a call. A group ends every call at its deadline by itself, so for a call to one no timer has to run.
-func (c *clientSession) within(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
-	if _, group := c.caller.(*genleader.Group); group {
-		return endingBy{ctx, end}, func() {}
-	}
-	return context.WithDeadline(ctx, end)
-}
-
-// endingBy is a context with an earlier deadline, at which it does not end by itself.
-type endingBy struct {
-	context.Context
-	end time.Time
-}
-
-func (e endingBy) Deadline() (end time.Time, ok bool) { return e.end, true }
 
 // waits pauses, and tells whether there is still time.
 func waits(ctx context.Context, end time.Time, pause time.Duration) bool {

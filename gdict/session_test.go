@@ -143,7 +143,7 @@ func TestARefusalDoesNotHideWhatAnEarlierAttemptDid(t *testing.T) {
 			d.Attach(callerFunc(func(ctx context.Context, req []byte) ([]byte, error) {
 				attempts++
 				if attempts == 1 {
-					_, err := log.LeaderCall(ctx, req)
+					_, err := log.call(ctx, req)
 					return nil, errors.Join(genleader.ErrUncertain, err)
 				}
 				_, refusal := leader.admit(req)
@@ -179,7 +179,7 @@ func TestAWriteThatTakesLongHoldsUpNobody(t *testing.T) {
 				case <-ctx.Done():
 				}
 			}
-			return log.LeaderCall(ctx, req)
+			return log.call(ctx, req)
 		}))
 		var done sync.WaitGroup
 		done.Go(func() {

@@ -70,7 +70,7 @@ func TestATypedViewWritesAndReads(t *testing.T) {
 // TestATypedViewHasWhatADictHas: an operation that is added to one is added to the other.
 func TestATypedViewHasWhatADictHas(t *testing.T) {
 	// These are of the whole dictionary; Txn takes typed operations.
-	elsewhere := []string{"Attach", "Behaviour", "Dict", "KeepHistory", "OwnActor", "Txn", "Export", "Size"}
+	elsewhere := []string{"Attach", "Behaviour", "Dict", "KeepHistory", "OwnActor", "Txn", "Export", "Size", "InTerm"}
 	for whole, part := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[*Dict](): reflect.TypeFor[*Lists[string, int]](),
 		reflect.TypeFor[View]():  reflect.TypeFor[TypedView[string, int]](),

@@ -63,7 +63,7 @@ func (d *Dict) update(ctx context.Context, o update) (Entry, error) {
 	}
 	end := deadline(ctx)
 	for most := time.Millisecond; ; most = min(2*most, 32*time.Millisecond) {
-		done, err := d.writeUntil(ctx, end, o)
+		done, err := d.writeUntil(ctx, end, 0, o)
 		conflict := (*ConflictError)(nil)
 		if !errors.As(err, &conflict) {
 			if err != nil {

@@ -111,7 +111,7 @@ func TestUpdatesOfOneKeyAreEachDoneOnce(t *testing.T) {
 				return log.append(cmd), nil
 			}
 			log.mu.Unlock()
-			return log.LeaderCall(ctx, req)
+			return log.call(ctx, req)
 		}))
 		const callers = 60
 		var done sync.WaitGroup

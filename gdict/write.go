@@ -75,10 +75,11 @@ func (d *Dict) CompareAndStore(ctx context.Context, key string, rev uint64, valu
 
 // write carries out one operation, once, within the time that ctx has.
 func (d *Dict) write(ctx context.Context, o op) (result, error) {
-	return d.writeUntil(ctx, deadline(ctx), o)
+	return d.writeUntil(ctx, deadline(ctx), 0, o)
 }
 
-func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, error) {
+// writeUntil writes until end, and with a term that is not zero only while this member leads in it.
+func (d *Dict) writeUntil(ctx context.Context, end time.Time, term uint64, o op) (result, error) {
 	if err := d.limits.check(o); err != nil {
 		return result{}, err
 	}
@@ -90,7 +91,7 @@ func (d *Dict) writeUntil(ctx context.Context, end time.Time, o op) (result, err
 		if err != nil {
 			return result{}, fmt.Errorf("gdict: %v: %w", o, err)
 		}
-		p := pending{session: session, requestID: at, what: o, request: encodeRequest(o, at)}
+		p := pending{session: session, requestID: at, what: o, request: encodeRequest(o, at), term: term}
 		done, err := p.send(ctx, end)
 		if err == nil {
 			return done, nil

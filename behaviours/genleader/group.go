@@ -137,13 +137,14 @@ func (g *Group) Err() error {
 	return nil
 }
 
-type termKey struct{}
-
-// InTerm makes a leader call one for that term of this member only: it is done while this member leads in that term, or
-// not at all, and then fails with ErrNoLeader. Whoever decides on what only a leader can know needs it, so that a
-// decision of a leader that has been replaced is not carried out by its successor.
-func InTerm(ctx context.Context, term uint64) context.Context {
-	return context.WithValue(ctx, termKey{}, term)
+// Bounds narrow a leader call. The zero Bounds leave it as it is.
+type Bounds struct {
+	// Until is how long the call may take. Zero: until the context's deadline, or five seconds if it has none.
+	Until time.Time
+	// Term, if it is not zero, is one in which this member leads. The call is done while it does, or not at all, and then
+	// fails with ErrNoLeader. Whoever decides on what only a leader can know needs it, so that a decision of a leader that
+	// has been replaced is not carried out by its successor.
+	Term uint64
 }
 
 type outcome struct {
@@ -163,16 +164,17 @@ type outcome struct {
 // such a callback kept the call from having its turn, ErrOverloaded and ErrStopped mean that nothing was done. What ended
 // ctx is wrapped too.
 func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) {
+	return g.LeaderCallWithin(ctx, Bounds{}, request)
+}
+
+// LeaderCallWithin is LeaderCall within bounds.
+func (g *Group) LeaderCallWithin(ctx context.Context, bounds Bounds, request []byte) ([]byte, error) {
 	if err := notEnded(ctx); err != nil {
 		return nil, err
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(patience)
-	}
-	only, _ := ctx.Value(termKey{}).(uint64)
+	deadline := bounds.deadline(ctx)
 	w := g.waiter(deadline)
-	call := called{seq: g.seq.Add(1), only: only, request: request, deadline: deadline}
+	call := called{seq: g.seq.Add(1), only: bounds.Term, request: request, deadline: deadline}
 	if !g.arrive(arrival{call, w.answer}) {
 		w.timer.Stop()
 		return nil, ErrStopped
@@ -190,6 +192,16 @@ func (g *Group) LeaderCall(ctx context.Context, request []byte) ([]byte, error) 
 	default:
 		return nil, withCause(ctx, deadline, out.err)
 	}
+}
+
+func (b Bounds) deadline(ctx context.Context) time.Time {
+	if !b.Until.IsZero() {
+		return b.Until
+	}
+	if deadline, bounded := ctx.Deadline(); bounded {
+		return deadline
+	}
+	return time.Now().Add(patience)
 }
 
 // waiting is where a caller waits. The timer rings when nobody has answered although the deadline is over, so that it

@@ -195,15 +195,15 @@ func TestACallForOneTerm(t *testing.T) {
 	inNet(t, func(t *testing.T, n *net) {
 		leader, follower := n.roles()
 		term := leader.group.View().Term
-		if _, err := leader.group.LeaderCall(InTerm(within(t, time.Second), term), []byte("now")); err != nil {
+		if _, err := leader.group.LeaderCallWithin(within(t, time.Second), Bounds{Term: term}, []byte("now")); err != nil {
 			t.Error(err)
 		}
 		for _, m := range []*member{leader, follower} {
-			if _, err := m.group.LeaderCall(InTerm(within(t, time.Second), term+1), []byte("another")); !errors.Is(err, ErrNoLeader) {
+			if _, err := m.group.LeaderCallWithin(within(t, time.Second), Bounds{Term: term + 1}, []byte("another")); !errors.Is(err, ErrNoLeader) {
 				t.Errorf("%v", err)
 			}
 		}
-		if _, err := follower.group.LeaderCall(InTerm(within(t, time.Second), term), []byte("elsewhere")); !errors.Is(err, ErrNoLeader) {
+		if _, err := follower.group.LeaderCallWithin(within(t, time.Second), Bounds{Term: term}, []byte("elsewhere")); !errors.Is(err, ErrNoLeader) {
 			t.Errorf("%v", err)
 		}
 		synctest.Wait()

@@ -151,15 +151,15 @@ func (h *leaderShell) withhold(e withhold) {
 
 // write runs in a goroutine of its own; its only result is the written event.
 func (h *leaderShell) write(w write) {
-	ctx, cancel := context.WithTimeout(genleader.InTerm(context.Background(), w.term), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	done, failed := written{gen: w.gen}, false
+	dict, done, failed := h.Dict.InTerm(w.term), written{gen: w.gen}, false
 	for _, r := range w.records {
 		var err error
 		if r.value == "" {
-			_, err = h.Dict.Erase(ctx, r.key)
+			_, err = dict.Erase(ctx, r.key)
 		} else {
-			_, err = h.Dict.CompareAndStore(ctx, r.key, r.revision, []byte(r.value))
+			_, err = dict.CompareAndStore(ctx, r.key, r.revision, []byte(r.value))
 		}
 		var limit *gdict.LimitError
 		tooLarge := errors.As(err, &limit)

@@ -29,12 +29,12 @@ type road struct {
 	blocked atomic.Pointer[error]
 }
 
-// LeaderCall fails with what Fail was given.
-func (r *road) LeaderCall(ctx context.Context, req []byte) ([]byte, error) {
+// LeaderCallWithin fails with what Fail was given.
+func (r *road) LeaderCallWithin(ctx context.Context, bounds genleader.Bounds, req []byte) ([]byte, error) {
 	if err := r.blocked.Load(); err != nil {
 		return nil, *err
 	}
-	return r.Group.LeaderCall(ctx, req)
+	return r.Group.LeaderCallWithin(ctx, bounds, req)
 }
 
 // ReadIndex fails with what Fail was given.
