@@ -35,6 +35,7 @@ type child struct {
 	control *os.File
 	ended   chan struct{} // closed when the guard has been reaped and the group is gone
 	stopped chan struct{} // closed when stop has begun
+	told    chan struct{} // closed when its start has been logged, or has failed: what it writes comes after that
 	once    sync.Once
 }
 
@@ -48,7 +49,7 @@ func launch(ctx *app.Context, cfg Config, become settings, env []string) (*child
 		argv = append(argv, argAs, become.String())
 	}
 	argv = append(append(argv, "--"), cfg.Command...)
-	c := &child{name: cfg.Command[0], cmd: exec.Command(cfg.Guard[0], argv...), ended: make(chan struct{}), stopped: make(chan struct{})}
+	c := &child{name: cfg.Command[0], cmd: exec.Command(cfg.Guard[0], argv...), ended: make(chan struct{}), stopped: make(chan struct{}), told: make(chan struct{})}
 	c.cmd.Args[0] = guardTitle
 	c.cmd.Dir, c.cmd.Env = cfg.Dir, env
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to the member's group is not for the guard
@@ -59,12 +60,14 @@ func launch(ctx *app.Context, cfg Config, become settings, env []string) (*child
 	go c.wait(ctx)
 	defer status.Close()
 	if err := c.begin(ctx, status); err != nil {
+		close(c.told)
 		close(c.stopped)
 		c.control.Close() // ends the guard, and with it the command
 		<-c.ended
 		return nil, err
 	}
 	ctx.Logger().Info("process started", slog.String("command", c.name), slog.Int64("pid", c.pid.Load()), slog.Int("guard", c.cmd.Process.Pid))
+	close(c.told)
 	if ctx.Role() == app.Active {
 		go c.renew(ctx, cfg.stopTimeout(ctx))
 	}
@@ -243,6 +246,7 @@ func (c *child) log(r *os.File, log *slog.Logger) {
 		<-c.ended
 		_ = r.SetReadDeadline(time.Now().Add(tail))
 	}()
+	<-c.told
 	in := bufio.NewReaderSize(r, 64<<10)
 	out := newThrottle(log, time.Now())
 	defer out.close()
