@@ -14,7 +14,6 @@ type callBook struct {
 	calls        map[uint64]*pendingCall
 	queue        []uint64 // sequence numbers of pending calls, oldest first
 	lastSent     uint64   // the term that calls were sent in last
-	underWay     int      // calls that were sent and whose answers may be about to come
 	backlog      []*ask   // calls that reached a leader which is still electing
 	callBytes    uint64   // that these count
 	backlogBytes uint64   // that these count
@@ -22,9 +21,6 @@ type callBook struct {
 
 // keepQueued is how many settled calls may stand in the queue before they are taken out.
 const keepQueued = 1000
-
-// inFlightWindow is how many calls under way make later ones wait.
-const inFlightWindow = 16
 
 // pendingCall is a local caller's leader call. Once it was sent to the leader of a term it is done in that term or
 // never: a call names the term it is for, and whatever that term's leader appended lies in the log before the next
@@ -34,7 +30,6 @@ type pendingCall struct {
 	deadline time.Time
 	only     uint64 // zero: any term's leader will do
 	sentTerm uint64 // zero: not sent yet
-	inFlight bool   // it counts as under way: it was sent, and its answer may be about to come
 }
 
 func (c *core) call(ev called) {
@@ -65,7 +60,7 @@ func (c *core) watchDeadline(deadline time.Time) {
 
 // pump sends what waits for a leader, oldest first.
 func (c *core) pump() {
-	if c.mayPump() && !(c.phase == Following && c.windowFull()) {
+	if c.mayPump() {
 		c.sendCalls()
 	}
 }
@@ -81,44 +76,7 @@ func (c *core) mayPump() bool {
 	return c.book.lastSent == 0 || c.book.lastSent >= c.term || c.oldestSent() >= c.term
 }
 
-// windowFull says whether calls wait until most of those that are under way to the leader have their answers, so that
-// they go together with what these callers say next: see core_batch.go. Answers may be lost, or be late, so a heartbeat
-// later they go anyway, and those that are under way then are waited for no more.
-func (c *core) windowFull() bool {
-	if c.book.underWay < inFlightWindow && !c.turn.holding {
-		return false
-	}
-	if c.at[windowOpensAt].IsZero() {
-		c.at[windowOpensAt] = c.now.Add(c.timing.Heartbeat)
-	}
-	return true
-}
-
-// openWindow sends calls that have waited long enough for others.
-func (c *core) openWindow() {
-	if !c.mayPump() {
-		return
-	}
-	for _, call := range c.book.calls {
-		c.book.leavesWindow(call)
-	}
-	c.sendCalls()
-}
-
-func (b *callBook) entersWindow(call *pendingCall) {
-	call.inFlight = true
-	b.underWay++
-}
-
-func (b *callBook) leavesWindow(call *pendingCall) {
-	if call.inFlight {
-		call.inFlight = false
-		b.underWay--
-	}
-}
-
 func (c *core) sendCalls() {
-	c.at[windowOpensAt] = time.Time{}
 	queue := c.book.queue
 	c.book.queue = queue[:0] // settle may have it made shorter
 	for _, seq := range queue {
@@ -131,7 +89,6 @@ func (c *core) sendCalls() {
 			continue
 		}
 		call.sentTerm = c.term
-		c.book.entersWindow(call)
 		c.book.lastSent = c.term
 		if c.phase == Leading {
 			c.emit(&ask{term: c.term, from: From{Member: c.self, Seq: seq}, request: call.request})
@@ -164,7 +121,6 @@ func (c *core) resubmit(term uint64) {
 			continue
 		}
 		call.sentTerm = 0
-		c.book.leavesWindow(call)
 		if call.only != 0 {
 			c.settle(seq)
 			continue

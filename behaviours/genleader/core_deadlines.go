@@ -6,19 +6,18 @@ import "time"
 type deadline int
 
 const (
-	joinAt        deadline = iota // asks to join again
-	forgetAt                      // takes the leader for silent
-	campaignAt                    // wants to be elected
-	heartbeatAt                   // begins a quorum round, on a leader
-	leaseEnds                     // has no lease from then on
-	leaveBy                       // leaves, whether or not somebody has taken its leadership over
-	callsAt                       // no call ends before
-	pumpAt                        // sends nothing of its queue of calls before
-	windowOpensAt                 // sends calls that wait for the answers of others
-	readAt                        // asks for a read index again
-	transferAt                    // asks the leader again to hand leadership over
-	streamsAt                     // looks after snapshots on their way
-	aloneAt                       // has had no leader for long
+	joinAt      deadline = iota // asks to join again
+	forgetAt                    // takes the leader for silent
+	campaignAt                  // wants to be elected
+	heartbeatAt                 // begins a quorum round, on a leader
+	leaseEnds                   // has no lease from then on
+	leaveBy                     // leaves, whether or not somebody has taken its leadership over
+	callsAt                     // no call ends before
+	pumpAt                      // sends nothing of its queue of calls before
+	readAt                      // asks for a read index again
+	transferAt                  // asks the leader again to hand leadership over
+	streamsAt                   // looks after snapshots on their way
+	aloneAt                     // has had no leader for long
 	deadlines
 )
 
@@ -47,9 +46,6 @@ func (c *core) alarms() {
 		c.expireCalls()
 	}
 	c.due(pumpAt)
-	if c.due(windowOpensAt) {
-		c.openWindow()
-	}
 	if c.due(streamsAt) {
 		c.tendStreams()
 	}

@@ -35,7 +35,6 @@ func (b *callBook) forgetCall(seq uint64) bool {
 	if waits {
 		delete(b.calls, seq)
 		b.callBytes -= callCost(call.request)
-		b.leavesWindow(call)
 	}
 	return waits
 }
@@ -65,7 +64,6 @@ func (c *core) unsent(ev unsent) {
 			call, waits := c.book.calls[what.Call.GetSeq()]
 			if waits && call.sentTerm == what.Call.GetTerm() {
 				call.sentTerm, calls = 0, true
-				c.book.leavesWindow(call)
 				c.book.queue = append(c.book.queue, what.Call.GetSeq())
 			}
 		default:
